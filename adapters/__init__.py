@@ -1,0 +1,1 @@
+"""Everything that touches a network, a disk, a GPU or a chain."""

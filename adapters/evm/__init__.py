@@ -1,0 +1,1 @@
+"""The settlement contract, its chain client and the embedded chain."""

@@ -1,0 +1,1 @@
+"""Personas, keys and models on disk."""

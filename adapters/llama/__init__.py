@@ -1,0 +1,1 @@
+"""The model runner: llama.cpp in a supervised process of its own."""

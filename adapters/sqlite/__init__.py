@@ -1,0 +1,1 @@
+"""Durable stores in one SQLite file."""

@@ -1,0 +1,93 @@
+"""One SQLite file, one writer: who may write, how a transaction begins, commits and fails.
+
+Two coroutines on one connection would share one transaction, so all work on the connection goes
+through `transaction()`, which holds a lock from BEGIN to COMMIT. Durability: WAL with
+synchronous=FULL, so a transaction that returned is on disk, and one that did not is not there.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiosqlite
+
+from bot.domain.errors import ConfigurationError, StoreBusyError
+
+BUSY_TIMEOUT_MS = 5_000
+
+
+class Database:
+    """An open SQLite file; `transaction()` is the only door to it.
+
+    The connection is owned by whoever holds `_lock`; nobody keeps a cursor past it.
+    """
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+        self._lock = asyncio.Lock()
+
+    @classmethod
+    async def open(
+        cls, path: Path, *, schema: Sequence[str], read_only: bool = False
+    ) -> "Database":
+        """Open or create the file and bring every schema script up (`CREATE … IF NOT EXISTS`).
+
+        Raises:
+            ConfigurationError: the file cannot be opened or is not a database.
+        """
+        uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+        try:
+            connection = await aiosqlite.connect(uri, uri=True, isolation_level=None)
+        except sqlite3.Error as error:
+            raise ConfigurationError(f"Can't open the database {path}: {error}.") from error
+        try:
+            await connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+            await connection.execute("PRAGMA foreign_keys = ON")
+            if not read_only:
+                await connection.execute("PRAGMA journal_mode = WAL")
+                await connection.execute("PRAGMA synchronous = FULL")
+                for script in schema:
+                    await connection.executescript(script)
+        except sqlite3.Error as error:
+            await connection.close()
+            raise ConfigurationError(f"The database {path} can't be used: {error}.") from error
+        return cls(connection)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
+        """Run the block in one transaction: all of it is durable when the block ends, or none.
+
+        Raises:
+            StoreBusyError: another process holds the database, or the disk is full.
+        """
+        async with self._lock:
+            try:
+                await self._connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                raise StoreBusyError(f"the database is busy: {error}") from error
+            try:
+                yield self._connection
+                await self._connection.execute("COMMIT")
+            except sqlite3.OperationalError as error:
+                await self._connection.rollback()
+                raise StoreBusyError(f"the database refused a write: {error}") from error
+            except BaseException:
+                await self._connection.rollback()
+                raise
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[aiosqlite.Connection]:
+        """Run the block against one consistent snapshot, without writing."""
+        async with self._lock:
+            await self._connection.execute("BEGIN")
+            try:
+                yield self._connection
+            finally:
+                await self._connection.rollback()
+
+    async def close(self) -> None:
+        """Close the connection after the transaction in progress, if there is one."""
+        async with self._lock:
+            await self._connection.close()

@@ -1,0 +1,1 @@
+"""The local web: chat page, proof page, bundles, health."""

@@ -1,0 +1,1 @@
+"""Algorithms pinned to a specification and its published vectors."""

@@ -1,0 +1,1 @@
+"""The engine without tensors: requests, the engine loop, replay."""

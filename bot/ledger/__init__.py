@@ -1,0 +1,1 @@
+"""Priced events as balanced double-entry transactions."""

@@ -1,0 +1,1 @@
+"""What was said, provably: issue, log, bundle, verify."""

@@ -1,0 +1,1 @@
+"""Epochs, the claim tree and the crash-safe publisher."""

@@ -1,0 +1,1 @@
+"""Use cases of a twin: answer a fan, admission, publishing."""

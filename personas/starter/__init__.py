@@ -1,0 +1,1 @@
+"""The embedded starter model: training recipe, exported weights and model card."""
