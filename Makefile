@@ -1,0 +1,43 @@
+# Two commands matter: `make demo` runs the product, `make test` tests it.
+# Everything a person reads goes to standard error; standard output is the program's alone.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+ARGS   ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check install install-dev format clean
+
+help: ## show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+demo: install ## install what is needed and talk to a twin (ARGS='…' is passed on)
+	@$(BIN)/twinproof demo $(ARGS)
+
+test: install-dev ## install what the tests need and run them all
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: install-dev ## format, lint, imports, types, spelling
+	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/check
+
+format: install-dev ## rewrite the Python files in the house format
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+install: $(VENV)/.installed ## make .venv and install the locked packages into it
+
+install-dev: $(VENV)/.installed-dev ## the same with the tools of development
+
+$(VENV)/bin/python:
+	@scripts/make_venv "$(PYTHON)" "$(VENV)" >&2
+
+$(VENV)/.installed: requirements.lock pyproject.toml scripts/install_engine.py | $(VENV)/bin/python
+	@scripts/install "$(VENV)" requirements.lock >&2
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock pyproject.toml scripts/install_engine.py | $(VENV)/bin/python
+	@scripts/install "$(VENV)" requirements-dev.lock >&2
+	@touch $@ $(VENV)/.installed
+
+clean: ## remove what was built; your data folder stays
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,45 @@
+"""The service's data folder: made once, writable, and held by one process at a time."""
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Self
+
+from bot.domain.errors import ConfigurationError
+
+
+class DataFolder:
+    """A locked data folder; the lock ends with the process, however that ends."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self._descriptor = descriptor
+
+    @classmethod
+    def claim(cls, path: Path) -> Self:
+        """Make the folder if need be and lock it for this process.
+
+        Raises:
+            ConfigurationError: it can't be written, or another process holds it.
+        """
+        try:
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise ConfigurationError(
+                f"The data folder {path} can't be written ({error.strerror}): "
+                "choose another one with --data or mend its permissions."
+            ) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise ConfigurationError(
+                f"Another Twinproof runs on the data folder {path}: "
+                "stop it first, or choose another folder with --data."
+            ) from error
+        return cls(path, descriptor)
+
+    def release(self) -> None:
+        """Let another process have the folder."""
+        os.close(self._descriptor)

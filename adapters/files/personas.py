@@ -1,0 +1,112 @@
+"""Persona files: TOML in, checked values out."""
+
+import tomllib
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bot.domain.errors import PersonaError
+from bot.domain.persona import Example, Persona
+from bot.ports.personas import PersonaFile
+
+NANO = Decimal(10) ** 9
+MAX_FILE_BYTES = 64 * 1024
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class _Example(_Strict):
+    fan: str
+    twin: str
+
+
+class _Price(_Strict):
+    per_reply: str
+
+
+class _Sampler(_Strict):
+    temperature: str = "0.2"
+    top_k: int = Field(default=40, ge=1, le=256)
+    top_p: str = "0.95"
+    max_tokens: int = Field(default=64, ge=1, le=1024)
+
+
+class _File(_Strict):
+    name: str
+    role: str
+    creator: str
+    facts: list[str]
+    off_limits: list[str] = []
+    examples: list[_Example] = []
+    price: _Price
+    sampler: _Sampler = _Sampler()
+
+
+def load_personas(folder: Path) -> list[PersonaFile]:
+    """Read every `*.toml` of a folder, sorted by name.
+
+    Raises:
+        PersonaError: a file is unreadable or breaks a rule, or there is none; one sentence that
+            names the file.
+    """
+    paths = sorted(folder.glob("*.toml"))
+    if not paths:
+        raise PersonaError(f"There is no persona in {folder}: put a NAME.toml there.")
+    return [load_persona(path) for path in paths]
+
+
+def load_persona(path: Path) -> PersonaFile:
+    """Read one persona file.
+
+    Raises:
+        PersonaError: the file is unreadable or breaks a rule.
+    """
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise PersonaError(f"{path} is larger than {MAX_FILE_BYTES} bytes.")
+        content = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        persona = Persona(
+            name=content.name,
+            role=content.role,
+            facts=tuple(content.facts),
+            off_limits=tuple(content.off_limits),
+            examples=tuple(Example(fan=e.fan, twin=e.twin) for e in content.examples),
+        )
+    except PersonaError as error:
+        raise PersonaError(f"{path}: {error}") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise PersonaError(f"{path} can't be read: {error}.") from error
+    except ValidationError as error:
+        raise PersonaError(f"{path}: {_sentence(error.errors()[0])}") from error
+    return PersonaFile(
+        slug=path.stem,
+        creator=content.creator,
+        persona=persona,
+        price_nano=_nano(path, content.price.per_reply),
+        temperature=content.sampler.temperature,
+        top_k=content.sampler.top_k,
+        top_p=content.sampler.top_p,
+        max_tokens=content.sampler.max_tokens,
+    )
+
+
+def _sentence(error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    where = ".".join(str(part) for part in error["loc"])
+    return f"{where}: {error['msg']}."
+
+
+def _nano(path: Path, amount: str) -> int:
+    try:
+        nano = Decimal(amount) * NANO
+    except InvalidOperation:
+        nano = Decimal(-1)
+    if not nano.is_finite() or nano < 0 or nano != nano.to_integral_value():
+        raise PersonaError(
+            f'{path}: price.per_reply "{amount}" must be a decimal of at most nine places, '
+            'such as "0.002".'
+        )
+    return int(nano)

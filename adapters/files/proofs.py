@@ -1,0 +1,26 @@
+"""A fan's own copies of proof bundles: files that outlive the service and its domain."""
+
+import os
+import tempfile
+from pathlib import Path
+
+
+class ProofFolder:
+    """A folder with one bundle a file, named by receipt id."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def path_of(self, receipt_id: str) -> Path:
+        """Return where a receipt's bundle is kept."""
+        return self._folder / f"{receipt_id}.json"
+
+    def save(self, receipt_id: str, bundle: bytes) -> Path:
+        """Write a bundle whole, or not at all; return its place."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self.path_of(receipt_id)
+        descriptor, temporary = tempfile.mkstemp(dir=self._folder, prefix=".new-")
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(bundle)
+        Path(temporary).replace(path)
+        return path

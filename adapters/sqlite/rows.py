@@ -1,0 +1,151 @@
+"""Values to rows and back: the only place that knows the column order."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import cast
+
+from bot.domain.errors import InvariantError
+from bot.generation.rendering import Span
+from bot.ports.chat import IncomingMessage, Surface
+from bot.ports.stores import Intent, StoredCheckpoint, StoredManifest, StoredReply
+
+Row = tuple[object, ...]
+
+_MANIFEST = ("hash", "twin", "body", "signature", "persona", "log_index")
+_INTENT = (
+    *("key", "slot_tag", "attempt", "twin", "manifest", "conversation", "twin_slug", "platform"),
+    *("bot", "chat", "thread", "message_id", "fan", "text", "spans", "context", "prefix_tokens"),
+    *("vrf_proof", "seed", "opening_key", "price_nano", "created_at", "state"),
+)
+_REPLY = (
+    *("receipt_hash", "receipt_id", "intent", "twin", "seq", "conversation", "turn"),
+    *("fan_tokens", "output_tokens", "fan_text", "text", "finish", "price_nano", "creator_nano"),
+    *("opening_key", "envelope", "sealed", "log_index"),
+    *("outcome", "outcome_statement", "outcome_index"),
+)
+# Column names are literals of this module.
+SELECT_MANIFEST = f"SELECT {', '.join(_MANIFEST)} FROM manifests"  # noqa: S608
+SELECT_INTENT = f"SELECT {', '.join(_INTENT)} FROM intents"  # noqa: S608
+SELECT_REPLY = f"SELECT {', '.join(_REPLY)} FROM replies"  # noqa: S608
+
+
+def blob(value: object) -> bytes:
+    """Return a column that holds bytes."""
+    if not isinstance(value, bytes):
+        raise InvariantError("a stored column does not hold bytes")
+    return value
+
+
+def _tokens(value: object) -> tuple[int, ...]:
+    return tuple(json.loads(cast("str", value)))
+
+
+def _optional(value: bytes | None) -> str | None:
+    return None if value is None else value.hex()
+
+
+def _encode_spans(spans: Sequence[Span]) -> str:
+    return json.dumps([[s.kind, list(s.tokens), _optional(s.receipt)] for s in spans])
+
+
+def _read_spans(value: object) -> tuple[Span, ...]:
+    return tuple(
+        Span(
+            kind=kind,
+            tokens=tuple(tokens),
+            receipt=None if receipt is None else bytes.fromhex(receipt),
+        )
+        for kind, tokens, receipt in json.loads(cast("str", value))
+    )
+
+
+def manifest_values(manifest: StoredManifest) -> dict[str, object]:
+    """Return a manifest as column values."""
+    values = asdict(manifest)
+    return {"hash": values.pop("manifest_hash"), **values}
+
+
+def read_manifest(row: Row) -> StoredManifest:
+    """Read a row of `SELECT_MANIFEST`."""
+    return StoredManifest(*row)  # type: ignore[arg-type]  # STRICT tables hold the types
+
+
+def intent_values(intent: Intent) -> dict[str, object]:
+    """Return an intent as column values."""
+    message = intent.message
+    return {
+        "key": intent.key,
+        "slot_tag": intent.slot_tag,
+        "attempt": intent.attempt,
+        "twin": intent.twin,
+        "manifest": intent.manifest,
+        "conversation": intent.conversation,
+        "twin_slug": message.twin,
+        **asdict(message.surface),
+        "message_id": message.message_id,
+        "fan": message.fan,
+        "text": message.text,
+        "spans": _encode_spans(intent.spans),
+        "context": json.dumps(intent.context),
+        "prefix_tokens": intent.prefix_tokens,
+        "vrf_proof": intent.vrf_proof,
+        "seed": intent.seed,
+        "opening_key": intent.opening_key,
+        "price_nano": intent.price_nano,
+        "created_at": intent.created_at.isoformat(),
+        "state": intent.state,
+    }
+
+
+def read_intent(row: Row) -> Intent:
+    """Read a row of `SELECT_INTENT`."""
+    values = dict(zip(_INTENT, row, strict=True))
+    text = {name: cast("str", values[name]) for name in _INTENT if isinstance(values[name], str)}
+    return Intent(
+        key=text["key"],
+        slot_tag=blob(values["slot_tag"]),
+        attempt=cast("int", values["attempt"]),
+        twin=blob(values["twin"]),
+        manifest=blob(values["manifest"]),
+        conversation=blob(values["conversation"]),
+        message=IncomingMessage(
+            twin=text["twin_slug"],
+            surface=Surface(text["platform"], text["bot"], text["chat"], text["thread"]),
+            fan=text["fan"],
+            message_id=text["message_id"],
+            text=text["text"],
+        ),
+        spans=_read_spans(values["spans"]),
+        context=_tokens(values["context"]),
+        prefix_tokens=cast("int", values["prefix_tokens"]),
+        vrf_proof=blob(values["vrf_proof"]),
+        seed=blob(values["seed"]),
+        opening_key=blob(values["opening_key"]),
+        price_nano=cast("int", values["price_nano"]),
+        created_at=datetime.fromisoformat(text["created_at"]),
+        state=text["state"],
+    )
+
+
+def reply_values(reply: StoredReply) -> dict[str, object]:
+    """Return a reply as column values."""
+    return {
+        **asdict(reply),
+        "fan_tokens": json.dumps(reply.fan_tokens),
+        "output_tokens": json.dumps(reply.output_tokens),
+    }
+
+
+def read_reply(row: Row) -> StoredReply:
+    """Read a row of `SELECT_REPLY`."""
+    values = dict(zip(_REPLY, row, strict=True))
+    values["fan_tokens"] = _tokens(values["fan_tokens"])
+    values["output_tokens"] = _tokens(values["output_tokens"])
+    return StoredReply(**values)  # type: ignore[arg-type]  # STRICT tables hold the types
+
+
+def read_checkpoint(row: Row) -> StoredCheckpoint:
+    """Read a row of the checkpoints' columns in order."""
+    return StoredCheckpoint(*row)  # type: ignore[arg-type]  # STRICT tables hold the types

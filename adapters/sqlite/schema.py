@@ -1,0 +1,61 @@
+"""Tables of replies, log, ledger and manifests.
+
+Append-only where money or proofs depend on it: triggers refuse an UPDATE or DELETE there.
+"""
+
+REPLIES_SCHEMA = """
+CREATE TABLE IF NOT EXISTS manifests (
+  hash BLOB PRIMARY KEY, twin BLOB NOT NULL, body BLOB NOT NULL, signature TEXT NOT NULL,
+  persona BLOB NOT NULL, log_index INTEGER NOT NULL UNIQUE
+) STRICT;
+CREATE TABLE IF NOT EXISTS intents (
+  key TEXT PRIMARY KEY, slot_tag BLOB NOT NULL, attempt INTEGER NOT NULL, twin BLOB NOT NULL,
+  manifest BLOB NOT NULL REFERENCES manifests(hash), conversation BLOB NOT NULL,
+  twin_slug TEXT NOT NULL, platform TEXT NOT NULL, bot TEXT NOT NULL, chat TEXT NOT NULL,
+  thread TEXT NOT NULL, message_id TEXT NOT NULL, fan TEXT NOT NULL, text TEXT NOT NULL,
+  spans TEXT NOT NULL, context TEXT NOT NULL, prefix_tokens INTEGER NOT NULL,
+  vrf_proof BLOB NOT NULL, seed BLOB NOT NULL, opening_key BLOB NOT NULL,
+  price_nano INTEGER NOT NULL, created_at TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('open', 'done', 'void'))
+) STRICT;
+CREATE INDEX IF NOT EXISTS intents_open ON intents(state) WHERE state = 'open';
+CREATE INDEX IF NOT EXISTS intents_fan ON intents(platform, fan, created_at);
+CREATE TABLE IF NOT EXISTS replies (
+  receipt_hash BLOB PRIMARY KEY, receipt_id TEXT NOT NULL UNIQUE,
+  intent TEXT NOT NULL UNIQUE REFERENCES intents(key), twin BLOB NOT NULL, seq INTEGER NOT NULL,
+  conversation BLOB NOT NULL, turn INTEGER NOT NULL, fan_tokens TEXT NOT NULL,
+  output_tokens TEXT NOT NULL, fan_text TEXT NOT NULL, text TEXT NOT NULL, finish TEXT NOT NULL,
+  price_nano INTEGER NOT NULL, creator_nano INTEGER NOT NULL, opening_key BLOB NOT NULL,
+  envelope BLOB NOT NULL, sealed BLOB NOT NULL, log_index INTEGER NOT NULL UNIQUE,
+  outcome TEXT, outcome_statement BLOB, outcome_index INTEGER UNIQUE,
+  UNIQUE (twin, seq), UNIQUE (conversation, turn)
+) STRICT;
+CREATE INDEX IF NOT EXISTS replies_undecided ON replies(log_index) WHERE outcome IS NULL;
+CREATE TABLE IF NOT EXISTS log_leaves (idx INTEGER PRIMARY KEY, leaf BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS log_nodes (
+  level INTEGER NOT NULL, idx INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (level, idx)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS checkpoints (
+  size INTEGER PRIMARY KEY, root BLOB NOT NULL, note TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS ledger_transactions (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, kind TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS postings (
+  transaction_id INTEGER NOT NULL REFERENCES ledger_transactions(id), account TEXT NOT NULL,
+  nano INTEGER NOT NULL, PRIMARY KEY (transaction_id, account)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS postings_account ON postings(account, transaction_id);
+CREATE TABLE IF NOT EXISTS balances (
+  account TEXT PRIMARY KEY, nano INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+_APPEND_ONLY = ("manifests", "log_leaves", "log_nodes", "checkpoints", "ledger_transactions")
+
+APPEND_ONLY_SCHEMA = "\n".join(
+    f"CREATE TRIGGER IF NOT EXISTS {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
+    f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END;"
+    for table in (*_APPEND_ONLY, "postings")
+    for verb in ("UPDATE", "DELETE")
+)

@@ -1,0 +1,123 @@
+"""Settings: one TOML file and the environment, checked once, frozen, unknown keys refused.
+
+Read by the command line and `wiring` only; everything else is handed plain values. Every key, its
+default and its reason stand in config.example.toml; a test compares the two.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from bot.domain.errors import ConfigurationError
+
+ENVIRONMENT_PREFIX = "TWINPROOF_"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServiceSettings(_Section):
+    """Where the service keeps its data and listens."""
+
+    data_dir: Path = Path("data")
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8800
+    base_url: Annotated[str, Field(pattern=r"^(https?://[^/?#\s]+(/[^?#\s]*)?)?$")] = ""
+
+
+class ModelSettings(_Section):
+    """Which model answers; empty means the starter model of this tree."""
+
+    path: str = ""
+    sha256: Annotated[str, Field(pattern=r"^([0-9a-fA-F]{64})?$")] = ""
+    threads: Annotated[int, Field(ge=0, le=256)] = 0
+
+
+class PersonaSettings(_Section):
+    """Which twins are served."""
+
+    folder: str = ""
+
+
+class LimitSettings(_Section):
+    """What one fan may do."""
+
+    daily_messages: Annotated[int, Field(ge=1)] = 500
+    message_chars: Annotated[int, Field(ge=1, le=4000)] = 1000
+
+
+class MoneySettings(_Section):
+    """Who pays and who gets what."""
+
+    sponsorship: Annotated[str, Field(pattern=r"^\d{1,9}(\.\d{1,6})?$")] = "1000"
+    operator_bp: Annotated[int, Field(ge=0, le=10_000)] = 1500
+    epoch_seconds: Annotated[int, Field(ge=5)] = 60
+
+
+class LogSettings(_Section):
+    """How the program speaks to its operator."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(BaseSettings):
+    """All settings; `TWINPROOF_SERVICE__PORT=8801` overrides `[service] port`."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        env_prefix=ENVIRONMENT_PREFIX,
+        env_nested_delimiter="__",
+    )
+
+    service: ServiceSettings = ServiceSettings()
+    model: ModelSettings = ModelSettings()
+    personas: PersonaSettings = PersonaSettings()
+    limits: LimitSettings = LimitSettings()
+    money: MoneySettings = MoneySettings()
+    log: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+
+def load_settings(path: Path | None) -> Settings:
+    """Read the file, if there is one, and the environment.
+
+    Raises:
+        ConfigurationError: one sentence that names the file, the key and what to do.
+    """
+    values: dict[str, Any] = {}
+    where = "the environment" if path is None else str(path)
+    if path is not None:
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"The configuration {path} can't be read: {error}.") from error
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigurationError(f"The configuration {path} is not TOML: {error}.") from error
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        raise ConfigurationError(_sentence(where, error.errors()[0])) from error
+
+
+def _sentence(where: str, error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    key = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"{where}: there is no key {key}; config.example.toml lists them all."
+    return f"{where}: {key} is wrong: {error['msg']}."

@@ -1,0 +1,97 @@
+"""The chain, as the settlement room asks for it."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Protocol
+
+from bot.domain.settlement import (
+    ChainIdentity,
+    ClaimChunk,
+    Commitment,
+    ContractState,
+    Inclusion,
+    Refusal,
+    Signer,
+    SignedTransaction,
+)
+
+
+class Broadcast(StrEnum):
+    """How the chain took bytes that it was given."""
+
+    ACCEPTED = "accepted"
+    """It has them now, or had them already."""
+    NONCE_USED = "nonce used"
+    """A transaction with this nonce is mined: these very bytes, or others."""
+
+
+class SettlementChain(Protocol):
+    """One settlement contract on one chain, and the two keys that write to it.
+
+    Facts are what the newest block says at the moment of the call; nothing is cached but what can
+    never change. Methods may be called concurrently. Reading never changes anything. A method that
+    reads or signs raises `ChainUnavailableError` when the chain can't be asked; it may be called
+    again at any time.
+    """
+
+    async def identity(self) -> ChainIdentity:
+        """Return which chain and contract this is.
+
+        Raises:
+            ConfigurationError: there is no settlement contract of ours at the address.
+            ChainUnavailableError: the chain does not answer.
+        """
+        ...
+
+    async def contract(self) -> ContractState:
+        """Return the contract's newest commitment and what it has paid."""
+        ...
+
+    async def nonce(self, signer: Signer, *, depth: int = 1) -> int:
+        """Return how many transactions of the signer are mined at least `depth` blocks deep.
+
+        At depth 1 that is the next free nonce, pending transactions aside.
+        """
+        ...
+
+    async def sign_commit(
+        self, commitment: Commitment, *, nonce: int
+    ) -> SignedTransaction | Refusal:
+        """Sign a commit with the settler's key after a rehearsal; nothing is sent.
+
+        The rehearsal runs the call on the newest state. A refusal says why it would fail now:
+        no gas money, an empty treasury, an earlier root still pending, fees above the limit.
+
+        Raises:
+            ConfigurationError: no settler's key was given.
+        """
+        ...
+
+    async def sign_claims(self, chunk: ClaimChunk, *, nonce: int) -> SignedTransaction | Refusal:
+        """Sign a chunk of claims with the relayer's key after a rehearsal; nothing is sent.
+
+        Raises:
+            ConfigurationError: no relayer's key was given.
+        """
+        ...
+
+    async def send(self, transaction: SignedTransaction) -> Broadcast | Refusal:
+        """Broadcast stored bytes. Idempotent: the same bytes may be sent any number of times.
+
+        Raises:
+            ChainUnavailableError: certainly not sent.
+            OutcomeUnknownError: the answer was lost; look for the inclusion, or send again.
+        """
+        ...
+
+    async def inclusion(self, transaction_hash: bytes) -> Inclusion | None:
+        """Return the block that holds the transaction; None while none does."""
+        ...
+
+    async def claimed(self, twins: Sequence[bytes]) -> tuple[int, ...]:
+        """Return what each twin has been paid so far, in token units, in the order asked."""
+        ...
+
+    async def balance(self, address: bytes) -> int:
+        """Return how much of the settlement token a 20-byte address holds, in token units."""
+        ...

@@ -1,0 +1,128 @@
+"""Where epochs are kept, and where the earnings that they settle come from."""
+
+from typing import Protocol
+
+from bot.domain.settlement import (
+    ChainIdentity,
+    Earnings,
+    EarningsSnapshot,
+    Epoch,
+    EpochSettlement,
+    Inclusion,
+    Purpose,
+    SignedTransaction,
+    StoredTransaction,
+    TransactionState,
+)
+
+
+class EpochStore(Protocol):
+    """Epochs and their transactions, and the chain that they belong to.
+
+    A method that returned has made its change durable, whole; one that raised may have made it
+    (`OutcomeUnknownError`) or not (`StoreBusyError`). Every change is a compare-and-set: False
+    means that the state was another one and nothing was written; the caller reads again.
+    """
+
+    async def pin(self, identity: ChainIdentity) -> ChainIdentity:
+        """Store the identity if none is stored yet, and return the stored one."""
+        ...
+
+    async def plan(self, epoch: Epoch) -> bool:
+        """Store a planned epoch.
+
+        False when its number is not the last one + 1 or an epoch is still open.
+
+        Raises:
+            InvariantError: the epoch is not in state `planned`.
+        """
+        ...
+
+    async def open_epoch(self) -> Epoch | None:
+        """Return the one epoch that is not final."""
+        ...
+
+    async def last_final(self) -> Epoch | None:
+        """Return the final epoch with the highest number."""
+        ...
+
+    async def epoch(self, number: int) -> Epoch | None:
+        """Return an epoch by its number."""
+        ...
+
+    async def record(self, transaction: SignedTransaction) -> bool:
+        """Store a signed transaction, before anything is broadcast.
+
+        A commit takes its epoch from `planned` to `signed` in the same step. False when a living
+        transaction has the same job (purpose, epoch, chunk) or the same signer and nonce, or when
+        the epoch is not `planned` (commit) or not `final` (claim).
+        """
+        ...
+
+    async def move(
+        self,
+        transaction: StoredTransaction,
+        to: TransactionState,
+        inclusion: Inclusion | None = None,
+    ) -> bool:
+        """Take a transaction from the state given to another one.
+
+        A commit takes its epoch along in the same step: to the state of the same name, and from
+        anywhere back to `planned` when the transaction is `dead`.
+
+        Args:
+            transaction: as it was read; its state is compared with the stored one.
+            to: a state in `TRANSACTION_MOVES`.
+            inclusion: given exactly when `to` is `mined`.
+
+        Raises:
+            InvariantError: there is no such move.
+        """
+        ...
+
+    async def in_flight(self, purpose: Purpose) -> StoredTransaction | None:
+        """Return the oldest transaction of that purpose that is neither final nor dead."""
+        ...
+
+    async def transactions(self, purpose: Purpose, epoch: int) -> tuple[StoredTransaction, ...]:
+        """Return all transactions of that purpose and epoch, dead ones too, oldest first."""
+        ...
+
+
+class EarningsReader(Protocol):
+    """The book's side of settlement: what each twin has earned, and what has been committed.
+
+    What a twin has earned is the sum of its accounts `creator:` and `settled:`.
+    """
+
+    async def freeze(self) -> EarningsSnapshot:
+        """Return earnings and log as of one moment, from one consistent snapshot of the store.
+
+        - Only captured fees count: not holds, not money that can still be reversed. So no
+          `cumulative_nano`, `receipt_count` or `log_size` is ever smaller than in an earlier
+          snapshot, and no twin disappears.
+        - `log_size` and `log_root` belong to a signed checkpoint, and that tree holds every
+          receipt whose fee is counted: fees past the checkpoint wait for the next freeze.
+        - `receipt_count` and `twin_log_root` cover the same receipts as `log_size`.
+        - The payout address is the one of the twin's newest manifest at that moment.
+
+        Freezing writes nothing.
+        """
+        ...
+
+    async def earned(self, twin: bytes) -> Earnings | None:
+        """Return one twin's earnings as `freeze` would now; None when it never had a receipt."""
+        ...
+
+    async def settle(self, settlement: EpochSettlement) -> None:
+        """Post the ledger transaction of an epoch that the chain has confirmed.
+
+        Its key is `settlement.key`, its kind `settle`; each move is a debit of
+        `creator_account(twin)` and a credit of `settled_account(twin)`. No moves: nothing is
+        posted. Posting the same key again changes nothing, so this may be called again after
+        any crash.
+
+        Raises:
+            InvariantError: a creator's account would become negative.
+        """
+        ...

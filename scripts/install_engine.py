@@ -1,0 +1,149 @@
+"""Build llama-cpp-python for x86-64-v3 once, keep the wheel, install it, record what was built.
+
+The wheel is kept under the user's cache folder, keyed by version, flags, Python and C library,
+because pip's own wheel cache does not look at CMAKE_ARGS. Standard library only: this runs before
+anything is installed.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+
+VERSION = "0.3.36"
+CMAKE_ARGS = (
+    "-DGGML_NATIVE=OFF -DLLAVA_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF "
+    "-DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_TESTS=OFF"
+)
+LIBRARIES = ("libggml-base.so", "libggml-cpu.so", "libggml.so", "libllama.so")
+BAR_WIDTH = 30
+
+
+def main() -> int:
+    """Install the engine; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cache", type=Path, default=default_cache(), help="where wheels are kept")
+    cache: Path = parser.parse_args().cache
+    library = f"llama-cpp-python {VERSION}"
+    if is_installed(library):
+        return 0
+    folder = cache / build_key()
+    wheels = sorted(folder.glob("llama_cpp_python-*.whl"))
+    if not wheels:
+        if shutil.which("cc") is None or shutil.which("c++") is None:
+            say("There is no C/C++ compiler: install one (Debian: apt-get install build-essential)")
+            return 1
+        if not build(folder):
+            return 1
+        wheels = sorted(folder.glob("llama_cpp_python-*.whl"))
+    say(f"Installing the engine from {wheels[0].name}")
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--force-reinstall"]
+    if subprocess.run([*pip, str(wheels[0])], check=False).returncode:
+        return 1
+    write_record(library)
+    return 0
+
+
+def default_cache() -> Path:
+    """Return the user's cache folder for engine wheels."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "twinproof" / "engine"
+
+
+def build_key() -> str:
+    """Name everything that the wheel depends on."""
+    parts = (VERSION, CMAKE_ARGS, platform.python_version(), platform.machine(), *platform.libc_ver())
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def library_folder() -> Path:
+    """Return where the engine's shared libraries are installed."""
+    return Path(sysconfig.get_path("platlib")) / "llama_cpp" / "lib"
+
+
+def record_path() -> Path:
+    """Return where the build record is kept (adapters/llama/library.py reads it)."""
+    return Path(sys.prefix) / "share" / "twinproof" / "engine-build.json"
+
+
+def digest_libraries() -> str:
+    """Return the SHA-256 over the shared libraries, in a fixed order."""
+    digest = hashlib.sha256()
+    for name in LIBRARIES:
+        digest.update(hashlib.sha256((library_folder() / name).read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def is_installed(library: str) -> bool:
+    """Return whether the recorded build is what is installed."""
+    try:
+        record = json.loads(record_path().read_text())
+        return bool(
+            record["library"] == library
+            and record["cmake_args"] == CMAKE_ARGS
+            and record["digest"] == digest_libraries()
+        )
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def write_record(library: str) -> None:
+    """Write down what was installed and how it was built."""
+    record = {"library": library, "cmake_args": CMAKE_ARGS, "digest": digest_libraries()}
+    record_path().parent.mkdir(parents=True, exist_ok=True)
+    record_path().write_text(json.dumps(record, indent=2) + "\n")
+
+
+def build(folder: Path) -> bool:
+    """Compile the wheel into `folder`, showing a bar; return whether it worked."""
+    say(f"Compiling the engine (llama-cpp-python {VERSION}, x86-64-v3): minutes, once")
+    working = folder.with_name(f"{folder.name}.{os.getpid()}")
+    working.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "pip", "wheel", "-v", "--no-deps", "--no-cache-dir"]
+    command += ["--no-binary", "llama-cpp-python", "-w", str(working)]
+    command += [f"llama-cpp-python=={VERSION}"]
+    environment = {**os.environ, "CMAKE_ARGS": CMAKE_ARGS, "FORCE_CMAKE": "1"}
+    log = working / "build.log"
+    with log.open("w") as file, subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        started = time.monotonic()
+        for line in process.stdout or ():
+            file.write(line)
+            if step := re.search(r"\[(\d+)/(\d+)\]", line):
+                show_bar(int(step[1]), int(step[2]), time.monotonic() - started)
+    sys.stderr.write("\n")
+    if process.returncode:
+        say(f"The engine could not be compiled; the compiler's words are in {log}")
+        return False
+    folder.mkdir(parents=True, exist_ok=True)
+    for wheel in working.glob("*.whl"):
+        wheel.replace(folder / wheel.name)
+    shutil.rmtree(working)
+    return True
+
+
+def show_bar(done: int, total: int, elapsed_s: float) -> None:
+    """Draw the progress of the compilation on one line."""
+    filled = BAR_WIDTH * done // total
+    bar = "#" * filled + "." * (BAR_WIDTH - filled)
+    sys.stderr.write(f"\r  [{bar}] {done}/{total} files, {elapsed_s:.0f} s")
+    sys.stderr.flush()
+
+
+def say(text: str) -> None:
+    """Print one line for the person who waits."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
