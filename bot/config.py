@@ -34,6 +34,7 @@ class ModelSettings(_Section):
 
     path: str = ""
     sha256: Annotated[str, Field(pattern=r"^([0-9a-fA-F]{64})?$")] = ""
+    name: Annotated[str, Field(max_length=64)] = ""
     threads: Annotated[int, Field(ge=0, le=256)] = 0
 
 

@@ -60,7 +60,13 @@ def default_cache() -> Path:
 
 def build_key() -> str:
     """Name everything that the wheel depends on."""
-    parts = (VERSION, CMAKE_ARGS, platform.python_version(), platform.machine(), *platform.libc_ver())
+    parts = (
+        VERSION,
+        CMAKE_ARGS,
+        platform.python_version(),
+        platform.machine(),
+        *platform.libc_ver(),
+    )
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -112,9 +118,12 @@ def build(folder: Path) -> bool:
     command += [f"llama-cpp-python=={VERSION}"]
     environment = {**os.environ, "CMAKE_ARGS": CMAKE_ARGS, "FORCE_CMAKE": "1"}
     log = working / "build.log"
-    with log.open("w") as file, subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
+    with (
+        log.open("w") as file,
+        subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process,
+    ):
         started = time.monotonic()
         for line in process.stdout or ():
             file.write(line)

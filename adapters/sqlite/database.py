@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import aiosqlite
 
@@ -37,7 +38,7 @@ class Database:
         Raises:
             ConfigurationError: the file cannot be opened or is not a database.
         """
-        uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+        uri = f"file:{quote(str(path))}?mode={'ro' if read_only else 'rwc'}"
         try:
             connection = await aiosqlite.connect(uri, uri=True, isolation_level=None)
         except sqlite3.Error as error:

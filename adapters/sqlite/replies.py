@@ -59,10 +59,15 @@ class SqliteTransaction(StoreTransaction):
         async with self._connection.execute(sql, values) as cursor:
             return [tuple(row) for row in await cursor.fetchall()]
 
-    async def _integer(self, sql: str, *values: object) -> int:
+    async def integer(self, sql: str, *values: object) -> int:
+        """Return the first column of the first row as an integer, 0 where there is none."""
         row = await self._one(sql, *values)
         found = row[0] if row else 0
         return found if isinstance(found, int) else 0
+
+    async def blobs(self, sql: str, *values: object) -> list[bytes]:
+        """Return the first column of every row, which holds bytes."""
+        return [rows.blob(row[0]) for row in await self._all(sql, *values)]
 
     async def _insert(self, table: str, values: Mapping[str, object]) -> None:
         marks = ", ".join("?" * len(values))
@@ -113,7 +118,7 @@ class SqliteTransaction(StoreTransaction):
 
     async def count_intents(self, platform: str, fan: str, since: datetime) -> int:
         """Count a fan's messages since a time, over all twins."""
-        return await self._integer(
+        return await self.integer(
             "SELECT COUNT(*) FROM intents WHERE platform = ? AND fan = ? AND created_at >= ?",
             platform,
             fan,
@@ -122,7 +127,7 @@ class SqliteTransaction(StoreTransaction):
 
     async def next_sequence(self, twin: bytes) -> int:
         """Return the sequence number that the twin's next receipt gets, from 1."""
-        return 1 + await self._integer("SELECT MAX(seq) FROM replies WHERE twin = ?", twin)
+        return 1 + await self.integer("SELECT MAX(seq) FROM replies WHERE twin = ?", twin)
 
     async def add_reply(self, reply: StoredReply) -> None:
         """Keep a reply; its twin and seq, and its intent, must be new."""
@@ -139,11 +144,9 @@ class SqliteTransaction(StoreTransaction):
         return None if row is None else rows.read_reply(row)
 
     async def conversation(self, conversation: bytes) -> list[StoredReply]:
-        """Return a conversation's replies in order, withdrawn ones left out."""
+        """Return a conversation's replies in order, withdrawn ones too."""
         found = await self._all(
-            f"{rows.SELECT_REPLY} WHERE conversation = ? AND outcome IS NOT 'withdrawn' "
-            "ORDER BY turn",
-            conversation,
+            f"{rows.SELECT_REPLY} WHERE conversation = ? ORDER BY turn", conversation
         )
         return [rows.read_reply(row) for row in found]
 
@@ -173,7 +176,7 @@ class SqliteTransaction(StoreTransaction):
 
     async def log_size(self) -> int:
         """Return the number of leaves."""
-        return await self._integer("SELECT COUNT(*) FROM log_leaves")
+        return await self.integer("SELECT COUNT(*) FROM log_leaves")
 
     async def log_nodes(self, addresses: Sequence[NodeAddress]) -> Mapping[NodeAddress, bytes]:
         """Return the hashes of complete subtrees, by (level, index)."""
@@ -211,7 +214,7 @@ class SqliteTransaction(StoreTransaction):
 
     async def add_checkpoint(self, checkpoint: StoredCheckpoint) -> None:
         """Keep a signed head; its size must be larger than the newest one's."""
-        newest = await self._integer("SELECT MAX(size) FROM checkpoints")
+        newest = await self.integer("SELECT MAX(size) FROM checkpoints")
         if checkpoint.size <= newest:
             raise InvariantError(f"checkpoint {checkpoint.size} does not follow {newest}")
         await self._insert(
@@ -221,15 +224,13 @@ class SqliteTransaction(StoreTransaction):
 
     async def post(self, transaction: LedgerTransaction) -> bool:
         """Post a ledger transaction; return False if its key was posted before."""
-        known = await self._one(
-            "SELECT id FROM ledger_transactions WHERE key = ?", transaction.key
-        )
+        known = await self._one("SELECT id FROM ledger_transactions WHERE key = ?", transaction.key)
         if known is not None:
             return False
         await self._insert(
             "ledger_transactions", {"key": transaction.key, "kind": transaction.kind}
         )
-        number = await self._integer("SELECT last_insert_rowid()")
+        number = await self.integer("SELECT last_insert_rowid()")
         for posting in transaction.postings:
             await self._insert(
                 "postings",
@@ -244,6 +245,4 @@ class SqliteTransaction(StoreTransaction):
 
     async def balance(self, account: str) -> int:
         """Return an account's balance in nano-units."""
-        return await self._integer("SELECT nano FROM balances WHERE account = ?", account)
-
-
+        return await self.integer("SELECT nano FROM balances WHERE account = ?", account)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import cast
 
 from bot.domain.errors import InvariantError
-from bot.generation.rendering import Span
+from bot.domain.fields import Span, SpanKind
 from bot.ports.chat import IncomingMessage, Surface
 from bot.ports.stores import Intent, StoredCheckpoint, StoredManifest, StoredReply
 
@@ -47,13 +47,13 @@ def _optional(value: bytes | None) -> str | None:
 
 
 def _encode_spans(spans: Sequence[Span]) -> str:
-    return json.dumps([[s.kind, list(s.tokens), _optional(s.receipt)] for s in spans])
+    return json.dumps([[s.kind.value, list(s.tokens), _optional(s.receipt)] for s in spans])
 
 
 def _read_spans(value: object) -> tuple[Span, ...]:
     return tuple(
         Span(
-            kind=kind,
+            kind=SpanKind(kind),
             tokens=tuple(tokens),
             receipt=None if receipt is None else bytes.fromhex(receipt),
         )

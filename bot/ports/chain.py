@@ -11,8 +11,8 @@ from bot.domain.settlement import (
     ContractState,
     Inclusion,
     Refusal,
-    Signer,
     SignedTransaction,
+    Signer,
 )
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from bot.domain.fields import Span
 from bot.domain.ledger import LedgerTransaction
-from bot.generation.rendering import Span
 from bot.ports.chat import IncomingMessage
 
 NodeAddress = tuple[int, int]
@@ -160,7 +160,7 @@ class StoreTransaction(Protocol):
         ...
 
     async def conversation(self, conversation: bytes) -> list[StoredReply]:
-        """Return a conversation's replies in order, withdrawn ones left out."""
+        """Return a conversation's replies in order, withdrawn ones too."""
         ...
 
     async def undelivered_replies(self) -> list[tuple[Intent, StoredReply]]:

@@ -92,7 +92,8 @@ class Layer(nn.Module):
         )
         x = x + self.attn_output(attended.transpose(1, 2).reshape(batch, length, width))
         h = self.ffn_norm(x)
-        return x + self.ffn_down(functional.silu(self.ffn_gate(h)) * self.ffn_up(h))
+        added: Tensor = self.ffn_down(functional.silu(self.ffn_gate(h)) * self.ffn_up(h))
+        return x + added
 
 
 class Starter(nn.Module):
@@ -132,7 +133,9 @@ class Starter(nn.Module):
         first = head * size
         even = slice(first, first + 2 * pairs, 2)
         odd = slice(first + 1, first + 2 * pairs, 2)
-        block = self.blk[layer]
+        block = self.blk.get_submodule(str(layer))
+        if not isinstance(block, Layer):
+            raise TypeError
         with torch.no_grad():
             block.attn_q.bias[even] = scale
             block.attn_k.bias[even] = scale * (frequencies * distance).cos()

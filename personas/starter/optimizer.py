@@ -14,12 +14,12 @@ def orthogonalise(gradient: Tensor, steps: int = 5) -> Tensor:
     """Return the nearest semi-orthogonal (n, rows, columns) by Muon's Newton-Schulz quintic."""
     a, b, c = 3.4445, -4.7750, 2.0315
     tall = gradient.shape[-2] > gradient.shape[-1]
-    x = gradient.mT if tall else gradient
-    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    x = (gradient.mT if tall else gradient).bfloat16()
+    x /= torch.linalg.matrix_norm(x, keepdim=True) + 1e-7
     for _ in range(steps):
         square = x @ x.mT
         x = a * x + (b * square + c * square @ square) @ x
-    return x.mT if tall else x
+    return (x.mT if tall else x).float()
 
 
 class Muon:
@@ -50,8 +50,10 @@ class Optimizer:
     """Muon for the matrices of the blocks, AdamW for embeddings, norms and biases."""
 
     def __init__(self, model: Starter) -> None:
-        matrices = [p for n, p in model.named_parameters() if p.dim() == 2 and "blk" in n]
-        others = [p for n, p in model.named_parameters() if p.dim() != 2 or "blk" not in n]
+        vectors = {name for name, parameter in model.named_parameters() if parameter.dim() == 1}
+        named = list(model.named_parameters())
+        matrices = [p for name, p in named if "blk" in name and name not in vectors]
+        others = [p for name, p in named if "blk" not in name or name in vectors]
         self.muon = Muon(matrices)
         self.adam = torch.optim.AdamW(others, lr=0.0, betas=(0.9, 0.95), weight_decay=0.0)
 

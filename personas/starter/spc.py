@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from personas.starter.prompt import Turn, persona_text
+from personas.starter.draws import chance
+from personas.starter.prompt import Role, Turn, persona_text
 
 FILE = "synthetic-persona-chat.jsonl.gz"
 TRAIN_SPLITS = ("New-SPC", "SPC-train")
 VALIDATION_SPLITS = ("SPC-valid",)
+FEWEST_FACTS = 3
 ROLES = (
     "a friendly creator",
     "a content creator",
@@ -25,7 +27,9 @@ ROLES = (
 )
 _PLACEHOLDER = re.compile(r"\[[^\]]*\]")
 _JOB = re.compile(r"^i(?: am|'m| m| work as) (an? [a-z ]{3,30})\.?$", re.IGNORECASE)
-_ODD = re.compile(r"\b(hippo\w*|i am a? ?(dog|cat|horse|robot|ghost|alien)|\d{3,})\b", re.IGNORECASE)
+_ODD = re.compile(
+    r"\b(hippo\w*|i am a? ?(dog|cat|horse|robot|ghost|alien)|\d{3,})\b", re.IGNORECASE
+)
 _CONTRACTIONS = (
     (re.compile(r"\bi\b"), "I"),
     (re.compile(r"\b(I|i) m\b"), "I'm"),
@@ -34,6 +38,14 @@ _CONTRACTIONS = (
     (re.compile(r"\b(don|doesn|didn|isn|can|won|wasn|couldn|haven) t\b"), r"\1't"),
     (re.compile(r"\s+([.,!?])"), r"\1"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """First and last names to draw from."""
+
+    first: list[str]
+    last: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +92,10 @@ def read_facts(data: Path, splits: tuple[str, ...]) -> list[str]:
     return sorted(fact for fact in found if shortest <= len(fact) <= longest)
 
 
-def _fill(text: str, names: tuple[str, str], speaker: int, rng: random.Random, pool: list[str]) -> str | None:
-    """Replace name placeholders; None where another placeholder remains."""
+def _fill(
+    text: str, names: tuple[str, str, str], pool: list[str], rng: random.Random
+) -> str | None:
+    """Replace placeholders by the names of user 1, user 2, the speaker; None if others remain."""
 
     def replace(match: re.Match[str]) -> str:
         inner = match[0].lower()
@@ -90,7 +104,7 @@ def _fill(text: str, names: tuple[str, str], speaker: int, rng: random.Random, p
         if "2" in inner:
             return names[1]
         if inner in {"[name]", "[your name]", "[my name]", "[user's name]"}:
-            return names[speaker]
+            return names[2]
         return rng.choice(pool) if "name" in inner else "[]"
 
     filled = _PLACEHOLDER.sub(replace, text)
@@ -98,30 +112,34 @@ def _fill(text: str, names: tuple[str, str], speaker: int, rng: random.Random, p
 
 
 def persona_chat(
-    conversation: Conversation, twin: int, rng: random.Random, names: list[str], last_names: list[str], turns: int
+    conversation: Conversation,
+    twin: int,
+    turns: int,
+    names: Names,
+    rng: random.Random,
 ) -> list[Turn] | None:
     """Return a window of a conversation with one speaker as the twin, or None if unusable."""
-    first, other = rng.sample(names, 2)
+    first, other = rng.sample(names.first, 2)
     pair = (first, other) if twin == 0 else (other, first)
     facts = list(conversation.facts[twin])
-    least_facts = 3
-    if len(facts) < least_facts:
+    if len(facts) < FEWEST_FACTS:
         return None
     rng.shuffle(facts)
     jobs = [match[1].lower() for fact in facts if (match := _JOB.match(fact))]
     role = jobs[0] if jobs else rng.choice(ROLES)
-    name = f"{first} {rng.choice(last_names)}" if rng.random() < 0.7 else first
+    name = f"{first} {rng.choice(names.last)}" if chance(rng, 0.7) else first
     chat = [Turn("system", persona_text(name, role, facts[:10]))]
-    start = 0 if rng.random() < 0.6 else rng.randrange(0, max(1, len(conversation.messages) - turns))
+    latest = max(1, len(conversation.messages) - turns)
+    start = 0 if chance(rng, 0.6) else rng.randrange(0, latest)
     window = list(conversation.messages[start : start + turns + 2])
     while window and window[0][0] == twin:
         window.pop(0)
     for speaker, text in window[:turns]:
-        filled = _fill(text, pair, speaker, rng, names)
-        role_name = "assistant" if speaker == twin else "user"
+        filled = _fill(text, (*pair, pair[speaker]), names.first, rng)
+        role_name: Role = "assistant" if speaker == twin else "user"
         if filled is None or chat[-1].role == role_name:
             break
         chat.append(Turn(role_name, filled))
     if chat[-1].role == "user":
         chat.pop()
-    return chat if len(chat) > 2 else None
+    return chat if chat[-1].role == "assistant" else None

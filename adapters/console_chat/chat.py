@@ -1,0 +1,159 @@
+"""The chat in a terminal: one fan, any twin, a handful of commands."""
+
+from collections.abc import Awaitable, Callable
+
+from adapters.console_chat.terminal import Terminal
+from bot.domain.errors import TransientError, UserError
+from bot.domain.money import format_nano
+from bot.domain.wording import AI_LABEL, DISCLOSURE
+from bot.ports.chat import (
+    ChatInbox,
+    EarningsLine,
+    IncomingMessage,
+    ReplyShown,
+    Surface,
+    TextPiece,
+    TwinCard,
+)
+
+SURFACE = Surface(platform="terminal", bot="local", chat="local", thread="")
+FAN = "local"
+HELP = """\
+  /twins          who is here
+  /twin NAME      talk to somebody else
+  /proof          check the last reply's proof
+  /earnings       what creators have earned, in the book and on the chain
+  /quit           leave"""
+SHOWN_TURNS = 3
+
+
+class ConsoleChat:
+    """Talks to one person until they leave.
+
+    `_last` is the reply that `/proof` speaks of; `_twin` the twin that is talked to.
+    """
+
+    def __init__(
+        self,
+        *,
+        inbox: ChatInbox,
+        session: str,
+        explain_proof: Callable[[str], Awaitable[str]],
+    ) -> None:
+        """Prepare a chat.
+
+        Args:
+            inbox: the core's door.
+            session: makes this chat's message numbers unique.
+            explain_proof: verifies a link and says in words what that showed.
+        """
+        self._inbox = inbox
+        self._session = session
+        self._explain_proof = explain_proof
+        self._number = 0
+        self._last: ReplyShown | None = None
+        self._twin: TwinCard | None = None
+        self._terminal = Terminal([])
+
+    async def run(self, first: str | None = None) -> None:
+        """Chat until `/quit` or the end of input; `first` is the slug of the first twin."""
+        cards = await self._inbox.twins()
+        commands = ["/twins", "/proof", "/earnings", "/help", "/quit"]
+        self._terminal = Terminal(commands + [f"/twin {card.slug}" for card in cards])
+        self._terminal.line(DISCLOSURE)
+        self._terminal.line(HELP)
+        await self._choose(first or cards[0].slug)
+        while (line := await self._terminal.read("you> ")) is not None:
+            text = line.strip()
+            if text in {"/quit", "/exit"}:
+                break
+            if text:
+                await self._react(text)
+        self._terminal.line("Goodbye.")
+
+    async def _react(self, text: str) -> None:
+        try:
+            if text.startswith("/"):
+                await self._command(*text[1:].partition(" ")[::2])
+            else:
+                await self._talk(text)
+        except (UserError, TransientError) as error:
+            self._terminal.line(f"  {error}")
+
+    async def _command(self, name: str, argument: str) -> None:
+        match name:
+            case "twins":
+                for card in await self._inbox.twins():
+                    self._terminal.line(f"  {card.slug:<8} {card.name}, {card.role} ({card.price})")
+            case "twin":
+                await self._choose(argument.strip())
+            case "proof":
+                await self._proof()
+            case "earnings":
+                for line in await self._inbox.earnings():
+                    self._earnings(line)
+            case "help":
+                self._terminal.line(HELP)
+            case _:
+                self._terminal.line(f"  There is no command /{name}. /help lists them.")
+
+    async def _choose(self, slug: str) -> None:
+        cards = await self._inbox.twins()
+        card = next((card for card in cards if card.slug == slug), None)
+        if card is None:
+            names = ", ".join(card.slug for card in cards)
+            self._terminal.line(f"  There is no twin {slug!r}. Try one of: {names}.")
+            return
+        self._twin = card
+        turns = await self._inbox.history(card.slug, SURFACE, FAN)
+        self._terminal.line(f"\nYou talk to {card.name}, {card.role} ({card.price}).")
+        for turn in turns[-SHOWN_TURNS:]:
+            self._terminal.dim(f"  earlier, you: {turn.fan_text}")
+            self._terminal.dim(f"  earlier, {card.name}: {turn.reply_text}")
+
+    async def _talk(self, text: str) -> None:
+        if self._twin is None:
+            return
+        self._number += 1
+        message = IncomingMessage(
+            twin=self._twin.slug,
+            surface=SURFACE,
+            fan=FAN,
+            message_id=f"{self._session}-{self._number}",
+            text=text,
+        )
+        named = False
+        async for event in self._inbox.answer(message):
+            if isinstance(event, TextPiece):
+                if not named:
+                    self._terminal.bold(f"{self._twin.name} [{AI_LABEL}]: ")
+                    named = True
+                self._terminal.write(event.text)
+            else:
+                self._last = event
+        self._terminal.line()
+        if self._last is not None:
+            fee = f"{format_nano(self._last.fee_nano)} {self._last.token}"
+            self._terminal.dim(f"  proof {self._last.link}  fee {fee}")
+            await self._inbox.delivered(self._last.receipt_id)
+
+    async def _proof(self) -> None:
+        if self._last is None:
+            self._terminal.line("  There is no reply yet: say something first.")
+            return
+        self._terminal.line(f"  {self._last.link}")
+        self._terminal.line(await self._explain_proof(self._last.link))
+
+    def _earnings(self, line: EarningsLine) -> None:
+        def amount(nano: int | None) -> str:
+            return "unknown" if nano is None else f"{format_nano(nano)} {line.token}"
+
+        self._terminal.line(f"  {line.twin_name}")
+        self._terminal.line(f"    earned by the book    {amount(line.accrued_nano)}")
+        self._terminal.line(f"    committed on-chain    {amount(line.committed_nano)}")
+        self._terminal.line(f"    paid by the contract  {amount(line.claimed_nano)}")
+        self._terminal.line(f"    balance of {line.payout}  {amount(line.chain_balance_nano)}")
+        if line.last_tx is not None:
+            self._terminal.line(f"    last epoch's transaction {line.last_tx}")
+        agree = line.committed_nano == line.claimed_nano == line.chain_balance_nano
+        self._terminal.line(f"    book and chain {'agree' if agree else 'are not settled yet'}")

@@ -1,0 +1,85 @@
+"""Where every error of web3 and its transports becomes one of ours; nothing else leaves."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import aiohttp
+from web3.exceptions import (
+    BadFunctionCallOutput,
+    BadResponseFormat,
+    ContractLogicError,
+    ProviderConnectionError,
+    TooManyRequests,
+    Web3Exception,
+    Web3RPCError,
+)
+
+from bot.domain.errors import ChainUnavailableError, ConfigurationError, OutcomeUnknownError
+from bot.domain.settlement import Refusal
+from bot.ports.chain import Broadcast
+
+_BUSY_RETRY_S = 15.0
+
+# What nodes say when they have the bytes already: geth, anvil, Erigon and Nethermind.
+_KNOWN = ("already known", "already imported", "known transaction", "alreadyknown")
+_NONCE_USED = ("nonce too low", "nonce is too low", "oldnonce")
+# What they say when the bytes may be taken later, or when the account must be funded first.
+_REFUSED = (
+    "nonce too high",
+    "insufficient funds",
+    "underpriced",
+    "less than block base fee",
+    "gas limit",
+    "intrinsic gas",
+    "txpool is full",
+)
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Map the errors of a call that changes nothing.
+
+    Raises:
+        ChainUnavailableError: no answer, or one that makes no sense.
+        ConfigurationError: the contract does not answer like ours.
+    """
+    try:
+        yield
+    except (BadFunctionCallOutput, ContractLogicError) as error:
+        raise ConfigurationError(f"The contract does not answer as ours would: {error}") from error
+    except TooManyRequests as error:
+        raise ChainUnavailableError(_text(error), retry_after_s=_BUSY_RETRY_S) from error
+    except (Web3Exception, aiohttp.ClientError, OSError, TimeoutError) as error:
+        raise ChainUnavailableError(_text(error)) from error
+
+
+@contextmanager
+def sending() -> Iterator[None]:
+    """Map the errors of a broadcast whose answer was not an answer.
+
+    Raises:
+        ChainUnavailableError: the connection was never made.
+        OutcomeUnknownError: anything else.
+    """
+    try:
+        yield
+    except (aiohttp.ClientConnectorError, ProviderConnectionError, TooManyRequests) as error:
+        raise ChainUnavailableError(_text(error)) from error
+    except (BadResponseFormat, Web3Exception, aiohttp.ClientError, OSError, TimeoutError) as error:
+        raise OutcomeUnknownError(f"the broadcast's outcome is unknown: {_text(error)}") from error
+
+
+def parse_rejection(error: Web3RPCError) -> Broadcast | Refusal | None:
+    """Read a node's answer to a broadcast; None when it is no known rejection."""
+    message = str(error).lower()
+    if any(phrase in message for phrase in _KNOWN):
+        return Broadcast.ACCEPTED
+    if any(phrase in message for phrase in _NONCE_USED):
+        return Broadcast.NONCE_USED
+    if any(phrase in message for phrase in _REFUSED):
+        return Refusal(message)
+    return None
+
+
+def _text(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,61 @@
+"""The whole store in one snapshot, for the audit."""
+
+from collections.abc import Iterable
+from itertools import groupby
+
+import aiosqlite
+
+from adapters.sqlite import rows
+from adapters.sqlite.database import Database
+from bot.domain.ledger import LedgerTransaction, Posting
+from bot.ports.audit import AuditReader, StoredRecords
+
+_LEDGER = """
+SELECT t.key, t.kind, p.account, p.nano FROM ledger_transactions t
+  LEFT JOIN postings p ON p.transaction_id = t.id ORDER BY t.id, p.account
+"""
+
+
+class SqliteAuditReader(AuditReader):
+    """Reads every table of the store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def read_all(self) -> StoredRecords:
+        """Return everything, from one consistent snapshot."""
+        async with self._database.reading() as connection:
+            leaves = await _fetch(connection, "SELECT leaf FROM log_leaves ORDER BY idx")
+            nodes = await _fetch(connection, "SELECT level, idx, hash FROM log_nodes")
+            heads = await _fetch(
+                connection, "SELECT size, root, note FROM checkpoints ORDER BY size"
+            )
+            manifests = await _fetch(connection, f"{rows.SELECT_MANIFEST} ORDER BY log_index")
+            intents = await _fetch(connection, f"{rows.SELECT_INTENT} ORDER BY rowid")
+            replies = await _fetch(connection, f"{rows.SELECT_REPLY} ORDER BY twin, seq")
+            ledger = await _fetch(connection, _LEDGER)
+            balances = await _fetch(connection, "SELECT account, nano FROM balances")
+        return StoredRecords(
+            leaves=tuple(row[0] for row in leaves),
+            nodes={(row[0], row[1]): row[2] for row in nodes},
+            checkpoints=tuple(map(rows.read_checkpoint, heads)),
+            manifests=tuple(map(rows.read_manifest, manifests)),
+            intents=tuple(map(rows.read_intent, intents)),
+            replies=tuple(map(rows.read_reply, replies)),
+            ledger=tuple(_transactions(ledger)),
+            balances={row[0]: row[1] for row in balances},
+        )
+
+
+async def _fetch(connection: aiosqlite.Connection, sql: str) -> list[tuple]:  # type: ignore[type-arg]
+    async with connection.execute(sql) as cursor:
+        return [tuple(row) for row in await cursor.fetchall()]
+
+
+def _transactions(ledger: Iterable[tuple]) -> Iterable[LedgerTransaction]:  # type: ignore[type-arg]
+    for (key, kind), postings in groupby(ledger, key=lambda row: (row[0], row[1])):
+        yield LedgerTransaction(
+            key=key,
+            kind=kind,
+            postings=tuple(Posting(row[2], row[3]) for row in postings if row[2] is not None),
+        )

@@ -1,0 +1,276 @@
+"""Epochs and their transactions in SQLite; the rules of one-at-a-time are indexes, not habits."""
+
+import sqlite3
+from typing import Any
+
+from adapters.sqlite.database import Database
+from bot.domain.errors import InvariantError
+from bot.domain.settlement import (
+    TRANSACTION_MOVES,
+    ChainIdentity,
+    Commitment,
+    Earnings,
+    Epoch,
+    EpochState,
+    Inclusion,
+    Purpose,
+    SignedTransaction,
+    StoredTransaction,
+    TransactionState,
+)
+from bot.ports.settlement import EpochStore
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS chain_pin (
+  only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+  chain_id INTEGER NOT NULL,
+  genesis_hash BLOB NOT NULL,
+  settlement BLOB NOT NULL,
+  token BLOB NOT NULL,
+  code_hash BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS epochs (
+  number INTEGER PRIMARY KEY,
+  state TEXT NOT NULL CHECK (state IN ('planned', 'signed', 'sent', 'mined', 'final')),
+  fee_root BLOB NOT NULL,
+  fee_total INTEGER NOT NULL,
+  log_root BLOB NOT NULL,
+  log_size INTEGER NOT NULL,
+  data_hash BLOB NOT NULL,
+  cutoff INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX IF NOT EXISTS one_open_epoch ON epochs ((1)) WHERE state <> 'final';
+
+CREATE TABLE IF NOT EXISTS epoch_earnings (
+  epoch INTEGER NOT NULL REFERENCES epochs (number),
+  position INTEGER NOT NULL,
+  twin BLOB NOT NULL,
+  payout BLOB NOT NULL,
+  cumulative_nano INTEGER NOT NULL,
+  receipt_count INTEGER NOT NULL,
+  twin_log_root BLOB NOT NULL,
+  PRIMARY KEY (epoch, position),
+  UNIQUE (epoch, twin)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS chain_transactions (
+  id INTEGER PRIMARY KEY,
+  purpose TEXT NOT NULL CHECK (purpose IN ('commit', 'claim')),
+  epoch INTEGER NOT NULL REFERENCES epochs (number),
+  chunk INTEGER NOT NULL,
+  nonce INTEGER NOT NULL,
+  hash BLOB NOT NULL UNIQUE,
+  raw BLOB NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('signed', 'sent', 'mined', 'final', 'dead')),
+  block_number INTEGER,
+  block_hash BLOB,
+  gas_used INTEGER
+) STRICT;
+CREATE UNIQUE INDEX IF NOT EXISTS one_living_job
+  ON chain_transactions (purpose, epoch, chunk) WHERE state <> 'dead';
+CREATE UNIQUE INDEX IF NOT EXISTS one_living_nonce
+  ON chain_transactions (purpose, nonce) WHERE state <> 'dead';
+CREATE INDEX IF NOT EXISTS transactions_in_flight
+  ON chain_transactions (purpose) WHERE state IN ('signed', 'sent', 'mined');
+"""
+
+_EPOCH = "number, state, fee_root, fee_total, log_root, log_size, data_hash, cutoff"
+_TRANSACTION = "purpose, epoch, chunk, nonce, hash, raw, state, block_number, block_hash, gas_used"
+
+
+class SqliteEpochStore(EpochStore):
+    """The epoch store over a `Database` that was opened with this module's `SCHEMA`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def pin(self, identity: ChainIdentity) -> ChainIdentity:
+        """See the port."""
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                "INSERT OR IGNORE INTO chain_pin VALUES (1, ?, ?, ?, ?, ?)",
+                (
+                    identity.chain_id,
+                    identity.genesis_hash,
+                    identity.settlement,
+                    identity.token,
+                    identity.code_hash,
+                ),
+            )
+            cursor = await connection.execute(
+                "SELECT chain_id, genesis_hash, settlement, token, code_hash FROM chain_pin"
+            )
+            row = await cursor.fetchone()
+        if row is None:
+            raise InvariantError("the pinned chain has vanished")
+        return ChainIdentity(*row)
+
+    async def plan(self, epoch: Epoch) -> bool:
+        """See the port."""
+        if epoch.state is not EpochState.PLANNED:
+            raise InvariantError(f"epoch {epoch.number} is {epoch.state}, not planned")
+        commitment = epoch.commitment
+        async with self._database.transaction() as connection:
+            cursor = await connection.execute(
+                "INSERT INTO epochs SELECT ?, 'planned', ?, ?, ?, ?, ?, ? "
+                "WHERE ? = (SELECT coalesce(max(number), 0) + 1 FROM epochs) "
+                "AND NOT EXISTS (SELECT 1 FROM epochs WHERE state <> 'final')",
+                (
+                    epoch.number,
+                    commitment.fee_root,
+                    commitment.fee_total,
+                    commitment.log_root,
+                    commitment.log_size,
+                    commitment.data_hash,
+                    epoch.cutoff,
+                    epoch.number,
+                ),
+            )
+            if cursor.rowcount == 0:
+                return False
+            await connection.executemany(
+                "INSERT INTO epoch_earnings VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        epoch.number,
+                        position,
+                        item.twin,
+                        item.payout,
+                        item.cumulative_nano,
+                        item.receipt_count,
+                        item.twin_log_root,
+                    )
+                    for position, item in enumerate(epoch.earnings)
+                ],
+            )
+        return True
+
+    async def open_epoch(self) -> Epoch | None:
+        """See the port."""
+        return await self._epoch("state <> 'final'", ())
+
+    async def last_final(self) -> Epoch | None:
+        """See the port."""
+        return await self._epoch("state = 'final' ORDER BY number DESC LIMIT 1", ())
+
+    async def epoch(self, number: int) -> Epoch | None:
+        """See the port."""
+        return await self._epoch("number = ?", (number,))
+
+    async def record(self, transaction: SignedTransaction) -> bool:
+        """See the port."""
+        is_commit = transaction.purpose is Purpose.COMMIT
+        needed = EpochState.PLANNED if is_commit else EpochState.FINAL
+        async with self._database.transaction() as connection:
+            cursor = await connection.execute(
+                "SELECT 1 FROM epochs WHERE number = ? AND state = ?", (transaction.epoch, needed)
+            )
+            if await cursor.fetchone() is None:
+                return False
+            try:
+                await connection.execute(
+                    f"INSERT INTO chain_transactions ({_TRANSACTION}) "  # noqa: S608 - a constant
+                    "VALUES (?, ?, ?, ?, ?, ?, 'signed', NULL, NULL, NULL)",
+                    (
+                        transaction.purpose,
+                        transaction.epoch,
+                        transaction.chunk,
+                        transaction.nonce,
+                        transaction.hash,
+                        transaction.raw,
+                    ),
+                )
+            except sqlite3.IntegrityError:
+                return False
+            if is_commit:
+                await connection.execute(
+                    "UPDATE epochs SET state = 'signed' WHERE number = ?", (transaction.epoch,)
+                )
+        return True
+
+    async def move(
+        self,
+        transaction: StoredTransaction,
+        to: TransactionState,
+        inclusion: Inclusion | None = None,
+    ) -> bool:
+        """See the port."""
+        if to not in TRANSACTION_MOVES[transaction.state]:
+            raise InvariantError(f"a transaction can't go from {transaction.state} to {to}")
+        if (inclusion is not None) != (to is TransactionState.MINED):
+            raise InvariantError("an inclusion belongs to the move to mined, and to no other")
+        signed = transaction.signed
+        if to is TransactionState.FINAL:
+            block = (transaction.block_number, transaction.block_hash, transaction.gas_used)
+        elif inclusion is not None:
+            block = (inclusion.block_number, inclusion.block_hash, inclusion.gas_used)
+        else:
+            block = (None, None, None)
+        async with self._database.transaction() as connection:
+            cursor = await connection.execute(
+                "UPDATE chain_transactions "
+                "SET state = ?, block_number = ?, block_hash = ?, gas_used = ? "
+                "WHERE hash = ? AND state = ?",
+                (to, *block, signed.hash, transaction.state),
+            )
+            if cursor.rowcount == 0:
+                return False
+            if signed.purpose is Purpose.COMMIT:
+                # One durable step with the line above: an epoch never differs from its commit.
+                state = EpochState.PLANNED if to is TransactionState.DEAD else EpochState(to)
+                await connection.execute(
+                    "UPDATE epochs SET state = ? WHERE number = ?", (state, signed.epoch)
+                )
+        return True
+
+    async def in_flight(self, purpose: Purpose) -> StoredTransaction | None:
+        """See the port."""
+        found = await self._transactions(
+            "purpose = ? AND state IN ('signed', 'sent', 'mined') ORDER BY id LIMIT 1", (purpose,)
+        )
+        return found[0] if found else None
+
+    async def transactions(self, purpose: Purpose, epoch: int) -> tuple[StoredTransaction, ...]:
+        """See the port."""
+        return await self._transactions("purpose = ? AND epoch = ? ORDER BY id", (purpose, epoch))
+
+    async def _transactions(
+        self, condition: str, values: tuple[Any, ...]
+    ) -> tuple[StoredTransaction, ...]:
+        query = f"SELECT {_TRANSACTION} FROM chain_transactions WHERE {condition}"  # noqa: S608
+        async with self._database.reading() as connection:
+            rows = await (await connection.execute(query, values)).fetchall()
+        return tuple(_read_transaction(tuple(row)) for row in rows)
+
+    async def _epoch(self, condition: str, values: tuple[Any, ...]) -> Epoch | None:
+        query = f"SELECT {_EPOCH} FROM epochs WHERE {condition}"  # noqa: S608 - constants
+        async with self._database.reading() as connection:
+            row = await (await connection.execute(query, values)).fetchone()
+            if row is None:
+                return None
+            earnings = await (
+                await connection.execute(
+                    "SELECT twin, payout, cumulative_nano, receipt_count, twin_log_root "
+                    "FROM epoch_earnings WHERE epoch = ? ORDER BY position",
+                    (row[0],),
+                )
+            ).fetchall()
+        number, state, fee_root, fee_total, log_root, log_size, data_hash, cutoff = row
+        return Epoch(
+            commitment=Commitment(number, fee_root, fee_total, log_root, log_size, data_hash),
+            earnings=tuple(Earnings(*item) for item in earnings),
+            cutoff=cutoff,
+            state=EpochState(state),
+        )
+
+
+def _read_transaction(row: tuple[Any, ...]) -> StoredTransaction:
+    purpose, epoch, chunk, nonce, transaction_hash, raw, state, *block = row
+    return StoredTransaction(
+        signed=SignedTransaction(Purpose(purpose), epoch, chunk, nonce, transaction_hash, raw),
+        state=TransactionState(state),
+        block_number=block[0],
+        block_hash=block[1],
+        gas_used=block[2],
+    )

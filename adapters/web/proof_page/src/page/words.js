@@ -1,0 +1,141 @@
+/** Every sentence that the page says about a result; claims no more than the steps show. */
+import { decimalAmount } from '../verify/creator.js';
+
+/** @param {string} hex @returns {string} enough of it to compare by eye */
+const short = (hex) => `${hex.slice(0, 8)}…${hex.slice(-6)}`;
+
+/** Title of each step, and what it says when it has passed. */
+const STEPS = {
+  1: ['Bundle', () => 'This browser read the bundle to its last byte; it has its one permitted spelling.'],
+  2: ['Operator’s signature', ({ receipt }) => `This browser checked that the operator’s key ${short(receipt.operator)} signed this receipt, and that the manifest names this key.`],
+  3: ['Creator’s manifest', ({ manifest }) => `This browser checked that ${manifest.creator} signed version ${manifest.version} of this twin: persona, model, price and keys.`],
+  4: ['Terms', ({ receipt }) => `This browser compared model, price and split with what the creator signed; the operator says that the reply is from ${receipt.time}.`],
+  5: ['Contents', () => 'The key in your link opened message, reply, persona and context in this browser; they are those that the operator committed to when it signed.'],
+  6: ['Seed', seedSentence],
+  7: ['Context', ({ openings }) => `This browser put the context together again: the signed persona, ${turns(openings)} and the message, and nothing else. That the numbers given to the model spell these texts is part of a replay.`],
+  8: ['Public log', ({ bundle, checkpoint }) => `This browser found the receipt as entry ${bundle.log.index} of ${checkpoint.size} in the log, under a root signed with the log key that the manifest names. No independent witness has cosigned it.`],
+  9: ['Outcome', ({ outcome }) => `The operator signed and logged the outcome “${outcome.outcome}”; this browser checked signature and place.`],
+  10: ['Your own keys', () => 'Creator’s address and log key are the ones that you entered.'],
+};
+
+const EXCUSES = {
+  5: 'Hidden: the link has no key, so message and reply stay closed. Only whoever has the fan’s own link can open them.',
+  6: 'Hidden: which message the seed belongs to is opened by the key only.',
+  7: 'Hidden: the context is opened by the key only.',
+  9: 'Nothing to check: no outcome (delivered or not) stands in this bundle yet.',
+  10: 'Not checked: you have entered no keys of your own.',
+};
+
+function seedSentence({ receipt }) {
+  const again = receipt.attempt === 0 ? '' : ` This is attempt ${receipt.attempt + 1} for the same message.`;
+  const numbered = receipt.numbering === 'operator' ? ' The message’s number was given by the operator.' : '';
+  return `This browser checked that the seed follows from the message’s place and number under the operator’s key: one message, one seed.${numbered}${again}`;
+}
+
+function turns({ fields }) {
+  const count = (fields.spans.length - 2) / 2;
+  if (count === 0) return 'no earlier turn';
+  return count === 1 ? 'one earlier turn' : `${count} earlier turns`;
+}
+
+/**
+ * @param {{n: number, state: string, reason?: string}} step
+ * @param {import('../verify/steps.js').Case} found
+ * @returns {{title: string, sentence: string}}
+ */
+export function describeStep({ n, state, reason }, found) {
+  const [title, passed] = STEPS[n];
+  if (state === 'passed') return { title, sentence: passed(found) };
+  if (state === 'failed') return { title, sentence: `False: ${reason}.` };
+  return { title, sentence: state === 'skipped' ? 'Not checked, because an earlier step failed.' : EXCUSES[n] };
+}
+
+/**
+ * @param {import('../verify/verify.js').Report} report
+ * @param {string} source who named the keys, where the person did not
+ * @returns {{title: string, paragraphs: string[], chips: string[]}}
+ */
+export function describeVerdict({ failure, trust, found }, source) {
+  if (failure) {
+    return {
+      title: failure.step === 10 ? 'Not the keys that you trust' : 'This proof is false',
+      paragraphs: [
+        `Step ${failure.step}, ${STEPS[failure.step][0]}: ${failure.reason}.`,
+        failure.step === 5
+          ? 'The link may have been cut or changed on its way, or someone is deceiving you. Nothing that came with it is shown as genuine.'
+          : 'Nothing that came with it is shown as genuine.',
+      ],
+      chips: [`failed at step ${failure.step}`],
+    };
+  }
+  const opened = found.key !== null;
+  const what = opened ? 'Signed and logged, without witnesses' : 'Signed and logged, without witnesses; contents hidden';
+  const who = trust === 'policy'
+    ? 'The keys are the ones that you entered, so this is trusted by your policy.'
+    : `The keys are those named by ${source}, so the result is self-consistent: everything fits together, but nothing in it rests on what you knew before.`;
+  const contents = opened
+    ? `The operator is bound to exactly this reply, and ${found.manifest.creator} (not tied to a person) has signed the twin that it names.`
+    : `This link has no key. It shows that a reply of “${found.manifest.name}” was signed and logged, not what it says.`;
+  return {
+    title: what,
+    paragraphs: [contents, who],
+    chips: ['L0 signed', 'L1 logged, unwitnessed', trust === 'policy' ? 'trusted by your policy' : 'self-consistent'],
+  };
+}
+
+/**
+ * What the result leaves open, in plain words.
+ * @param {import('../verify/verify.js').Report} report of a verification that did not fail
+ * @returns {[string, string][]} claim and explanation
+ */
+export function describeLimits({ found: { manifest, receipt, key } }) {
+  const limits = [
+    ['That the reply is true.', 'A proof shows where words come from, not whether they are right.'],
+    ['That the operator cannot read the chat.', 'It can: the model runs on the operator’s machine.'],
+    ['Who the creator is.', `${manifest.creator}, not tied to a person.`],
+    ['That everybody sees the same log.', 'No independent witnesses have cosigned it; an operator could show others another one.'],
+    ['That a blockchain vouches for it.', 'Nothing here was checked on a chain. In the demo the chain is the operator’s own and proves nothing more.'],
+    ['That the model really gives these words.', 'Only a replay shows that, and none was done in this browser. The command is below.'],
+  ];
+  if (key === null) limits.splice(0, 1, ['Anything about the contents.', 'Without the key this browser has seen neither message nor reply.']);
+  if (receipt.numbering === 'operator') {
+    limits.push(['That nobody tried several numbers.', 'Here the operator numbers the messages itself, and a number decides the seed. Besides, an operator who poses as a fan can always try prompts in private.']);
+  } else {
+    limits.push(['That the fan is a stranger to the operator.', 'An operator who poses as a fan can try prompts in private.']);
+  }
+  if (receipt.model.verdict === 'tolerant') {
+    limits.push(['That a replay fits bit for bit.', 'The operator’s machine did not pass the exact profile; a replay compares within tolerances.']);
+  }
+  return limits;
+}
+
+/**
+ * The facts behind the steps.
+ * @param {import('../verify/verify.js').Report} report
+ * @returns {[string, string][]}
+ */
+export function describeFacts({ found: { bundle, receipt, manifest, checkpoint, openings }, receiptId, receiptHash }) {
+  const facts = [
+    ['Receipt', receiptId], ['Receipt hash', receiptHash], ['Time, says the operator', receipt.time],
+    ['Number of this twin’s reply', String(receipt.seq)], ['Attempt', String(receipt.attempt)],
+    ['Numbered by', receipt.numbering], ['Twin', `${manifest.name} (${manifest.slug}), version ${manifest.version}`],
+    ['Twin id', receipt.twin], ['Manifest hash', receipt.manifest], ['Valid', `${manifest.valid_from} to ${manifest.valid_until}`],
+    ['Creator', `${manifest.creator}, not tied to a person`], ['Paid to', manifest.payout],
+    ['Price', `${decimalAmount(BigInt(receipt.price.nano))} ${receipt.price.token}: creator ${decimalAmount(BigInt(receipt.price.creator_nano))}, operator ${decimalAmount(BigInt(receipt.price.operator_nano))}`],
+    ['Model', `${manifest.model.name}, ${manifest.model.size_bytes} bytes`], ['Model SHA-256', receipt.model.gguf],
+    ['Engine', `${receipt.model.library}, ${receipt.model.profile}, ${receipt.model.verdict}, ${manifest.engine.isa}`],
+    ['Engine build', receipt.model.build],
+    ['Sampler', `${manifest.sampler.algorithm}, temperature ${manifest.sampler.temperature}, top-k ${manifest.sampler.top_k}, top-p ${manifest.sampler.top_p}, at most ${manifest.sampler.max_tokens} tokens`],
+    ['Operator’s key', receipt.operator], ['Seed key (VRF)', manifest.operator.vrf_key], ['Slot tag', receipt.seed.slot_tag],
+    ['Log', manifest.log.origin], ['Log key', manifest.log.key], ['Log entry', `${bundle.log.index} of ${checkpoint.size}`],
+  ];
+  if (!openings) return facts;
+  const { fields, persona } = openings;
+  return [
+    ...facts,
+    ['Conversation', fields.conversation.id], ['Turn', String(fields.turn.n)],
+    ['Tokens', `${fields.context.tokens.length} of context, ${fields.output.tokens.length} of reply, finish “${fields.reply.finish}”`],
+    ['Persona', [`${persona.name}, ${persona.role}`, ...persona.facts.map((fact) => `– ${fact}`)].join('\n')],
+    ...(persona.off_limits.length ? [['Does not talk about', persona.off_limits.join(', ')]] : []),
+  ];
+}

@@ -1,0 +1,45 @@
+/** Canonical JSON: RFC 8785 without floating-point numbers (formats.md section 1). */
+import { Malformed } from './failure.js';
+import { utf8 } from './bytes.js';
+
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+/**
+ * Read canonical JSON; any byte that encoding the value again would not give is refused.
+ * @param {Uint8Array} bytes
+ * @returns {any}
+ */
+export function parseCanonical(bytes) {
+  let text;
+  let value;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    value = JSON.parse(text);
+  } catch {
+    throw new Malformed('it is not JSON in UTF-8');
+  }
+  if (canonicalText(value) !== text) throw new Malformed('it is not in canonical form');
+  return value;
+}
+
+/** @param {any} value @returns {Uint8Array} the value's only encoding */
+export const encodeCanonical = (value) => utf8(canonicalText(value));
+
+/** @param {any} value @returns {string} */
+function canonicalText(value) {
+  if (value === null || typeof value === 'boolean') return String(value);
+  if (typeof value === 'number') {
+    if (!Number.isSafeInteger(value)) throw new Malformed('it has a number that is not a safe integer');
+    return String(value);
+  }
+  if (typeof value === 'string') return stringText(value);
+  if (Array.isArray(value)) return `[${value.map(canonicalText).join(',')}]`;
+  const members = Object.keys(value).sort();
+  return `{${members.map((name) => `${stringText(name)}:${canonicalText(value[name])}`).join(',')}}`;
+}
+
+/** @param {string} value @returns {string} ECMAScript's quoting is RFC 8785's */
+function stringText(value) {
+  if (LONE_SURROGATE.test(value)) throw new Malformed('it has text that is not Unicode');
+  return JSON.stringify(value);
+}

@@ -1,0 +1,70 @@
+/** Shapes of parsed JSON: a check is a function that tells whether a value has the shape. */
+import { fromBase64 } from './bytes.js';
+import { Malformed } from './failure.js';
+
+/** @typedef {(value: any) => boolean} Check */
+
+/** @type {Check} */
+export const text = (value) => typeof value === 'string';
+
+/** @param {number} least @returns {Check} */
+export const atLeast = (least) => (value) => Number.isSafeInteger(value) && value >= least;
+
+/** @param {...any} allowed @returns {Check} */
+export const oneOf = (...allowed) => (value) => allowed.includes(value);
+
+/** @param {number} size bytes @returns {Check} */
+export const isHex = (size) => {
+  const pattern = new RegExp(`^[0-9a-f]{${size * 2}}$`);
+  return (value) => text(value) && pattern.test(value);
+};
+
+/** @param {number} size bytes @returns {Check} */
+export const isBase64Of = (size) => (value) => text(value) && fromBase64(value).length === size;
+
+/** @param {Check} check @returns {Check} */
+export const nullOr = (check) => (value) => value === null || check(value);
+
+/** @param {Check} check @returns {Check} */
+export const list = (check) => (value) => Array.isArray(value) && value.every((item) => check(item));
+
+/** @type {Check} */
+export const decimal = (value) => text(value) && /^(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$/.test(value);
+
+/** @type {Check} RFC 3339 in UTC with whole seconds, and a day that exists */
+export const time = (value) => {
+  if (!text(value) || !/^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$/.test(value)) return false;
+  const at = new Date(value);
+  return !Number.isNaN(at.getTime()) && at.toISOString() === value.replace('Z', '.000Z');
+};
+
+/** @type {Check} */
+export const tokens = list((value) => Number.isSafeInteger(value) && value >= 0 && value <= 0x7fffffff);
+
+/**
+ * Require an object with exactly these members, each of its shape.
+ * @param {any} value
+ * @param {Record<string, Check>} members
+ * @param {string} name what the object is, for the message
+ */
+export function record(value, members, name) {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) throw new Malformed(`the ${name} is not an object`);
+  for (const key of Object.keys(value)) {
+    if (!Object.hasOwn(members, key)) throw new Malformed(`the ${name} has an unknown member`);
+  }
+  for (const [key, check] of Object.entries(members)) {
+    if (!Object.hasOwn(value, key)) throw new Malformed(`the ${name} lacks "${key}"`);
+    if (!check(value[key])) throw new Malformed(`"${key}" of the ${name} is not what the format says`);
+  }
+}
+
+/**
+ * The same as a check, for objects inside objects.
+ * @param {Record<string, Check>} members
+ * @param {string} name
+ * @returns {Check}
+ */
+export const object = (members, name) => (value) => {
+  record(value, members, name);
+  return true;
+};

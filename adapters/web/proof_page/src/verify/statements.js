@@ -1,0 +1,125 @@
+/** The statements that get signed: receipt, manifest, outcome, persona, openings. */
+import { parseCanonical } from './canonical.js';
+import { parseVerifierKey } from './checkpoint.js';
+import { checksumAddress } from './creator.js';
+import {
+  atLeast, decimal, isBase64Of, isHex, list, nullOr, object, oneOf, record, text, time, tokens,
+} from './shape.js';
+
+const nothing = oneOf(null);
+const amount = atLeast(0);
+const filled = (value) => text(value) && value !== '';
+const address = (value) => text(value) && /^0x[0-9a-fA-F]{40}$/.test(value) && checksumAddress(value) === value;
+
+const isSplit = object({ creator_bp: amount, operator_bp: amount }, 'split');
+const isLog = object({ origin: text, key: text }, 'log');
+
+const RECEIPT = {
+  v: oneOf('twinproof-receipt/1'),
+  type: oneOf('reply'),
+  twin: isHex(32),
+  manifest: isHex(32),
+  seq: atLeast(1),
+  attempt: (value) => amount(value) && value <= 0xffff,
+  numbering: oneOf('operator', 'platform'),
+  model: object({
+    gguf: isHex(32), library: text, build: isHex(32), profile: oneOf('exact/1'), verdict: oneOf('exact', 'tolerant'),
+  }, 'receipt’s model'),
+  seed: object({ vrf_proof: isBase64Of(80), slot_tag: isHex(16), beacon: nothing }, 'seed'),
+  fields: object({ root: isHex(32), count: oneOf(8) }, 'field commitment'),
+  price: object({ nano: amount, token: text, creator_nano: amount, operator_nano: amount }, 'receipt’s price'),
+  rule: nothing,
+  rate_table: nothing,
+  payer: nothing,
+  registry_block: nothing,
+  operator: isHex(32),
+  time,
+};
+
+const MANIFEST = {
+  v: oneOf('twinproof-manifest/1'),
+  twin: isHex(32),
+  slug: text,
+  name: text,
+  version: atLeast(1),
+  previous: nullOr(isHex(32)),
+  persona: isHex(32),
+  model: object({ name: text, gguf: isHex(32), size_bytes: atLeast(1), lora: nothing }, 'manifest’s model'),
+  engine: object({ library: text, profile: oneOf('exact/1'), isa: oneOf('x86-64-v3') }, 'engine'),
+  rendering: object({
+    program: oneOf('typed-spans/1'), span_prefix: text, before_persona: tokens, persona_to_fan: tokens,
+    fan_to_twin: tokens, twin_to_fan: tokens, window_tokens: atLeast(1),
+  }, 'rendering'),
+  sampler: object({
+    algorithm: oneOf('gumbel-max/1'), temperature: decimal, top_k: atLeast(1), top_p: decimal, max_tokens: atLeast(1),
+  }, 'sampler'),
+  filter: object({ policy: oneOf('stop/1'), stop_tokens: tokens, stop_strings: list(text) }, 'filter'),
+  price: object({ nano: amount, token: text }, 'manifest’s price'),
+  split: (value) => isSplit(value) && value.creator_bp + value.operator_bp === 10000,
+  creator: address,
+  payout: address,
+  operator: object({ signing_key: isHex(32), vrf_key: isHex(32) }, 'operator’s keys'),
+  log: (value) => isLog(value) && parseVerifierKey(value.key).name === value.origin,
+  beacon: nothing,
+  valid_from: time,
+  valid_until: time,
+};
+
+const OUTCOME = {
+  v: oneOf('twinproof-outcome/1'),
+  receipt: isHex(32),
+  outcome: oneOf('delivered', 'undelivered', 'withdrawn', 'refunded'),
+  time,
+};
+
+const PERSONA = {
+  v: oneOf('twinproof-persona/1'),
+  name: text,
+  role: text,
+  facts: list(text),
+  off_limits: list(text),
+  examples: list(object({ fan: text, twin: text }, 'example')),
+};
+
+const isTurn = object({ n: atLeast(1), previous: nullOr(isHex(32)) }, 'turn');
+const isSpan = object({
+  kind: oneOf('persona', 'fan', 'twin', 'message'), receipt: nullOr(isHex(32)), tokens,
+}, 'span');
+const isEarlier = oneOf('fan', 'twin');
+
+const FIELD_VALUES = {
+  slot: object({ bot: text, chat: text, message: text, platform: text, thread: text }, 'slot'),
+  conversation: object({ id: isHex(32) }, 'conversation'),
+  turn: (value) => isTurn(value) && (value.n === 1) === (value.previous === null),
+  message: object({ text }, 'message'),
+  spans: list((value) => isSpan(value) && isEarlier(value.kind) === (value.receipt !== null)),
+  context: object({ tokens }, 'context'),
+  output: object({ tokens }, 'output'),
+  reply: object({ finish: oneOf('end', 'length', 'stop'), text: filled }, 'reply'),
+};
+
+/** Names of the salted fields in their order. */
+export const FIELD_NAMES = Object.keys(FIELD_VALUES);
+
+const OPENINGS = {
+  v: oneOf('twinproof-openings/1'),
+  persona: object(PERSONA, 'persona'),
+  fields: (value) => Array.isArray(value) && value.length === FIELD_NAMES.length && value.every(isField),
+};
+
+function isField(value, index) {
+  const name = FIELD_NAMES[index];
+  record(value, { name: oneOf(name), salt: isBase64Of(16), value: FIELD_VALUES[name] }, `field "${name}"`);
+  return true;
+}
+
+const parser = (members, name) => (bytes) => {
+  const value = parseCanonical(bytes);
+  record(value, members, name);
+  return value;
+};
+
+export const parseReceipt = parser(RECEIPT, 'receipt');
+export const parseManifest = parser(MANIFEST, 'manifest');
+export const parseOutcome = parser(OUTCOME, 'outcome statement');
+export const parseOpenings = parser(OPENINGS, 'sealed part');

@@ -1,0 +1,55 @@
+#!/usr/bin/env node
+/**
+ * The proof page's verifier on the command line.
+ *
+ *   node verify_cli.mjs BUNDLE.json[#k=KEY]…    one line of JSON per bundle
+ *   node verify_cli.mjs --vectors FILE.json…    compares with what the vectors expect
+ *
+ * Exit status 0 when every bundle verifies, or every vector is met.
+ */
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { fromBase64Url } from './src/verify/bytes.js';
+import { parseFragment } from './src/verify/link.js';
+import { verify } from './src/verify/verify.js';
+
+/** @param {any} vector @returns {Promise<object>} what this verifier says, in the vector's terms */
+async function judge(vector) {
+  const key = vector.key === null ? null : fromBase64Url(vector.key);
+  const { failure, levels, trust } = await verify({ bundle: vector.bundle, key, policy: vector.policy });
+  return failure ? { step: failure.step, reason: failure.reason } : { levels, trust };
+}
+
+/** @param {string} file @returns {Promise<boolean>} */
+async function checkVectors(file) {
+  const content = JSON.parse(readFileSync(file, 'utf8'));
+  let met = true;
+  for (const vector of Array.isArray(content) ? content : content.vectors ?? [content]) {
+    const got = await judge(vector);
+    const { expect } = vector;
+    const same = 'step' in expect
+      ? got.step === expect.step
+      : JSON.stringify([got.levels, got.trust]) === JSON.stringify([expect.levels, expect.trust]);
+    met &&= same;
+    console.log(JSON.stringify({ file: basename(file), name: vector.name, met: same, expect, got }));
+  }
+  return met;
+}
+
+/** @param {string} argument @returns {Promise<boolean>} */
+async function checkBundle(argument) {
+  const [path, fragment] = argument.split(/#(.*)/s);
+  const { failure, levels, trust } = await verify({ bundle: readFileSync(path), key: parseFragment(fragment ?? null) });
+  console.log(JSON.stringify({ file: path, levels, trust, failed: failure?.message ?? null }));
+  return failure === null;
+}
+
+const [first, ...rest] = process.argv.slice(2);
+const [check, files] = first === '--vectors' ? [checkVectors, rest] : [checkBundle, first ? [first, ...rest] : []];
+if (files.length === 0) {
+  console.error('usage: node verify_cli.mjs [--vectors] FILE…');
+  process.exit(2);
+}
+let everything = true;
+for (const file of files) everything = (await check(file)) && everything;
+process.exit(everything ? 0 : 1);

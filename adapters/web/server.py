@@ -1,0 +1,122 @@
+"""The local web server: chat page, proof page, bundles, checkpoint, health."""
+
+import errno
+from collections.abc import Iterable
+
+import structlog
+from aiohttp import web
+
+from adapters.web.assets import Page, load_page
+from adapters.web.guard import Guard, add_headers
+from adapters.web.reads import ChatReads, ProofReads, tagged_response
+from adapters.web.talk import MAX_BODY_BYTES, Talk
+from bot.domain.errors import ConfigurationError, InvariantError
+from bot.ports.chat import ChatInbox
+from bot.ports.proofs import ProofSource
+
+_DRAIN_S = 10.0
+_log = structlog.get_logger("web")
+
+
+class WebServer:
+    """Serves the pages and their data on one address.
+
+    Args:
+        inbox: the core's door for chat surfaces.
+        proofs: bundles and checkpoint.
+        host: address to bind; the default configuration is 127.0.0.1.
+        port: TCP port; 0 takes a free one.
+        allowed_hosts: names under which a reverse proxy forwards chat requests, beside `host` and
+            the loopback names.
+    """
+
+    def __init__(
+        self,
+        *,
+        inbox: ChatInbox,
+        proofs: ProofSource,
+        host: str,
+        port: int,
+        allowed_hosts: Iterable[str] = (),
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._inbox = inbox
+        self._proofs = proofs
+        self._guard = Guard(host=host, allowed_hosts=allowed_hosts)
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def port(self) -> int:
+        """The bound port; differs from the wanted one only where that was 0."""
+        addresses = self._runner.addresses if self._runner else []
+        return int(addresses[0][1]) if addresses else self._port
+
+    async def start(self) -> None:
+        """Bind and serve.
+
+        Raises:
+            ConfigurationError: the address cannot be bound.
+        """
+        if self._runner is not None:
+            raise InvariantError("the web server runs already")
+        runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=_DRAIN_S)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._host, self._port).start()
+        except OSError as error:
+            await runner.cleanup()
+            raise self._bind_error(error) from error
+        self._runner = runner
+        _log.info("web.started", host=self._host, port=self.port)
+
+    async def stop(self) -> None:
+        """Stop listening, let running replies end for some seconds, close; safe to repeat."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+            _log.info("web.stopped")
+
+    def _bind_error(self, error: OSError) -> ConfigurationError:
+        where = f"Port {self._port} on {self._host}"
+        if error.errno == errno.EADDRINUSE:
+            return ConfigurationError(
+                f"{where} is in use: stop the other program or choose another port with --port."
+            )
+        return ConfigurationError(f"{where} cannot be opened: {error.strerror}.")
+
+    def _app(self) -> web.Application:
+        app = web.Application(middlewares=[self._guard.middleware], client_max_size=MAX_BODY_BYTES)
+        app.on_response_prepare.append(add_headers)
+        chat, proofs = ChatReads(self._inbox), ProofReads(self._proofs)
+        talk = Talk(self._inbox)
+        app.router.add_get("/", _PageRoute(load_page("chat.html", embeds_proofs=True)).handle)
+        app.router.add_get("/api/twins", chat.twins)
+        app.router.add_get("/api/history", chat.history)
+        app.router.add_post("/api/talk", talk.handle)
+        app.router.add_get("/api/earnings", chat.earnings)
+        app.router.add_get("/r/{id:[^/]{1,64}}.json", proofs.bundle)
+        proof_page = _PageRoute(load_page("proof.html", embeddable=True))
+        app.router.add_get("/r/{id:[A-Za-z0-9_-]{22}}", proof_page.handle)
+        app.router.add_get("/log/checkpoint", proofs.checkpoint)
+        app.router.add_get("/healthz", _health)
+        return app
+
+
+class _PageRoute:
+    """Serves one page from memory."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Answer one GET."""
+        page = self._page
+        response = tagged_response(request, page.body, content_type="text/html", etag=page.etag)
+        response.headers["Content-Security-Policy"] = page.policy
+        response.headers["X-Frame-Options"] = page.framing
+        return response
+
+
+async def _health(_request: web.Request) -> web.Response:
+    return web.json_response({"status": "ok"})

@@ -1,0 +1,1 @@
+"""Re-derives every root, balance and claim from what is stored ("fsck")."""

@@ -1,0 +1,118 @@
+"""The epochs: claim roots follow from the book, and the chain says what the book says."""
+
+from collections import defaultdict
+
+from bot.audit.findings import Findings
+from bot.crypto import merkle
+from bot.domain.errors import ChainUnavailableError
+from bot.domain.ledger import creator_account, settled_account
+from bot.domain.settlement import NANO_PER_UNIT, Epoch, EpochState
+from bot.ports.audit import StoredRecords
+from bot.ports.chain import SettlementChain
+from bot.ports.settlement import EpochStore
+from bot.settlement.claims import ClaimTree
+
+
+async def audit_epochs(
+    records: StoredRecords, epochs: EpochStore, chain: SettlementChain | None, findings: Findings
+) -> None:
+    """Check every epoch against the book, and the newest one against the chain."""
+    last: Epoch | None = None
+    number = 1
+    while (epoch := await epochs.epoch(number)) is not None:
+        findings.count("epochs")
+        _check_epoch(records, epoch, findings)
+        last = epoch if epoch.state is EpochState.FINAL else last
+        number += 1
+    _check_settled(records, last, await epochs.open_epoch(), findings)
+    if chain is not None:
+        await _check_chain(epochs, chain, last, findings)
+
+
+def _check_epoch(records: StoredRecords, epoch: Epoch, findings: Findings) -> None:
+    commitment = epoch.commitment
+    where = f"epoch {epoch.number}"
+    size = commitment.log_size
+    nodes = merkle.tree_nodes([merkle.leaf_hash(leaf) for leaf in records.leaves[:size]])
+    findings.expect(
+        size <= len(records.leaves) and merkle.root_from_nodes(size, nodes) == commitment.log_root,
+        f"{where}: its log root does not follow from the log",
+    )
+    findings.expect(
+        ClaimTree.of_epoch(epoch).root == commitment.fee_root, f"{where}: another fee root"
+    )
+    total = sum(earnings.cumulative_units for earnings in epoch.earnings)
+    findings.expect(total == commitment.fee_total, f"{where}: another fee total")
+    earned: dict[bytes, int] = defaultdict(int)
+    receipts: dict[bytes, list[bytes]] = defaultdict(list)
+    for reply in records.replies:
+        if reply.log_index < size:
+            receipts[reply.twin].append(merkle.leaf_hash(reply.receipt_hash))
+        if reply.outcome == "delivered" and (reply.outcome_index or 0) < size:
+            earned[reply.twin] += reply.creator_nano
+    for earnings in epoch.earnings:
+        own = receipts[earnings.twin]
+        findings.expect(
+            (earnings.cumulative_nano, earnings.receipt_count, earnings.twin_log_root)
+            == (earned[earnings.twin], len(own), merkle.root_of(own)),
+            f"{where}: twin {earnings.twin.hex()[:16]} is not what its receipts say",
+        )
+    missing = set(receipts) - {earnings.twin for earnings in epoch.earnings}
+    findings.expect(not missing, f"{where}: {len(missing)} twins left out")
+
+
+def _check_settled(
+    records: StoredRecords, last: Epoch | None, open_epoch: Epoch | None, findings: Findings
+) -> None:
+    """Check that the book has moved exactly what the newest final epoch committed.
+
+    A crash between the book's transaction and the epoch's last state leaves the book one mined
+    epoch ahead; the next tick finishes it.
+    """
+    posted = {transaction.key for transaction in records.ledger if transaction.kind == "settle"}
+    ahead = open_epoch is not None and f"settle:epoch:{open_epoch.number}" in posted
+    counted = open_epoch if ahead else last
+    committed = (
+        {e.twin: e.cumulative_units * NANO_PER_UNIT for e in counted.earnings} if counted else {}
+    )
+    for twin in {reply.twin for reply in records.replies}:
+        settled = records.balances.get(settled_account(twin), 0)
+        findings.expect(
+            settled == committed.get(twin, 0),
+            f"twin {twin.hex()[:16]}: settled {settled} nano, committed {committed.get(twin, 0)}",
+        )
+        left = records.balances.get(creator_account(twin), 0)
+        findings.expect(left >= 0, f"twin {twin.hex()[:16]}: settled more than it earned")
+
+
+async def _check_chain(
+    epochs: EpochStore, chain: SettlementChain, last: Epoch | None, findings: Findings
+) -> None:
+    try:
+        state = await chain.contract()
+        onchain = state.commitment
+        findings.count("chain commitments", onchain.epoch)
+        book = await epochs.epoch(onchain.epoch) if onchain.epoch else None
+        findings.expect(
+            (book.commitment == onchain) if book else onchain.epoch == 0,
+            f"chain: epoch {onchain.epoch} is not what the book says",
+        )
+        findings.expect(
+            last is None or onchain.epoch >= last.number, "chain: behind the book's final epoch"
+        )
+        findings.expect(
+            state.claimed_total <= onchain.fee_total, "chain: paid more than was committed"
+        )
+        earnings = book.earnings if book else ()
+        claimed = await chain.claimed([e.twin for e in earnings])
+        for one, paid in zip(earnings, claimed, strict=True):
+            findings.expect(
+                paid <= one.cumulative_units, f"twin {one.twin.hex()[:16]}: paid twice on-chain"
+            )
+            if one.is_payable:
+                balance = await chain.balance(one.payout)
+                findings.expect(
+                    balance >= paid, f"twin {one.twin.hex()[:16]}: {paid} claimed, {balance} there"
+                )
+    except ChainUnavailableError as error:
+        findings.wrong.append(f"chain: can't be asked: {error}")

@@ -1,0 +1,179 @@
+"""The commands: parse, call one use case, print, return an exit code.
+
+Exit codes: 0 done; 1 the evidence is false or an audit found a fault; 2 the command or the
+configuration is wrong; 3 something that may succeed later is out of reach.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bot.cli import printing
+from bot.config import Settings, load_settings
+from bot.domain import errors
+
+FALSE, WRONG, LATER = 1, 2, 3
+DEMO_DATA = Path("data/demo")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line; every error of ours becomes one sentence and an exit code."""
+    try:
+        code = cli.main(args=list(arguments), prog_name="twinproof", standalone_mode=False)
+    except click.exceptions.Abort:
+        return 130
+    except click.ClickException as error:
+        printing.refuse(f"{error.format_message()} (twinproof --help lists what there is)")
+        return WRONG
+    except errors.VerificationError as error:
+        printing.refuse(f"This proof is FALSE: {error}")
+        return FALSE
+    except (errors.ConfigurationError, errors.UserError) as error:
+        printing.refuse(str(error))
+        return WRONG
+    except (errors.TransientError, errors.OutcomeUnknownError) as error:
+        printing.refuse(str(error))
+        return LATER
+    return code if isinstance(code, int) else 0
+
+
+def _await(work: Coroutine[Any, Any, int]) -> int:
+    return asyncio.run(work)
+
+
+def _settings(config: Path | None, data: Path | None, port: int | None) -> Settings:
+    if config is None and Path("config.toml").exists():
+        config = Path("config.toml")
+    settings = load_settings(config)
+    changed: dict[str, Any] = {}
+    if data is not None or "data_dir" not in settings.service.model_fields_set:
+        changed["data_dir"] = data or DEMO_DATA
+    if port is not None:
+        changed["port"] = port
+    service = settings.service.model_copy(update=changed)
+    return settings.model_copy(update={"service": service})
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option("0.1.0", prog_name="twinproof")
+def cli() -> None:
+    """Host AI twins whose every reply carries a proof that anyone can replay.
+
+    \b
+    Start here:   twinproof demo
+    Check a link: twinproof verify 'http://127.0.0.1:8800/r/…#k=…'
+    Recompute it: twinproof replay 'http://127.0.0.1:8800/r/…#k=…'
+    """  # noqa: D301 - click reads the backspace as "keep these lines"
+
+
+_data = click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Data folder. Default: data/demo.",
+)
+
+
+@cli.command()
+@click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="TOML file.")
+@_data
+@click.option("--port", type=click.IntRange(1, 65535), help="Port of the web pages. Default: 8800.")
+@click.option("--twin", metavar="NAME", help="The twin to talk to: a persona's file name.")
+@click.option("--say", "texts", multiple=True, metavar="TEXT", help="Say this, and leave. Repeat.")
+@click.option("--json", "as_json", is_flag=True, help="With --say: one JSON object on stdout.")
+def demo(  # noqa: PLR0917 - click passes them by name
+    config: Path | None,
+    data: Path | None,
+    port: int | None,
+    twin: str | None,
+    texts: tuple[str, ...],
+    as_json: bool,  # noqa: FBT001 - click passes flags by name
+) -> int:
+    """Run the whole service on embedded defaults and talk to a twin.
+
+    Opens a chat here in the terminal and the same chat at http://127.0.0.1:8800. Everything is
+    kept in the data folder and is there again next time.
+
+    \b
+    twinproof demo
+    twinproof demo --twin mira --say "hi, who are you?" --json
+    """  # noqa: D301
+    from bot.cli import demo as demo_command
+
+    settings = _settings(config, data, port)
+    if as_json and not texts:
+        raise click.UsageError("--json needs at least one --say TEXT")
+    if texts:
+        return _await(demo_command.scripted(settings, twin=twin, texts=texts, as_json=as_json))
+    return _await(demo_command.interactive(settings, twin=twin))
+
+
+@cli.command()
+@click.argument("link")
+@click.option(
+    "--trust",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help='JSON file with the keys that you trust: {"creators": ["0x…"], "logs": ["…"]}.',
+)
+@_data
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def verify(link: str, trust: Path | None, data: Path | None, as_json: bool) -> int:  # noqa: FBT001
+    """Check a proof link, or a saved bundle FILE#k=KEY, on this machine.
+
+    Needs no trust in the service: every step is recomputed here. Without --trust the keys come
+    from the proof itself, and the result is called self-consistent.
+    """
+    from bot.cli import proofs
+
+    return _await(proofs.verify(link, trust=trust, data=data or DEMO_DATA, as_json=as_json))
+
+
+@cli.command()
+@click.argument("link")
+@click.option(
+    "--model",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The weights (GGUF) that the receipt names. Default: the starter model.",
+)
+@click.option("--threads", type=click.IntRange(0, 256), default=0, help="0: all cores but one.")
+@_data
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def replay(
+    link: str,
+    model: Path | None,
+    threads: int,
+    data: Path | None,
+    as_json: bool,  # noqa: FBT001
+) -> int:
+    """Make a reply again from its proof and the weights, and compare it token by token.
+
+    Runs in a fresh process, from the bundle and the model file alone: never from the service's
+    database or cache.
+    """
+    from bot.cli import proofs
+
+    return _await(
+        proofs.replay(link, model=model, threads=threads, data=data or DEMO_DATA, as_json=as_json)
+    )
+
+
+@cli.command()
+@_data
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def audit(data: Path | None, as_json: bool) -> int:  # noqa: FBT001
+    """Re-derive every root, balance and claim from what is stored, and ask the chain."""
+    from bot.cli import audit as audit_command
+
+    return _await(audit_command.audit(data or DEMO_DATA, as_json=as_json))
+
+
+@cli.command(hidden=True)
+@click.option("--model", type=click.Path(path_type=Path), required=True)
+@click.option("--threads", type=int, required=True)
+def engine(model: Path, threads: int) -> int:
+    """Be an engine process; the service starts these by itself."""
+    from bot.wiring.engine import run_engine
+
+    return run_engine(model, threads=threads)

@@ -1,0 +1,189 @@
+"""`demo`: the whole service on embedded defaults, with a chat in this terminal or a script."""
+
+import asyncio
+import signal
+from collections.abc import Coroutine, Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+from bot.cli import printing
+from bot.cli.proofs import EXACT
+from bot.config import Settings
+from bot.domain.errors import InvariantError
+from bot.domain.money import format_nano
+from bot.domain.wording import AI_LABEL, STARTER_NOTE
+from bot.ports.chat import IncomingMessage, ReplyShown, Surface
+from bot.receipts.link import parse_link
+from bot.receipts.verify import VerifiedReceipt, verify_bundle
+from bot.wiring.app import App, open_app
+from bot.wiring.console import console_chat, new_session
+from bot.wiring.engine import no_progress
+from bot.wiring.offline import replay_fresh
+
+SCRIPT = Surface(platform="terminal", bot="local", chat="script", thread="")
+FAN = "script"
+
+
+async def interactive(settings: Settings, *, twin: str | None) -> int:
+    """Run the service with a chat in this terminal until the person leaves."""
+    async with AsyncExitStack() as stack:
+        with printing.step_bar() as bar:
+            app = await stack.enter_async_context(open_app(settings, progress=bar))
+        await _introduce(app)
+        chat = console_chat(app, explain_proof=lambda link: _explain(app, link))
+        await _until_signal(chat.run(twin))
+        printing.say("Stopping: finishing replies and closing the book.")
+    return 0
+
+
+async def scripted(
+    settings: Settings, *, twin: str | None, texts: Sequence[str], as_json: bool
+) -> int:
+    """Say each text, wait for settlement, audit; return the exit code."""
+    async with AsyncExitStack() as stack:
+        with printing.step_bar() as bar:
+            app = await stack.enter_async_context(open_app(settings, progress=bar))
+        result = await _run_script(app, twin, texts)
+    if as_json:
+        printing.print_json(result)
+    else:
+        _print_script(result)
+    return 0 if result["audit"]["passed"] else 1
+
+
+async def _run_script(app: App, twin: str | None, texts: Sequence[str]) -> dict[str, Any]:
+    cards = await app.inbox.twins()
+    slug = twin or cards[0].slug
+    for card in cards:  # replies of a run that was killed are shown, and so delivered, now
+        await app.inbox.history(card.slug, SCRIPT, FAN)
+    session = new_session()
+    replies = [
+        await _say(app, slug, f"{session}-{number}", text)
+        for number, text in enumerate(texts, start=1)
+    ]
+    await app.service.sign_head()
+    epoch = await app.settlement.settle_now()
+    described = [await _describe(app, reply) for reply in replies]
+    earnings = await app.inbox.earnings()
+    findings = await app.audit.run()
+    return {
+        "twin": slug,
+        "label": AI_LABEL,
+        "replies": described,
+        "recovered": app.recovered,
+        "settlement": {
+            "epoch": None if epoch is None else epoch.number,
+            "transaction": next((line.last_tx for line in earnings if line.last_tx), None),
+            "creators": [
+                {
+                    "twin": line.twin_name,
+                    "payout": line.payout,
+                    "earned": format_nano(line.accrued_nano),
+                    "committed": format_nano(line.committed_nano),
+                    "balance": format_nano(line.chain_balance_nano or 0),
+                    "token": line.token,
+                }
+                for line in earnings
+            ],
+        },
+        "audit": {"passed": not findings.wrong, "wrong": findings.wrong},
+    }
+
+
+async def _say(app: App, slug: str, message_id: str, text: str) -> ReplyShown:
+    message = IncomingMessage(twin=slug, surface=SCRIPT, fan=FAN, message_id=message_id, text=text)
+    shown: ReplyShown | None = None
+    async for event in app.inbox.answer(message):
+        if isinstance(event, ReplyShown):
+            shown = event
+    if shown is None:
+        raise InvariantError("a reply ended without a receipt")
+    await app.inbox.delivered(shown.receipt_id)
+    return shown
+
+
+async def _describe(app: App, reply: ReplyShown) -> dict[str, Any]:
+    """Verify and replay a reply, keep the fan's copy of its bundle, and say what was found."""
+    verified, saved = await _verify_own(app, reply.link)
+    outcome = await replay_fresh(
+        verified, model_path=app.model.path, threads=0, progress=no_progress
+    )
+    return {
+        "text": reply.text,
+        "link": reply.link,
+        "levels": [*verified.levels, *([EXACT] if outcome.exact else [])],
+        "trust": verified.trust,
+        "fee": format_nano(reply.fee_nano),
+        "token": reply.token,
+        "finish": reply.finish,
+        "bundle": saved,
+    }
+
+
+async def _verify_own(app: App, link: str) -> tuple[VerifiedReceipt, str]:
+    """Verify a link of this very service, under its own keys as the policy; keep a copy."""
+    parsed = parse_link(link)
+    bundle = await app.proofs.bundle(parsed.receipt_id or "")
+    if bundle is None:
+        raise InvariantError("a reply that was shown has no bundle")
+    verified = verify_bundle(
+        bundle, key=parsed.key, policy=app.policy, receipt_id=parsed.receipt_id
+    )
+    return verified, str(app.save_proof(verified.receipt_id, bundle))
+
+
+async def _explain(app: App, link: str) -> str:
+    verified, saved = await _verify_own(app, link)
+    lines = [f"  {step.number:>2} {step.title}: {step.sentence}" for step in verified.steps]
+    lines.append(f"  Verified here: {', '.join(verified.levels)}. Your copy: {saved}")
+    lines += [f"  Not shown: {sentence}" for sentence in verified.unproved]
+    lines.append(f"  Make it again, token by token: twinproof replay '{link}'")
+    return "\n".join(lines)
+
+
+async def _introduce(app: App) -> None:
+    """Say what was started and where things are."""
+    printing.say("")
+    printing.say(f"Twinproof is running. Chat page  {app.base_url}/")
+    printing.say(f"  data    {app.folder}  (book, keys, chain; survives restarts)")
+    printing.say(f"  model   {app.model.terms.name}, SHA-256 {app.model.terms.gguf.hex()[:16]}…")
+    profile = "exact: replies replay bit for bit" if app.exact else "tolerant"
+    printing.say(f"  engine  {app.engine.library}, {app.engine.remark}; profile {profile}")
+    printing.say(f"  trust   {app.folder / 'trust.json'}  (for twinproof verify --trust)")
+    if app.recovered:
+        printing.say(f"  {app.recovered} replies that were cut off last time are finished.")
+    if app.model.starter:
+        printing.say(f"  {STARTER_NOTE}")
+    printing.say("")
+
+
+async def _until_signal(work: Coroutine[Any, Any, None]) -> None:
+    """Run until the work ends or the process is asked to stop."""
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        if not task.cancelled():
+            raise
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+
+
+def _print_script(result: dict[str, Any]) -> None:
+    for reply in result["replies"]:
+        printing.print_result(f"[{AI_LABEL}] {reply['text']}")
+        printing.print_result(f"  proof {reply['link']}")
+        printing.print_result(
+            f"  {', '.join(reply['levels'])}; fee {reply['fee']} {reply['token']}"
+        )
+    settlement = result["settlement"]
+    printing.print_result(f"epoch {settlement['epoch']}: {settlement['transaction']}")
+    for creator in settlement["creators"]:
+        printing.print_result(
+            f"  {creator['twin']}: earned {creator['earned']}, on-chain {creator['balance']} "
+            f"{creator['token']}"
+        )
+    verdict = "passed" if result["audit"]["passed"] else "FAILED"
+    printing.print_result(f"audit {verdict}")

@@ -1,0 +1,120 @@
+"""The one printer: results to standard output, everything a person reads along the way to error."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from bot.ports.inference import ReplayOutcome
+from bot.receipts.verify import VerifiedReceipt
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_result(text: str) -> None:
+    """Print a command's result, alone on standard output."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def say(text: str, style: str | None = None) -> None:
+    """Tell the person something on standard error."""
+    err.print(text, style=style, markup=False)
+
+
+def refuse(text: str) -> None:
+    """Say in one sentence why a command did not do what was asked."""
+    err.print(f"twinproof: {text}", style="red" if err.is_terminal else None, markup=False)
+
+
+class StepBar:
+    """Shows one long step after the other; a plain line each where nobody watches."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self._title = ""
+
+    def __call__(self, title: str, fraction: float | None) -> None:
+        """Show how far a step has come; a new title ends the step before."""
+        if self._progress is None:
+            if title != self._title:
+                say(f"{title} ...")
+            self._title = title
+            return
+        if title != self._title:
+            for task in self._progress.task_ids:
+                self._progress.update(task, total=1.0, completed=1.0)
+            self._progress.add_task(title, total=None if fraction is None else 1.0)
+            self._title = title
+        if fraction is not None:
+            self._progress.update(self._progress.task_ids[-1], total=1.0, completed=fraction)
+
+
+@contextmanager
+def step_bar() -> Iterator[StepBar]:
+    """Show bars while the block runs, and leave them finished."""
+    if not err.is_terminal:
+        yield StepBar(None)
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err) as progress:
+        yield StepBar(progress)
+        for task in progress.task_ids:
+            progress.update(task, total=1.0, completed=1.0)
+
+
+def print_verified(verified: VerifiedReceipt, source: str) -> None:
+    """Print what was verified, step by step, and what that does not show."""
+    out.print(f"Bundle from {source}", markup=False)
+    if verified.openings is not None:
+        fields = verified.openings.fields
+        out.print(f"\n  Fan: {fields.message}", markup=False)
+        out.print(f"  {verified.openings.persona.name} (AI twin): {fields.text}\n", markup=False)
+    table = Table(show_header=False, box=None, padding=(0, 1))
+    for step in verified.steps:
+        mark = "[green]ok[/green]" if step.done else "[yellow]--[/yellow]"
+        table.add_row(str(step.number), mark, step.title, step.sentence)
+    out.print(table)
+    words = {
+        "policy": "by the keys in your trust policy",
+        "self-consistent": "self-consistent only: the keys come from the proof itself; "
+        "give your own with --trust",
+    }
+    out.print(f"\nVerified on this machine: {', '.join(verified.levels)} ({words[verified.trust]})")
+    out.print("\nWhat this does not show:")
+    for sentence in verified.unproved:
+        out.print(f"  - {sentence}", markup=False)
+
+
+def print_replay(outcome: ReplayOutcome) -> None:
+    """Print a replay token by token."""
+    table = Table(box=None, padding=(0, 1))
+    for heading in ("token", "receipt", "replay", "text", ""):
+        table.add_column(heading, justify="left")
+    for token in outcome.tokens:
+        claimed = "end" if token.claimed is None else str(token.claimed)
+        drawn = "end" if token.claimed is None and token.same else str(token.recomputed)
+        mark = "[green]same[/green]" if token.same else "[red]DIFFERENT[/red]"
+        table.add_row(str(token.position), claimed, drawn, visible_text(token.text), mark)
+    out.print(table)
+    same = sum(token.same for token in outcome.tokens)
+    out.print(f"\n{same} of {len(outcome.tokens)} tokens are the same.")
+    if not outcome.tokenisation_same:
+        out.print("The persona or the message does not give the tokens that the receipt states.")
+    if not (outcome.finish_same and outcome.text_same):
+        out.print("The output policy does not give the text that the receipt states.")
+
+
+def visible_text(text: str) -> str:
+    """Return a token's text with spaces and line ends made visible."""
+    return text.replace("\n", "\\n").replace(" ", "\u00b7").replace("[", "\\[")
+
+
+def print_json(value: object) -> None:
+    """Print a value as one JSON object, alone on standard output."""
+    print_result(json.dumps(value, indent=2, ensure_ascii=False))

@@ -1,0 +1,42 @@
+"""Ed25519 (RFC 8032 section 5.1): raw 32-byte keys, 64-byte signatures."""
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from bot.crypto.errors import FormatError, MismatchError
+
+KEY_BYTES = 32
+SIGNATURE_BYTES = 64
+
+
+def public_key_of(private_key: bytes) -> bytes:
+    """Derive the public key of a 32-byte seed."""
+    return _private(private_key).public_key().public_bytes_raw()
+
+
+def sign(private_key: bytes, message: bytes) -> bytes:
+    """Sign with a 32-byte seed; the same input always gives the same signature."""
+    return _private(private_key).sign(message)
+
+
+def verify(public_key: bytes, message: bytes, signature: bytes) -> None:
+    """Check a signature.
+
+    Raises:
+        FormatError: the key or the signature has another length.
+        MismatchError: the signature is not by this key over this message.
+    """
+    if len(public_key) != KEY_BYTES or len(signature) != SIGNATURE_BYTES:
+        raise FormatError("an Ed25519 key is 32 bytes and a signature 64")
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
+    except InvalidSignature as error:
+        raise MismatchError("the Ed25519 signature is false") from error
+    except ValueError as error:
+        raise FormatError("not an Ed25519 public key") from error
+
+
+def _private(private_key: bytes) -> Ed25519PrivateKey:
+    if len(private_key) != KEY_BYTES:
+        raise FormatError("an Ed25519 private key is a seed of 32 bytes")
+    return Ed25519PrivateKey.from_private_bytes(private_key)

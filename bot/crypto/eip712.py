@@ -1,0 +1,175 @@
+"""EIP-712 typed data of one fixed struct, `TwinManifest` (formats.md section 3).
+
+Also what it needs around it: EIP-55 addresses and recoverable secp256k1 signatures
+`r || s || v` with low s (EIP-2) and v 27 or 28. Private keys are 32 bytes.
+"""
+
+import re
+from dataclasses import dataclass, fields
+
+import coincurve
+from Crypto.Hash import keccak
+
+from bot.crypto.canonical import JsonValue
+from bot.crypto.errors import FormatError, MismatchError
+
+SIGNATURE_BYTES = 65
+ADDRESS_BYTES = 20
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
+_SIGNATURE = re.compile(r"0x[0-9a-f]{130}", re.ASCII)
+_HALF_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141 // 2
+_V_OFFSET = 27
+_HIGHEST_LOW_NIBBLE = 7
+_DOMAIN = {"name": "Twinproof", "version": "1"}
+_DOMAIN_TYPES = (("name", "string"), ("version", "string"))
+_TYPES = (
+    ("name", "string"),
+    ("twin", "bytes32"),
+    ("persona", "bytes32"),
+    ("model", "bytes32"),
+    ("manifest", "bytes32"),
+    ("price", "string"),
+    ("split", "string"),
+    ("payout", "address"),
+    ("operatorKey", "bytes32"),
+    ("logOrigin", "string"),
+    ("validFrom", "string"),
+    ("validUntil", "string"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TwinManifestData:
+    """The fields that a creator reads in their wallet, in the order of the type.
+
+    `twin`, `persona`, `model`, `manifest` and `operator_key` are 32 bytes, `payout` 20.
+    """
+
+    name: str
+    twin: bytes
+    persona: bytes
+    model: bytes
+    manifest: bytes
+    price: str
+    split: str
+    payout: bytes
+    operator_key: bytes
+    log_origin: str
+    valid_from: str
+    valid_until: str
+
+    def digest(self) -> bytes:
+        """Hash to the 32 bytes that are signed: keccak(0x1901 || domain || struct)."""
+        values = [getattr(self, field.name) for field in fields(self)]
+        struct = _hash_struct("TwinManifest", _TYPES, values)
+        domain = _hash_struct("EIP712Domain", _DOMAIN_TYPES, list(_DOMAIN.values()))
+        return keccak256(b"\x19\x01" + domain + struct)
+
+    def typed_data(self) -> dict[str, JsonValue]:
+        """Build the JSON argument of a wallet's `eth_signTypedData_v4`."""
+        message: dict[str, JsonValue] = {}
+        for (name, kind), field in zip(_TYPES, fields(self), strict=True):
+            value: str | bytes = getattr(self, field.name)
+            if isinstance(value, bytes):
+                value = encode_address(value) if kind == "address" else "0x" + value.hex()
+            message[name] = value
+        return {
+            "types": {"EIP712Domain": _members(_DOMAIN_TYPES), "TwinManifest": _members(_TYPES)},
+            "primaryType": "TwinManifest",
+            "domain": dict(_DOMAIN),
+            "message": message,
+        }
+
+
+def keccak256(data: bytes) -> bytes:
+    """Hash with Keccak-256 as Ethereum uses it, which is not SHA3-256."""
+    return bytes(keccak.new(digest_bits=256, data=data).digest())
+
+
+def encode_address(address: bytes) -> str:
+    """Write 20 bytes as `0x…` with EIP-55's checksum in the case of the letters."""
+    text = address.hex()
+    mask = keccak256(text.encode()).hex()
+    return "0x" + "".join(
+        char.upper() if int(nibble, 16) > _HIGHEST_LOW_NIBBLE else char
+        for char, nibble in zip(text, mask, strict=False)
+    )
+
+
+def parse_address(text: str) -> bytes:
+    """Parse an address whose EIP-55 checksum must be right.
+
+    Raises:
+        FormatError: not an address, or another case of its letters.
+    """
+    if not _ADDRESS.fullmatch(text):
+        raise FormatError("not an Ethereum address")
+    address = bytes.fromhex(text[2:])
+    if encode_address(address) != text:
+        raise FormatError("the address's EIP-55 checksum is wrong")
+    return address
+
+
+def encode_signature(signature: bytes) -> str:
+    """Write 65 signature bytes as `0x…` in lower case."""
+    return "0x" + signature.hex()
+
+
+def parse_signature(text: str) -> bytes:
+    """Parse `0x` and 130 lower-case hexadecimal digits.
+
+    Raises:
+        FormatError: another spelling or length.
+    """
+    if not _SIGNATURE.fullmatch(text):
+        raise FormatError("a creator's signature is 0x and 130 lower-case hexadecimal digits")
+    return bytes.fromhex(text[2:])
+
+
+def address_of(private_key: bytes) -> str:
+    """Return the EIP-55 address of a private key."""
+    return _address(coincurve.PrivateKey(private_key).public_key)
+
+
+def sign_digest(private_key: bytes, digest: bytes) -> bytes:
+    """Sign 32 bytes (nonces by RFC 6979): `r || s || v`, low s, v 27 or 28."""
+    signature = coincurve.PrivateKey(private_key).sign_recoverable(digest, hasher=None)
+    return signature[:-1] + bytes([signature[-1] + _V_OFFSET])
+
+
+def recover_signer(digest: bytes, signature: bytes) -> str:
+    """Return the EIP-55 address whose key made this signature over 32 bytes.
+
+    Raises:
+        FormatError: not 65 bytes, v is not 27 or 28, or s is high.
+        MismatchError: no key can have made it.
+    """
+    if len(signature) != SIGNATURE_BYTES:
+        raise FormatError("a creator's signature is 65 bytes")
+    if signature[-1] - _V_OFFSET not in {0, 1}:
+        raise FormatError("a signature's v is 27 or 28")
+    if int.from_bytes(signature[32:64], "big") > _HALF_ORDER:
+        raise FormatError("the signature's s is high")
+    raw = signature[:-1] + bytes([signature[-1] - _V_OFFSET])
+    try:
+        key = coincurve.PublicKey.from_signature_and_message(raw, digest, hasher=None)
+    except ValueError as error:
+        raise MismatchError("the signature recovers no key") from error
+    return _address(key)
+
+
+def _address(key: coincurve.PublicKey) -> str:
+    return encode_address(keccak256(key.format(compressed=False)[1:])[-ADDRESS_BYTES:])
+
+
+def _hash_struct(name: str, types: tuple[tuple[str, str], ...], values: list[str | bytes]) -> bytes:
+    declared = f"{name}({','.join(f'{kind} {field}' for field, kind in types)})"
+    words = [keccak256(declared.encode())]
+    for value in values:
+        word = keccak256(value.encode()) if isinstance(value, str) else value.rjust(32, b"\x00")
+        words.append(word)
+    return keccak256(b"".join(words))
+
+
+def _members(types: tuple[tuple[str, str], ...]) -> list[JsonValue]:
+    return [{"name": name, "type": kind} for name, kind in types]

@@ -1,0 +1,180 @@
+"""The eight salted fields of a receipt (docs/spec/formats.md section 7.1)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.crypto.canonical import JsonValue, encode_canonical
+from bot.crypto.errors import FormatError
+from bot.crypto.merkle import leaf_hash, root_of
+from bot.crypto.sealing import derive_salt
+from bot.domain.ids import SlotInput
+from bot.domain.reading import ObjectReader
+
+FIELD_NAMES = ("slot", "conversation", "turn", "message", "spans", "context", "output", "reply")
+HASH_BYTES = 32
+_SLOT_KEYS = "platform bot chat thread message"
+
+
+class SpanKind(StrEnum):
+    """What a span of the context is; nothing else can enter."""
+
+    PERSONA = "persona"
+    FAN = "fan"
+    TWIN = "twin"
+    MESSAGE = "message"
+
+
+class Finish(StrEnum):
+    """Why a generation ended: a stop token, the longest output, or a stop string."""
+
+    END = "end"
+    LENGTH = "length"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A typed part of the context, as token ids.
+
+    Attributes:
+        receipt: hash of the receipt of an earlier turn; set for fan and twin, and only there.
+
+    Raises:
+        FormatError: `receipt` is missing or out of place.
+    """
+
+    kind: SpanKind
+    tokens: tuple[int, ...]
+    receipt: bytes | None = None
+
+    def __post_init__(self) -> None:
+        earlier = self.kind in {SpanKind.FAN, SpanKind.TWIN}
+        if earlier != (self.receipt is not None):
+            raise FormatError("fan and twin spans cite a receipt, and no other span does")
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """Everything about one reply that only its fan's key opens.
+
+    Attributes:
+        conversation: 32 bytes.
+        turn: from 1.
+        previous: receipt hash of the conversation's previous turn; None at turn 1 only.
+        message: the fan's text.
+        context: the rendered token ids.
+        output: the committed token ids, without the stop token.
+        text: the reply's text.
+
+    Raises:
+        FormatError: `previous` does not fit `turn`.
+    """
+
+    slot: SlotInput
+    conversation: bytes
+    turn: int
+    previous: bytes | None
+    message: str
+    spans: tuple[Span, ...]
+    context: tuple[int, ...]
+    output: tuple[int, ...]
+    finish: Finish
+    text: str
+
+    def __post_init__(self) -> None:
+        if (self.turn == 1) != (self.previous is None):
+            raise FormatError("only the first turn of a conversation has no previous receipt")
+
+
+def fields_to_json(fields: Fields) -> dict[str, JsonValue]:
+    """Turn the fields into their JSON values by name, in the order of the format."""
+    slot = fields.slot
+    previous = None if fields.previous is None else fields.previous.hex()
+    return {
+        "slot": {
+            "bot": slot.bot,
+            "chat": slot.chat,
+            "message": slot.message,
+            "platform": slot.platform,
+            "thread": slot.thread,
+        },
+        "conversation": {"id": fields.conversation.hex()},
+        "turn": {"n": fields.turn, "previous": previous},
+        "message": {"text": fields.message},
+        "spans": [_span_to_json(span) for span in fields.spans],
+        "context": {"tokens": fields.context},
+        "output": {"tokens": fields.output},
+        "reply": {"finish": fields.finish.value, "text": fields.text},
+    }
+
+
+def fields_from_json(values: Mapping[str, JsonValue]) -> Fields:
+    """Read the fields from their JSON values by name.
+
+    Raises:
+        FormatError: a field is missing, unknown or of another shape.
+    """
+    reader = ObjectReader(values, "fields", " ".join(FIELD_NAMES))
+    slot = reader.object("slot", _SLOT_KEYS)
+    turn = reader.object("turn", "n previous")
+    reply = reader.object("reply", "finish text")
+    reply.constant("finish", *(finish.value for finish in Finish))
+    return Fields(
+        slot=SlotInput(**{key: slot.text(key) for key in _SLOT_KEYS.split()}),
+        conversation=reader.object("conversation", "id").hex("id", HASH_BYTES),
+        turn=turn.integer("n", minimum=1),
+        previous=turn.hex_or_null("previous", HASH_BYTES),
+        message=reader.object("message", "text").text("text"),
+        spans=reader.items("spans", _span_from_json),
+        context=reader.object("context", "tokens").tokens("tokens"),
+        output=reader.object("output", "tokens").tokens("tokens"),
+        finish=Finish(reply.text("finish")),
+        text=reply.text("text", minimum=1),
+    )
+
+
+def fields_root(key: bytes, values: Mapping[str, JsonValue]) -> bytes:
+    """Return the root over the salted field values under an opening key (32 bytes)."""
+    return root_of(
+        [leaf_hash(_leaf_data(name, derive_salt(key, name), values[name])) for name in FIELD_NAMES]
+    )
+
+
+def check_span_order(spans: Sequence[Span]) -> None:
+    """Check the grammar of `typed-spans/1`: persona, pairs of fan and twin, message.
+
+    Both spans of a pair cite the same receipt, and no receipt is cited by two pairs.
+
+    Raises:
+        FormatError: the spans stand in another order.
+    """
+    kinds = [span.kind for span in spans]
+    pairs = (len(spans) - 2) // 2
+    middle = [SpanKind.FAN, SpanKind.TWIN] * max(pairs, 0)
+    if kinds != [SpanKind.PERSONA, *middle, SpanKind.MESSAGE]:
+        raise FormatError("the spans are not a persona, pairs of fan and twin, and a message")
+    fans, twins = spans[1:-1:2], spans[2:-1:2]
+    cited = [span.receipt for span in fans]
+    if cited != [span.receipt for span in twins] or len(set(cited)) != len(cited):
+        raise FormatError("each pair of fan and twin spans cites one receipt of its own")
+
+
+def _leaf_data(name: str, salt: bytes, value: JsonValue) -> bytes:
+    prefix = b"twinproof/v1/field\x00" + name.encode() + b"\x00"
+    return prefix + salt + encode_canonical(value)
+
+
+def _span_to_json(span: Span) -> JsonValue:
+    receipt = None if span.receipt is None else span.receipt.hex()
+    return {"kind": span.kind.value, "receipt": receipt, "tokens": span.tokens}
+
+
+def _span_from_json(value: JsonValue, path: str) -> Span:
+    reader = ObjectReader(value, path, "kind receipt tokens")
+    reader.constant("kind", *(kind.value for kind in SpanKind))
+    return Span(
+        kind=SpanKind(reader.text("kind")),
+        tokens=reader.tokens("tokens"),
+        receipt=reader.hex_or_null("receipt", HASH_BYTES),
+    )

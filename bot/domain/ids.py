@@ -1,0 +1,53 @@
+"""Identifiers that are derived, never chosen (docs/spec/formats.md sections 3, 4 and 7)."""
+
+from dataclasses import dataclass
+
+from bot.crypto.encoding import encode_b64url
+from bot.crypto.hashing import tagged_hash
+
+SLOT_TAG_BYTES = 16
+RECEIPT_ID_BYTES = 16
+NUMBERED_BY_OPERATOR = frozenset({"terminal", "web"})
+
+
+@dataclass(frozen=True, slots=True)
+class SlotInput:
+    """The platform's own identifiers of the message that is answered; empty where none."""
+
+    platform: str
+    bot: str
+    chat: str
+    thread: str
+    message: str
+
+    @property
+    def numbering(self) -> str:
+        """Who numbers the messages of this surface: `operator` or `platform`."""
+        return "operator" if self.platform in NUMBERED_BY_OPERATOR else "platform"
+
+
+def derive_twin_id(creator: bytes, slug: str) -> bytes:
+    """Return a twin's 32-byte id from its creator's 20-byte address and its slug."""
+    return tagged_hash("twin", creator, slug)
+
+
+def derive_slot(twin: bytes, slot: SlotInput) -> bytes:
+    """Return the 32-byte VRF input of a message."""
+    return tagged_hash(
+        "slot-input", twin, slot.platform, slot.bot, slot.chat, slot.thread, slot.message
+    )
+
+
+def derive_slot_tag(beta: bytes) -> bytes:
+    """Return the public 16-byte tag of a slot from its VRF output."""
+    return tagged_hash("slot", beta)[:SLOT_TAG_BYTES]
+
+
+def derive_seed(beta: bytes, manifest_hash: bytes, attempt: int) -> bytes:
+    """Return the 32-byte seed of one attempt."""
+    return tagged_hash("seed", beta, manifest_hash, attempt.to_bytes(4, "big"))
+
+
+def receipt_id_of(receipt_hash: bytes) -> str:
+    """Return the 22 characters that name a receipt in links."""
+    return encode_b64url(receipt_hash[:RECEIPT_ID_BYTES])

@@ -1,0 +1,179 @@
+"""Receipts: the signed statement of one reply (docs/spec/formats.md section 7)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.crypto.canonical import JsonValue, encode_canonical, parse_canonical
+from bot.crypto.encoding import encode_b64
+from bot.crypto.errors import FormatError
+from bot.domain.fields import FIELD_NAMES
+from bot.domain.ids import SLOT_TAG_BYTES
+from bot.domain.reading import ObjectReader
+from bot.domain.times import encode_time, parse_time
+
+VERSION = "twinproof-receipt/1"
+PAYLOAD_TYPE = "application/vnd.twinproof.receipt+json"
+PROFILE = "exact/1"
+HASH_BYTES = 32
+VRF_PROOF_BYTES = 80
+MAX_ATTEMPT = 2**16 - 1
+MAX_NAME = 64
+_KEYS = (
+    "v type twin manifest seq attempt numbering model seed fields price rule rate_table payer "
+    "registry_block operator time"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptModel:
+    """What ran: the GGUF's SHA-256, the library, a digest of its shared libraries, the verdict.
+
+    Attributes:
+        verdict: `exact`, or `tolerant` where the self-check of the exact profile failed.
+    """
+
+    gguf: bytes
+    library: str
+    build: bytes
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptPrice:
+    """What the reply costs, in nano-units of `token`, and who gets how much of it."""
+
+    nano: int
+    token: str
+    creator_nano: int
+    operator_nano: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The public statement of one reply.
+
+    Attributes:
+        twin: 32 bytes, as are `manifest` (its hash) and `operator` (the signing key).
+        seq: counts the twin's receipts from 1, without holes.
+        attempt: from 0.
+        numbering: `operator` or `platform`: who numbers the messages of the surface.
+        vrf_proof: 80 bytes.
+        slot_tag: 16 bytes.
+        fields_root: root over the salted fields.
+        time: aware UTC, whole seconds.
+    """
+
+    twin: bytes
+    manifest: bytes
+    seq: int
+    attempt: int
+    numbering: str
+    model: ReceiptModel
+    vrf_proof: bytes
+    slot_tag: bytes
+    fields_root: bytes
+    price: ReceiptPrice
+    operator: bytes
+    time: datetime
+
+
+def encode_receipt(receipt: Receipt) -> bytes:
+    """Encode as canonical JSON, after checking that it would parse again.
+
+    Raises:
+        FormatError: a value is outside the limits of the format.
+    """
+    data = encode_canonical(_to_json(receipt))
+    if parse_receipt(data) != receipt:
+        raise FormatError("the receipt does not survive encoding: is its time whole seconds?")
+    return data
+
+
+def parse_receipt(data: bytes) -> Receipt:
+    """Parse canonical JSON; nothing is verified here.
+
+    Raises:
+        FormatError: the bytes are not a receipt of version 1.
+    """
+    reader = ObjectReader(parse_canonical(data), "receipt", _KEYS)
+    reader.constant("v", VERSION)
+    reader.constant("type", "reply")
+    reader.constant("numbering", "operator", "platform")
+    for reserved in ("rule", "rate_table", "payer", "registry_block"):
+        reader.constant(reserved, None)
+    seed = reader.object("seed", "vrf_proof slot_tag beacon")
+    seed.constant("beacon", None)
+    fields = reader.object("fields", "root count")
+    fields.constant("count", len(FIELD_NAMES))
+    return Receipt(
+        twin=reader.hex("twin", HASH_BYTES),
+        manifest=reader.hex("manifest", HASH_BYTES),
+        seq=reader.integer("seq", minimum=1),
+        attempt=reader.integer("attempt", maximum=MAX_ATTEMPT),
+        numbering=reader.text("numbering"),
+        model=_read_model(reader.object("model", "gguf library build profile verdict")),
+        vrf_proof=seed.base64("vrf_proof", VRF_PROOF_BYTES),
+        slot_tag=seed.hex("slot_tag", SLOT_TAG_BYTES),
+        fields_root=fields.hex("root", HASH_BYTES),
+        price=_read_price(reader.object("price", "nano token creator_nano operator_nano")),
+        operator=reader.hex("operator", HASH_BYTES),
+        time=reader.convert("time", parse_time),
+    )
+
+
+def _read_model(reader: ObjectReader) -> ReceiptModel:
+    reader.constant("profile", PROFILE)
+    reader.constant("verdict", "exact", "tolerant")
+    return ReceiptModel(
+        gguf=reader.hex("gguf", HASH_BYTES),
+        library=reader.text("library", minimum=1, maximum=MAX_NAME),
+        build=reader.hex("build", HASH_BYTES),
+        verdict=reader.text("verdict"),
+    )
+
+
+def _read_price(reader: ObjectReader) -> ReceiptPrice:
+    return ReceiptPrice(
+        nano=reader.integer("nano"),
+        token=reader.text("token", minimum=1, maximum=MAX_NAME),
+        creator_nano=reader.integer("creator_nano"),
+        operator_nano=reader.integer("operator_nano"),
+    )
+
+
+def _to_json(receipt: Receipt) -> JsonValue:
+    model, price = receipt.model, receipt.price
+    return {
+        "v": VERSION,
+        "type": "reply",
+        "twin": receipt.twin.hex(),
+        "manifest": receipt.manifest.hex(),
+        "seq": receipt.seq,
+        "attempt": receipt.attempt,
+        "numbering": receipt.numbering,
+        "model": {
+            "gguf": model.gguf.hex(),
+            "library": model.library,
+            "build": model.build.hex(),
+            "profile": PROFILE,
+            "verdict": model.verdict,
+        },
+        "seed": {
+            "vrf_proof": encode_b64(receipt.vrf_proof),
+            "slot_tag": receipt.slot_tag.hex(),
+            "beacon": None,
+        },
+        "fields": {"root": receipt.fields_root.hex(), "count": len(FIELD_NAMES)},
+        "price": {
+            "nano": price.nano,
+            "token": price.token,
+            "creator_nano": price.creator_nano,
+            "operator_nano": price.operator_nano,
+        },
+        "rule": None,
+        "rate_table": None,
+        "payer": None,
+        "registry_block": None,
+        "operator": receipt.operator.hex(),
+        "time": encode_time(receipt.time),
+    }

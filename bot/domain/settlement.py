@@ -1,0 +1,296 @@
+"""What is settled on-chain: earnings, claims, epochs and the transactions that carry them.
+
+Two units appear here and never mix silently: *nano* (1e-9 of the settlement token, the book's unit)
+and *units* (1e-6, the unit of the token's 6 decimals, the chain's). `units = floor(nano / 1000)` of
+the cumulative amount, so that rounding never accumulates.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from bot.domain.errors import InvariantError
+
+NANO_PER_UNIT = 1_000
+NO_PAYOUT = bytes(20)
+"""The payout address of a creator who has named none: fees accrue and nobody can claim them."""
+
+
+def to_units(nano: int) -> int:
+    """Round a cumulative nano amount down to token units."""
+    return nano // NANO_PER_UNIT
+
+
+@dataclass(frozen=True, slots=True)
+class Earnings:
+    """All that one twin has earned since the beginning.
+
+    Attributes:
+        twin: 32 bytes.
+        payout: 20 bytes, from the manifest in force; `NO_PAYOUT` when there is none.
+        cumulative_nano: never decreases from one freeze to the next.
+        receipt_count: receipts of this twin in the log, paid or not.
+        twin_log_root: 32 bytes; RFC 6962 root of this twin's own receipts in their order.
+    """
+
+    twin: bytes
+    payout: bytes
+    cumulative_nano: int
+    receipt_count: int
+    twin_log_root: bytes
+
+    def __post_init__(self) -> None:
+        sizes = (len(self.twin), len(self.payout), len(self.twin_log_root))
+        if sizes != (32, 20, 32) or self.cumulative_nano < 0 or self.receipt_count < 0:
+            raise InvariantError(f"earnings of twin {self.twin.hex()} are malformed")
+
+    @property
+    def cumulative_units(self) -> int:
+        """What may be claimed, in token units."""
+        return to_units(self.cumulative_nano)
+
+    @property
+    def is_payable(self) -> bool:
+        """Whether a claim of it could pay anything."""
+        return self.payout != NO_PAYOUT and self.cumulative_units > 0
+
+
+@dataclass(frozen=True, slots=True)
+class EarningsSnapshot:
+    """The book and the log at one moment.
+
+    Attributes:
+        earnings: one per twin that has ever had a receipt, in any order.
+        log_size: entries of a checkpointed log that holds every receipt counted in `earnings`.
+        log_root: 32 bytes; RFC 6962 root at `log_size`.
+        cutoff: the ledger's newest entry that is counted; opaque, stored for the audit.
+    """
+
+    earnings: tuple[Earnings, ...]
+    log_size: int
+    log_root: bytes
+    cutoff: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimLeaf:
+    """One leaf of the claim tree: a cumulative entitlement in token units."""
+
+    twin: bytes
+    payout: bytes
+    cumulative_units: int
+    audit: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimChunk:
+    """An aligned run of up to 64 leaves with the proof of their subtree, lowest sibling first."""
+
+    epoch: int
+    index: int
+    leaves: tuple[ClaimLeaf, ...]
+    proof: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """The arguments of `commit`, exactly. `fee_total` is in token units; hashes are 32 bytes."""
+
+    epoch: int
+    fee_root: bytes
+    fee_total: int
+    log_root: bytes
+    log_size: int
+    data_hash: bytes
+
+
+class EpochState(StrEnum):
+    """How far an epoch has come."""
+
+    PLANNED = "planned"
+    SIGNED = "signed"
+    SENT = "sent"
+    MINED = "mined"
+    FINAL = "final"
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One closed interval of the ledger on its way to the chain.
+
+    Attributes:
+        commitment: never changes once the epoch is stored.
+        earnings: in the order of the claim tree's leaves.
+        cutoff: see `EarningsSnapshot`.
+    """
+
+    commitment: Commitment
+    earnings: tuple[Earnings, ...]
+    cutoff: int
+    state: EpochState = EpochState.PLANNED
+
+    @property
+    def number(self) -> int:
+        """Epochs are numbered 1, 2, 3, … without holes."""
+        return self.commitment.epoch
+
+
+@dataclass(frozen=True, slots=True)
+class EpochSettlement:
+    """What a final epoch moves in the book, in nano: (twin, amount > 0), ordered by twin.
+
+    Each amount is a multiple of 1000: what is below one token unit is not committed on-chain and
+    stays in the creator's account.
+    """
+
+    epoch: int
+    moves: tuple[tuple[bytes, int], ...]
+
+    @property
+    def key(self) -> str:
+        """The ledger's idempotency key."""
+        return f"settle:epoch:{self.epoch}"
+
+
+class Signer(StrEnum):
+    """Whose key signs; each has a sequence of nonces of its own."""
+
+    SETTLER = "settler"
+    RELAYER = "relayer"
+
+
+class Purpose(StrEnum):
+    """What a transaction is for."""
+
+    COMMIT = "commit"
+    CLAIM = "claim"
+
+    @property
+    def signer(self) -> Signer:
+        """The key that this purpose is reserved to."""
+        return Signer.SETTLER if self is Purpose.COMMIT else Signer.RELAYER
+
+
+class TransactionState(StrEnum):
+    """How far a transaction has come; `dead` can never take effect any more."""
+
+    SIGNED = "signed"
+    SENT = "sent"
+    MINED = "mined"
+    FINAL = "final"
+    DEAD = "dead"
+
+
+TRANSACTION_MOVES: dict[TransactionState, frozenset[TransactionState]] = {
+    TransactionState.SIGNED: frozenset({TransactionState.SENT, TransactionState.DEAD}),
+    TransactionState.SENT: frozenset({TransactionState.MINED, TransactionState.DEAD}),
+    TransactionState.MINED: frozenset(
+        {TransactionState.SENT, TransactionState.FINAL, TransactionState.DEAD}
+    ),
+    TransactionState.FINAL: frozenset(),
+    TransactionState.DEAD: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Inclusion:
+    """That a block holds a transaction.
+
+    Attributes:
+        succeeded: False when it was reverted.
+        depth: blocks from that block to the newest, both counted; 1 is the newest block.
+    """
+
+    block_number: int
+    block_hash: bytes
+    succeeded: bool
+    gas_used: int
+    depth: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignedTransaction:
+    """Bytes ready for broadcast; sending them twice has the effect of sending them once.
+
+    Attributes:
+        chunk: index of the claim chunk; 0 for a commit.
+    """
+
+    purpose: Purpose
+    epoch: int
+    chunk: int
+    nonce: int
+    hash: bytes
+    raw: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTransaction:
+    """A signed transaction and what is known of it; `block_hash` is set while mined or final."""
+
+    signed: SignedTransaction
+    state: TransactionState
+    block_number: int | None = None
+    block_hash: bytes | None = None
+    gas_used: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the chain would not take something now; an expected answer, not an error."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChainIdentity:
+    """Which chain and contract this is; none of it may ever change under a running book.
+
+    Attributes:
+        settlement: 20 bytes; the contract's address.
+        token: 20 bytes; the address of the ERC-20 that it pays.
+        code_hash: keccak-256 of the contract's run-time code.
+    """
+
+    chain_id: int
+    genesis_hash: bytes
+    settlement: bytes
+    token: bytes
+    code_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ContractState:
+    """What the contract says now.
+
+    Attributes:
+        commitment: the newest one; epoch 0 before the first.
+        claimed_total: token units paid to creators so far.
+        claimable_root: the fee root against which claims are checked now.
+    """
+
+    commitment: Commitment
+    claimed_total: int
+    claimable_root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EarningsStatement:
+    """What a creator is told about their fees.
+
+    Attributes:
+        earned_nano: accrued in the book, committed or not.
+        committed_units: in the newest final epoch.
+        claimed_units: paid out on-chain; None while the chain does not answer.
+        payout_balance_units: tokens held by the payout address; None likewise.
+        epoch: number of the newest final epoch; 0 before the first.
+        commit_hash: hash of the transaction that committed it; None before the first.
+    """
+
+    twin: bytes
+    payout: bytes
+    earned_nano: int
+    committed_units: int
+    claimed_units: int | None
+    payout_balance_units: int | None
+    epoch: int
+    commit_hash: bytes | None

@@ -1,0 +1,156 @@
+"""The parts of a manifest that fix how a reply is made (docs/spec/formats.md section 3)."""
+
+import re
+from dataclasses import dataclass
+
+from bot.crypto.canonical import JsonValue
+from bot.crypto.errors import FormatError
+from bot.domain.reading import ObjectReader, read_text
+
+RENDERING_PROGRAM = "typed-spans/1"
+SAMPLER_ALGORITHM = "gumbel-max/1"
+FILTER_POLICY = "stop/1"
+HASH_BYTES = 32
+MAX_NAME = 64
+MAX_TOP_K = 256
+MAX_TOKENS = 65_536
+_DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,9})?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelTerms:
+    """The weights: a display name, the GGUF file's SHA-256 and its size in bytes."""
+
+    name: str
+    gguf: bytes
+    size_bytes: int
+
+    def to_json(self) -> JsonValue:
+        """Turn into the manifest's `model`."""
+        return {
+            "name": self.name,
+            "gguf": self.gguf.hex(),
+            "size_bytes": self.size_bytes,
+            "lora": None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RenderingProgram:
+    """The fixed token segments around typed spans, and the longest context in tokens."""
+
+    span_prefix: str
+    before_persona: tuple[int, ...]
+    persona_to_fan: tuple[int, ...]
+    fan_to_twin: tuple[int, ...]
+    twin_to_fan: tuple[int, ...]
+    window_tokens: int
+
+    def to_json(self) -> JsonValue:
+        """Turn into the manifest's `rendering`."""
+        return {
+            "program": RENDERING_PROGRAM,
+            "span_prefix": self.span_prefix,
+            "before_persona": self.before_persona,
+            "persona_to_fan": self.persona_to_fan,
+            "fan_to_twin": self.fan_to_twin,
+            "twin_to_fan": self.twin_to_fan,
+            "window_tokens": self.window_tokens,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SamplerTerms:
+    """The sampler's parameters; `temperature` and `top_p` are decimal strings."""
+
+    temperature: str
+    top_k: int
+    top_p: str
+    max_tokens: int
+
+    def to_json(self) -> JsonValue:
+        """Turn into the manifest's `sampler`."""
+        return {
+            "algorithm": SAMPLER_ALGORITHM,
+            "temperature": self.temperature,
+            "top_k": self.top_k,
+            "top_p": self.top_p,
+            "max_tokens": self.max_tokens,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class FilterTerms:
+    """What ends a reply: token ids, and texts before which it is cut."""
+
+    stop_tokens: tuple[int, ...]
+    stop_strings: tuple[str, ...]
+
+    def to_json(self) -> JsonValue:
+        """Turn into the manifest's `filter`."""
+        return {
+            "policy": FILTER_POLICY,
+            "stop_tokens": self.stop_tokens,
+            "stop_strings": self.stop_strings,
+        }
+
+
+def read_model(manifest: ObjectReader) -> ModelTerms:
+    """Read the manifest's `model`."""
+    reader = manifest.object("model", "name gguf size_bytes lora")
+    reader.constant("lora", None)
+    return ModelTerms(
+        name=reader.text("name", minimum=1, maximum=MAX_NAME),
+        gguf=reader.hex("gguf", HASH_BYTES),
+        size_bytes=reader.integer("size_bytes", minimum=1),
+    )
+
+
+def read_rendering(manifest: ObjectReader) -> RenderingProgram:
+    """Read the manifest's `rendering`."""
+    reader = manifest.object(
+        "rendering",
+        "program span_prefix before_persona persona_to_fan fan_to_twin twin_to_fan window_tokens",
+    )
+    reader.constant("program", RENDERING_PROGRAM)
+    return RenderingProgram(
+        span_prefix=reader.text("span_prefix", maximum=MAX_NAME),
+        before_persona=reader.tokens("before_persona"),
+        persona_to_fan=reader.tokens("persona_to_fan"),
+        fan_to_twin=reader.tokens("fan_to_twin"),
+        twin_to_fan=reader.tokens("twin_to_fan"),
+        window_tokens=reader.integer("window_tokens", minimum=1, maximum=MAX_TOKENS),
+    )
+
+
+def read_sampler(manifest: ObjectReader) -> SamplerTerms:
+    """Read the manifest's `sampler`."""
+    reader = manifest.object("sampler", "algorithm temperature top_k top_p max_tokens")
+    reader.constant("algorithm", SAMPLER_ALGORITHM)
+    sampler = SamplerTerms(
+        temperature=reader.convert("temperature", _parse_decimal),
+        top_k=reader.integer("top_k", minimum=1, maximum=MAX_TOP_K),
+        top_p=reader.convert("top_p", _parse_decimal),
+        max_tokens=reader.integer("max_tokens", minimum=1, maximum=MAX_TOKENS),
+    )
+    if float(sampler.top_p) > 1:
+        raise FormatError("manifest.sampler.top_p: greater than 1")
+    return sampler
+
+
+def read_filter(manifest: ObjectReader) -> FilterTerms:
+    """Read the manifest's `filter`."""
+    reader = manifest.object("filter", "policy stop_tokens stop_strings")
+    reader.constant("policy", FILTER_POLICY)
+    return FilterTerms(
+        stop_tokens=reader.tokens("stop_tokens"),
+        stop_strings=reader.items(
+            "stop_strings", lambda v, path: read_text(v, path, minimum=1, maximum=MAX_NAME)
+        ),
+    )
+
+
+def _parse_decimal(text: str) -> str:
+    if not _DECIMAL.fullmatch(text) or float(text) == 0:
+        raise FormatError("not a positive decimal number")
+    return text

@@ -1,0 +1,52 @@
+"""Structured logs: one event name a line, key-values, JSON unless a terminal reads.
+
+Redaction is by construction: only the named values are ever passed, and a processor refuses those
+names under which a message, a token or a key could slip in.
+"""
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+FORBIDDEN = frozenset({"text", "message", "key", "token", "secret", "link", "seed", "prompt"})
+REDACTED = "[redacted]"
+
+
+def configure_logs(level: str, file: Path | None) -> None:
+    """Send logs to a file, or to standard error when there is none.
+
+    Args:
+        level: debug, info, warning or error.
+        file: appended to; the terminal stays for people.
+    """
+    stream = sys.stderr if file is None else file.open("a", encoding="utf-8")
+    renderer: Any = structlog.processors.JSONRenderer()
+    if file is None and sys.stderr.isatty():
+        renderer = structlog.dev.ConsoleRenderer()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            redact,
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
+        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(stream=stream, level=logging.WARNING, force=True)
+
+
+def redact(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Replace the values of names that may carry words or secrets."""
+    for name in FORBIDDEN & event.keys():
+        event[name] = REDACTED
+    return event

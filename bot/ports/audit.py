@@ -1,0 +1,48 @@
+"""Everything that is stored, as the audit reads it: whole, in order, from one snapshot."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.domain.ledger import LedgerTransaction
+from bot.ports.stores import (
+    Intent,
+    NodeAddress,
+    StoredCheckpoint,
+    StoredManifest,
+    StoredReply,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecords:
+    """A snapshot of the store.
+
+    Attributes:
+        leaves: the log's leaves by index.
+        nodes: stored hashes of complete subtrees.
+        checkpoints: signed heads, smallest first.
+        replies: ordered by twin and seq.
+        ledger: transactions in the order of posting.
+        balances: the cached balance of each account, nano-units.
+    """
+
+    leaves: tuple[bytes, ...]
+    nodes: dict[NodeAddress, bytes]
+    checkpoints: tuple[StoredCheckpoint, ...]
+    manifests: tuple[StoredManifest, ...]
+    intents: tuple[Intent, ...]
+    replies: tuple[StoredReply, ...]
+    ledger: tuple[LedgerTransaction, ...]
+    balances: dict[str, int]
+
+
+class AuditReader(Protocol):
+    """Reads the whole store."""
+
+    async def read_all(self) -> StoredRecords:
+        """Return everything, from one consistent snapshot.
+
+        Raises:
+            UnbalancedTransactionError: a stored transaction does not sum to zero.
+        """
+        ...

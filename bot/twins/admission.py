@@ -1,0 +1,62 @@
+"""Who may be answered now: a live twin, a sane message, a fan within quota, money to pay for it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.domain.errors import AdmissionError
+from bot.domain.ledger import SPONSOR
+from bot.ports.chat import IncomingMessage
+from bot.ports.stores import StoreTransaction
+from bot.twins.roster import LiveTwin
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionPolicy:
+    """The operator's limits for one fan."""
+
+    daily_messages: int
+    message_chars: int
+
+    def check_message(self, message: IncomingMessage, twin: LiveTwin, moment: datetime) -> str:
+        """Return the text that is answered, without outer whitespace.
+
+        Raises:
+            AdmissionError: empty, too long, unprintable, or the twin is not valid now.
+        """
+        twin.check_valid(moment)
+        text = message.text.strip()
+        if not text:
+            raise AdmissionError("Please write something: the message is empty.")
+        if len(text) > self.message_chars:
+            raise AdmissionError(
+                f"Please write at most {self.message_chars} characters; that were {len(text)}."
+            )
+        if any(ord(char) < ord(" ") and char not in "\n\t" for char in text) or _half(text):
+            raise AdmissionError("Please write plain text: the message has control characters.")
+        return text
+
+    async def check_quota(
+        self, tx: StoreTransaction, message: IncomingMessage, twin: LiveTwin, moment: datetime
+    ) -> None:
+        """Refuse a fan beyond today's quota, and any reply that nobody could pay.
+
+        Raises:
+            AdmissionError: over quota, or the sponsorship budget is used up.
+        """
+        sent = await tx.count_intents(message.surface.platform, message.fan, moment - DAY)
+        if sent >= self.daily_messages:
+            raise AdmissionError(
+                f"You have sent {sent} messages in the last 24 hours, which is the limit. "
+                "Please come back tomorrow."
+            )
+        if await tx.balance(SPONSOR) < twin.manifest.price_nano:
+            raise AdmissionError(
+                "The budget for free replies is used up: the operator has to refill it."
+            )
+
+
+def _half(text: str) -> bool:
+    """Return whether the text holds half a character, which has no UTF-8."""
+    return any("\ud800" <= char <= "\udfff" for char in text)

@@ -1,0 +1,210 @@
+"""Publishing: a persona file becomes a signed manifest, a log entry and a live twin.
+
+The sample creators' keys lie on this machine, so the demo can sign for them; a real creator signs
+with their own wallet.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from bot.crypto import eip712, vrf
+from bot.crypto.ed25519 import public_key_of
+from bot.crypto.signed_note import VerifierKey
+from bot.domain.errors import ConfigurationError
+from bot.domain.ids import derive_twin_id
+from bot.domain.leaf import ManifestLeaf, twin_prefix
+from bot.domain.manifest import Manifest, encode_manifest, parse_manifest, signing_data
+from bot.domain.money import BASIS_POINTS
+from bot.domain.persona import encode_persona
+from bot.domain.terms import FilterTerms, ModelTerms, RenderingProgram, SamplerTerms
+from bot.generation.chat_template import compile_template
+from bot.ports.clock import Clock
+from bot.ports.inference import InferenceEngine, ModelInfo
+from bot.ports.personas import PersonaFile
+from bot.ports.stores import Store, StoredManifest
+from bot.receipts.log import append_leaf
+from bot.twins.roster import LiveTwin, Roster
+
+VALIDITY = timedelta(days=365)
+RENEW_BEFORE = timedelta(days=30)
+STOP_STRINGS = ("\nFan:", "\nYou are ")
+MESSAGE_ROOM_TOKENS = 32
+
+
+class CreatorKeys(Protocol):
+    """Keys of the sample creators."""
+
+    def signing_key(self, slug: str) -> bytes:
+        """Return the secp256k1 private key, 32 bytes, that signs a sample creator's manifests."""
+        ...
+
+    def payout_key(self, slug: str) -> bytes:
+        """Return the secp256k1 private key of the address that receives the fees."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorTerms:
+    """What the operator puts into every manifest.
+
+    Attributes:
+        signing_key: Ed25519 private key of receipts; `vrf_key` the VRF's.
+        log: the log's verifier key.
+        token: symbol of the settlement token.
+    """
+
+    signing_key: bytes
+    vrf_key: bytes
+    log: VerifierKey
+    token: str
+    operator_bp: int
+    model: ModelTerms
+    library: str
+
+
+class Publisher:
+    """Publishes persona files under the sample creators' signatures."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        engine: InferenceEngine,
+        clock: Clock,
+        terms: OperatorTerms,
+        creators: CreatorKeys,
+        roster: Roster,
+    ) -> None:
+        self._store = store
+        self._engine = engine
+        self._clock = clock
+        self._terms = terms
+        self._creators = creators
+        self._roster = roster
+
+    async def publish(self, file: PersonaFile) -> LiveTwin:
+        """Make a persona file's twin live; sign a new manifest only if its terms have changed.
+
+        Raises:
+            ConfigurationError: the model's template can't be used, or the persona is too long.
+        """
+        rendering = await self._compile_rendering(file)
+        twin_id = derive_twin_id(
+            eip712.parse_address(eip712.address_of(self._creators.signing_key(file.slug))),
+            file.slug,
+        )
+        async with self._store.reading() as tx:
+            stored = await tx.latest_manifest(twin_id)
+        current = None if stored is None else parse_manifest(stored.body)
+        wanted = await self._draft(file, rendering, current)
+        if current is None or not _same_terms(current, wanted, self._clock.now()):
+            await self._sign(file, wanted)
+            current = wanted
+        return await self._make_live(file, current)
+
+    async def _compile_rendering(self, file: PersonaFile) -> RenderingProgram:
+        info = await self._engine.info()
+        segments = compile_template(info.chat_template)
+
+        async def ids(text: str) -> tuple[int, ...]:
+            return await self._engine.tokenize(text, special=True)
+
+        return RenderingProgram(
+            span_prefix=segments.span_prefix,
+            before_persona=await ids(segments.before_persona),
+            persona_to_fan=await ids(segments.persona_to_fan),
+            fan_to_twin=await ids(segments.fan_to_twin),
+            twin_to_fan=await ids(segments.twin_to_fan),
+            window_tokens=_window(info, file),
+        )
+
+    async def _draft(
+        self, file: PersonaFile, rendering: RenderingProgram, current: Manifest | None
+    ) -> Manifest:
+        info = await self._engine.info()
+        terms = self._terms
+        creator_key = self._creators.signing_key(file.slug)
+        creator = eip712.address_of(creator_key)
+        now = self._clock.now().replace(microsecond=0)
+        return Manifest(
+            twin=derive_twin_id(eip712.parse_address(creator), file.slug),
+            slug=file.slug,
+            name=file.persona.name,
+            version=1 if current is None else current.version + 1,
+            previous=None if current is None else current.hash,
+            persona=file.persona.hash,
+            model=terms.model,
+            library=terms.library,
+            rendering=rendering,
+            sampler=SamplerTerms(
+                temperature=file.temperature,
+                top_k=file.top_k,
+                top_p=file.top_p,
+                max_tokens=file.max_tokens,
+            ),
+            filter=FilterTerms(stop_tokens=info.end_tokens, stop_strings=STOP_STRINGS),
+            price_nano=file.price_nano,
+            price_token=terms.token,
+            creator_bp=BASIS_POINTS - terms.operator_bp,
+            creator=creator,
+            payout=eip712.address_of(self._creators.payout_key(file.slug)),
+            signing_key=public_key_of(terms.signing_key),
+            vrf_key=vrf.public_key_of(terms.vrf_key),
+            log=terms.log,
+            valid_from=now,
+            valid_until=now + VALIDITY,
+        )
+
+    async def _sign(self, file: PersonaFile, manifest: Manifest) -> None:
+        """Sign, keep and log a manifest in one transaction: it is in force or it is not there."""
+        key = self._creators.signing_key(file.slug)
+        signature = eip712.sign_digest(key, signing_data(manifest).digest())
+        leaf = ManifestLeaf(manifest.hash, twin_prefix(manifest.twin))
+        async with self._store.transaction() as tx:
+            index = await append_leaf(tx, leaf.encode())
+            await tx.add_manifest(
+                StoredManifest(
+                    manifest_hash=manifest.hash,
+                    twin=manifest.twin,
+                    body=encode_manifest(manifest),
+                    signature=eip712.encode_signature(signature),
+                    persona=encode_persona(file.persona),
+                    log_index=index,
+                )
+            )
+
+    async def _make_live(self, file: PersonaFile, manifest: Manifest) -> LiveTwin:
+        text = manifest.rendering.span_prefix + file.persona.text()
+        tokens = await self._engine.tokenize(text)
+        twin = LiveTwin(
+            manifest=manifest,
+            manifest_hash=manifest.hash,
+            persona=file.persona,
+            persona_tokens=tokens,
+            creator_name=file.creator,
+        )
+        if len(twin.prefix) + MESSAGE_ROOM_TOKENS > manifest.rendering.window_tokens:
+            raise ConfigurationError(
+                f"The persona {file.slug} is too long for the model's context: "
+                f"{len(twin.prefix)} of {manifest.rendering.window_tokens} tokens. Shorten it."
+            )
+        await self._engine.prepare_prefix(twin.prefix)
+        self._roster.put(twin)
+        return twin
+
+
+def _window(info: ModelInfo, file: PersonaFile) -> int:
+    return max(1, info.context_tokens - file.max_tokens)
+
+
+def _same_terms(current: Manifest, wanted: Manifest, now: datetime) -> bool:
+    """Return whether the manifest in force says what a new one would, and lasts long enough."""
+    same = replace(
+        wanted,
+        version=current.version,
+        previous=current.previous,
+        valid_from=current.valid_from,
+        valid_until=current.valid_until,
+    )
+    return same == current and now + RENEW_BEFORE < current.valid_until

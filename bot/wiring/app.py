@@ -1,0 +1,299 @@
+"""The running service: opens things in the order in which they depend on each other.
+
+What can be refused is refused before anything is written: personas, model, port, then the lock on
+the data folder. Everything is closed in reverse order.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from bot.audit.run import Audit
+from bot.config import Settings
+from bot.crypto.ed25519 import public_key_of
+from bot.domain.ledger import EQUITY
+from bot.domain.money import NANO
+from bot.ledger.fees import plan_funding
+from bot.logs import configure_logs
+from bot.ports.chain import SettlementChain
+from bot.ports.clock import Clock
+from bot.ports.personas import PersonaFile
+from bot.ports.stores import Store
+from bot.receipts.issue import Issuer
+from bot.receipts.source import StoredProofs
+from bot.receipts.trust import TrustPolicy
+from bot.service import Service
+from bot.settlement.publish import Publisher as SettlementPublisher
+from bot.settlement.statement import EarningsStatements
+from bot.twins.admission import AdmissionPolicy
+from bot.twins.answer import AnswerFan
+from bot.twins.delivery import RecordDelivery
+from bot.twins.inbox import Inbox
+from bot.twins.publish import OperatorTerms, Publisher
+from bot.twins.recovery import Recovery
+from bot.twins.roster import Roster
+from bot.wiring.engine import (
+    ROOT,
+    CheckedModel,
+    Progress,
+    RunningEngine,
+    check_model,
+    open_engine,
+)
+from bot.wiring.keys import ServiceKeys
+
+TOKEN = "tUSD"  # noqa: S105 - the settlement token's symbol
+DATABASE, CHAIN, KEYS, POLICY, PROOFS = "twinproof.db", "chain.db", "keys", "trust.json", "proofs"
+LOG = "twinproof.log"
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The running service as the command line holds it.
+
+    Attributes:
+        policy: this operator's own keys, as a verifier would be given them.
+        recovered: replies that a crash had left open and that are finished now.
+        exact: whether the startup self-check found the exact profile to hold.
+    """
+
+    base_url: str
+    folder: Path
+    model: CheckedModel
+    engine: RunningEngine
+    exact: bool
+    inbox: Inbox
+    proofs: StoredProofs
+    service: Service
+    settlement: SettlementPublisher
+    audit: Audit
+    policy: TrustPolicy
+    recovered: int
+
+    def save_proof(self, receipt_id: str, bundle: bytes) -> Path:
+        """Keep the fan's own copy of a bundle in the data folder."""
+        from adapters.files.proofs import ProofFolder
+
+        return ProofFolder(self.folder / PROOFS).save(receipt_id, bundle)
+
+
+def base_url_of(settings: Settings) -> str:
+    """Return what proof links begin with."""
+    service = settings.service
+    return service.base_url.rstrip("/") or f"http://{service.host}:{service.port}"
+
+
+@asynccontextmanager
+async def open_app(settings: Settings, *, progress: Progress) -> AsyncIterator[App]:
+    """Build and start the service; it is stopped and closed when the block ends.
+
+    Raises:
+        ConfigurationError: one sentence that says what the operator has to change.
+        PersonaError: a persona file breaks a rule.
+    """
+    from adapters.files.data_folder import DataFolder
+    from adapters.files.personas import load_personas
+    from adapters.host.system import check_port
+
+    async with AsyncExitStack() as stack:
+        personas = load_personas(Path(settings.personas.folder or ROOT / "personas"))
+        model = await check_model(settings.model, progress)
+        check_port(settings.service.host, settings.service.port)
+        folder = DataFolder.claim(settings.service.data_dir)
+        stack.callback(folder.release)
+        configure_logs(settings.log.level, folder.path / LOG)
+        progress("Loading the model", None)
+        engine = await stack.enter_async_context(
+            open_engine(model.path, threads=settings.model.threads)
+        )
+        builder = _Builder(
+            settings=settings,
+            folder=folder.path,
+            model=model,
+            engine=engine,
+            stack=stack,
+            progress=progress,
+        )
+        yield await builder.build(personas)
+
+
+class _Builder:
+    """Puts the parts of one service together; every part that closes goes on the stack."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        folder: Path,
+        model: CheckedModel,
+        engine: RunningEngine,
+        stack: AsyncExitStack,
+        progress: Progress,
+    ) -> None:
+        from adapters.host.system import SystemClock, SystemEntropy
+
+        self._settings = settings
+        self._folder = folder
+        self._model = model
+        self._engine = engine
+        self._stack = stack
+        self._progress = progress
+        self._clock: Clock = SystemClock()
+        self._entropy = SystemEntropy()
+        self._keys = ServiceKeys.load(folder / KEYS)
+        self._roster = Roster()
+
+    async def build(self, personas: list[PersonaFile]) -> App:
+        """Open the stores, bring twins and chain up, recover, and open the doors last."""
+        from adapters.sqlite.audit import SqliteAuditReader
+        from adapters.sqlite.database import Database
+        from adapters.sqlite.earnings import SqliteEarnings
+        from adapters.sqlite.epochs import SCHEMA as EPOCHS_SCHEMA
+        from adapters.sqlite.epochs import SqliteEpochStore
+        from adapters.sqlite.replies import SqliteStore
+        from adapters.sqlite.schema import APPEND_ONLY_SCHEMA, REPLIES_SCHEMA
+
+        self._progress("Opening the book", None)
+        database = await Database.open(
+            self._folder / DATABASE, schema=(REPLIES_SCHEMA, APPEND_ONLY_SCHEMA, EPOCHS_SCHEMA)
+        )
+        self._stack.push_async_callback(database.close)
+        store = SqliteStore(database)
+        await fund_sponsorship(store, self._settings.money.sponsorship)
+        await self._publish(store, personas)
+        info = await self._engine.engine.info()
+        issuer = Issuer(
+            signing_key=self._keys.receipts,
+            build=self._engine.build,
+            verdict="exact" if info.profile_exact else "tolerant",
+        )
+        answer = self._answer(store, issuer)
+        delivery = RecordDelivery(store=store, issuer=issuer, clock=self._clock)
+        recovered = await Recovery(
+            store=store, roster=self._roster, answer=answer, delivery=delivery, clock=self._clock
+        ).run()
+        chain = await self._open_chain()
+        epochs, earnings = SqliteEpochStore(database), SqliteEarnings(database)
+        settlement = SettlementPublisher(chain=chain, store=epochs, earnings=earnings)
+        inbox = Inbox(
+            roster=self._roster,
+            store=store,
+            answer=answer,
+            delivery=delivery,
+            statements=EarningsStatements(chain=chain, store=epochs, earnings=earnings),
+            base_url=base_url_of(self._settings),
+        )
+        self._stack.push_async_callback(inbox.drain)
+        proofs = StoredProofs(store=store, signer=self._keys.log_signer)
+        service = Service(
+            store=store,
+            signer=self._keys.log_signer,
+            settlement=settlement,
+            epoch_seconds=self._settings.money.epoch_seconds,
+        )
+        await self._stack.enter_async_context(service)
+        await self._open_web(inbox, proofs)
+        return App(
+            base_url=base_url_of(self._settings),
+            folder=self._folder,
+            model=self._model,
+            engine=self._engine,
+            exact=info.profile_exact,
+            inbox=inbox,
+            proofs=proofs,
+            service=service,
+            settlement=settlement,
+            audit=Audit(
+                reader=SqliteAuditReader(database),
+                epochs=epochs,
+                chain=chain,
+                log=self._keys.log_verifier,
+                signing_key=public_key_of(self._keys.receipts),
+            ),
+            policy=self._write_policy(),
+            recovered=recovered,
+        )
+
+    async def _publish(self, store: Store, personas: list[PersonaFile]) -> None:
+        publisher = Publisher(
+            store=store,
+            engine=self._engine.engine,
+            clock=self._clock,
+            terms=OperatorTerms(
+                signing_key=self._keys.receipts,
+                vrf_key=self._keys.vrf,
+                log=self._keys.log_verifier,
+                token=TOKEN,
+                operator_bp=self._settings.money.operator_bp,
+                model=self._model.terms,
+                library=self._engine.library,
+            ),
+            creators=self._keys.creators,
+            roster=self._roster,
+        )
+        for done, persona in enumerate(personas):
+            self._progress("Prefilling personas", done / len(personas))
+            await publisher.publish(persona)
+        self._progress("Prefilling personas", 1.0)
+
+    def _answer(self, store: Store, issuer: Issuer) -> AnswerFan:
+        limits = self._settings.limits
+        return AnswerFan(
+            roster=self._roster,
+            store=store,
+            engine=self._engine.engine,
+            issuer=issuer,
+            vrf_key=self._keys.vrf,
+            policy=AdmissionPolicy(limits.daily_messages, limits.message_chars),
+            clock=self._clock,
+            entropy=self._entropy,
+        )
+
+    async def _open_chain(self) -> SettlementChain:
+        from adapters.evm.client import EvmSettlementChain
+        from adapters.evm.embedded import EmbeddedChain
+
+        self._progress("Opening the chain", None)
+        embedded = await EmbeddedChain.open(
+            self._folder / CHAIN,
+            settler_key=self._keys.settler,
+            relayer_key=self._keys.relayer,
+            treasury_key=self._keys.treasury,
+            clock=self._clock,
+        )
+        self._stack.push_async_callback(embedded.close)
+        return EvmSettlementChain(
+            provider=embedded.provider,
+            settlement=embedded.deployment.settlement,
+            settler_key=self._keys.settler,
+            relayer_key=self._keys.relayer,
+        )
+
+    async def _open_web(self, inbox: Inbox, proofs: StoredProofs) -> None:
+        from adapters.web.server import WebServer
+
+        service = self._settings.service
+        web = WebServer(inbox=inbox, proofs=proofs, host=service.host, port=service.port)
+        await web.start()
+        self._stack.push_async_callback(web.stop)
+
+    def _write_policy(self) -> TrustPolicy:
+        """Write down this operator's keys as a verifier wants them, and return them."""
+        twins = self._roster.all()
+        creators = sorted(twin.manifest.creator for twin in twins)
+        logs = [self._keys.log_verifier.encode()]
+        text = json.dumps({"creators": creators, "logs": logs}, indent=2)
+        (self._folder / POLICY).write_text(text + "\n", encoding="utf-8")
+        return TrustPolicy(creators=frozenset(creators), logs=frozenset(logs))
+
+
+async def fund_sponsorship(store: Store, budget: str) -> None:
+    """Bring the sponsorship account's total funding up to the budget, in tokens."""
+    async with store.transaction() as tx:
+        funded = -await tx.balance(EQUITY)
+        funding = plan_funding(int(Decimal(budget) * NANO), funded)
+        if funding is not None:
+            await tx.post(funding)

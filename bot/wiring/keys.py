@@ -1,0 +1,81 @@
+"""Which keys this service holds, and what each is for."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from bot.crypto.ed25519 import public_key_of
+from bot.crypto.signed_note import VerifierKey
+from bot.receipts.log import CheckpointSigner
+
+ORIGIN = "twinproof.local/log"
+
+
+class SampleCreators:
+    """Keys of the sample creators: the demo plays their part, with wallets of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        from adapters.files.keyring import Keyring
+
+        self._keys = Keyring(folder)
+
+    def signing_key(self, slug: str) -> bytes:
+        """Return the private key that signs a sample creator's manifests."""
+        return self._keys.load_or_create(f"{slug}-signing")
+
+    def payout_key(self, slug: str) -> bytes:
+        """Return the private key of the address that receives the fees."""
+        return self._keys.load_or_create(f"{slug}-payout")
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceKeys:
+    """The operator's private keys, 32 bytes each; one key, one purpose.
+
+    Attributes:
+        receipts: Ed25519; signs receipts and outcomes.
+        vrf: seeds.
+        log: Ed25519; signs heads of the log.
+        settler: secp256k1; commits epochs.
+        relayer: secp256k1; relays claims.
+        treasury: secp256k1; holds the demo's tokens.
+    """
+
+    receipts: bytes
+    vrf: bytes
+    log: bytes
+    settler: bytes
+    relayer: bytes
+    treasury: bytes
+    creators: SampleCreators
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read the keys, making those that do not exist yet.
+
+        Raises:
+            ConfigurationError: a key file is damaged.
+        """
+        from adapters.files.keyring import Keyring
+
+        keys = Keyring(folder)
+        return cls(
+            receipts=keys.load_or_create("receipts"),
+            vrf=keys.load_or_create("vrf"),
+            log=keys.load_or_create("log"),
+            settler=keys.load_or_create("settler"),
+            relayer=keys.load_or_create("relayer"),
+            treasury=keys.load_or_create("treasury"),
+            creators=SampleCreators(folder / "creators"),
+        )
+
+    @property
+    def log_verifier(self) -> VerifierKey:
+        """The log's public name and key; the name holds the key's beginning, so it is unique."""
+        public = public_key_of(self.log)
+        return VerifierKey(f"{ORIGIN}/{public.hex()[:16]}", public)
+
+    @property
+    def log_signer(self) -> CheckpointSigner:
+        """What signs the log's heads."""
+        return CheckpointSigner(origin=self.log_verifier.name, key=self.log)

@@ -1,0 +1,106 @@
+"""What an outsider does: fetch or open a bundle, replay it, audit a data folder."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from bot.audit.run import Audit
+from bot.config import ModelSettings
+from bot.crypto.ed25519 import public_key_of
+from bot.domain.errors import ConfigurationError, TransientError, UserError
+from bot.ports.inference import ReplayOutcome
+from bot.receipts.link import ProofLink
+from bot.receipts.verify import VerifiedReceipt
+from bot.twins.replay import replay
+from bot.wiring.app import CHAIN, DATABASE, KEYS, PROOFS
+from bot.wiring.engine import Progress, check_model, open_engine
+from bot.wiring.keys import ServiceKeys
+
+
+async def load_bundle(link: ProofLink, *, data_dir: Path) -> tuple[bytes, str]:
+    """Return a bundle's bytes and where they came from, in words.
+
+    A host that does not answer is no loss when the fan has kept a copy: the folder `proofs` of the
+    data folder holds those that the demo saved.
+
+    Raises:
+        UserError: there is no such bundle or file.
+        TransientError: the host can't be reached and there is no saved copy.
+    """
+    from adapters.files.proofs import ProofFolder
+    from adapters.web.fetch import fetch_bundle
+
+    if not link.is_remote or link.receipt_id is None:
+        try:
+            return await asyncio.to_thread(Path(link.location).read_bytes), link.location
+        except OSError as error:
+            raise UserError(
+                f"The bundle {link.location} can't be read: {error.strerror}."
+            ) from error
+    try:
+        return await fetch_bundle(link.location), link.location
+    except TransientError:
+        saved = ProofFolder(data_dir / PROOFS).path_of(link.receipt_id)
+        if not saved.exists():
+            raise
+        return await asyncio.to_thread(saved.read_bytes), f"{saved} (its host does not answer)"
+
+
+async def replay_fresh(
+    verified: VerifiedReceipt, *, model_path: Path | None, threads: int, progress: Progress
+) -> ReplayOutcome:
+    """Replay a verified reply in an engine process of its own, from bundle and weights alone.
+
+    Args:
+        verified: from `verify_bundle`, with the fan's key.
+        model_path: the GGUF; None for the starter model.
+        threads: 0 for all cores but one.
+        progress: told of the long steps.
+
+    Raises:
+        ConfigurationError: the file is another model than the receipt's.
+    """
+    settings = ModelSettings(path="" if model_path is None else str(model_path))
+    model = await check_model(settings, progress)
+    progress("Loading the model", None)
+    async with open_engine(model.path, threads=threads) as running:
+        progress("Replaying", None)
+        return await replay(verified, engine=running.engine, model_sha256=model.terms.gguf)
+
+
+@asynccontextmanager
+async def open_audit(data_dir: Path) -> AsyncIterator[Audit]:
+    """Open a data folder for reading only; the service may be running on it.
+
+    Raises:
+        ConfigurationError: the folder holds no service's data.
+    """
+    from adapters.evm.client import EvmSettlementChain
+    from adapters.evm.embedded import EmbeddedChain
+    from adapters.sqlite.audit import SqliteAuditReader
+    from adapters.sqlite.database import Database
+    from adapters.sqlite.epochs import SqliteEpochStore
+
+    if not (data_dir / DATABASE).exists() or not (data_dir / KEYS / "log.key").exists():
+        raise ConfigurationError(
+            f"There is no service's data in {data_dir}: name its folder with --data."
+        )
+    keys = ServiceKeys.load(data_dir / KEYS)
+    async with AsyncExitStack() as stack:
+        database = await Database.open(data_dir / DATABASE, schema=(), read_only=True)
+        stack.push_async_callback(database.close)
+        chain = None
+        if (data_dir / CHAIN).exists():
+            embedded = await EmbeddedChain.open_snapshot(data_dir / CHAIN)
+            stack.push_async_callback(embedded.close)
+            chain = EvmSettlementChain(
+                provider=embedded.provider, settlement=embedded.deployment.settlement
+            )
+        yield Audit(
+            reader=SqliteAuditReader(database),
+            epochs=SqliteEpochStore(database),
+            chain=chain,
+            log=keys.log_verifier,
+            signing_key=public_key_of(keys.receipts),
+        )

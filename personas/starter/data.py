@@ -1,0 +1,184 @@
+"""Prepare the training data: token ids and loss weights of every sample."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from personas.starter.grounded import grounded_pairs
+from personas.starter.persona import load_values
+from personas.starter.prompt import ASSISTANT, CONTEXT, END, Turn, spans
+from personas.starter.samples import Writer
+from personas.starter.spc import (
+    FILE,
+    TRAIN_SPLITS,
+    VALIDATION_SPLITS,
+    Names,
+    persona_chat,
+    read_conversations,
+    read_facts,
+)
+
+SYSTEM_CLASS, USER_CLASS, WEAK_CLASS, REPLY_CLASS, COPY_CLASS = range(5)
+WEIGHTS = (0.1, 0.3, 0.15, 1.0, 3.0)
+FREQUENT = 300
+MOST_INVENTED = 2
+
+
+class Encoder:
+    """Tokenises conversations span by span and gives each token its loss class."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.tokenizer = tokenizer
+        self.frequent: frozenset[int] = frozenset()
+        self.end = tokenizer.token_to_id(END)
+
+    def count(self, conversations: Iterator[list[Turn]]) -> None:
+        """Learn which tokens are frequent."""
+        counts = np.zeros(self.tokenizer.get_vocab_size(), dtype=np.int64)
+        for turns in conversations:
+            for _, text in spans(turns):
+                np.add.at(counts, self.tokenizer.encode(text).ids, 1)
+        self.frequent = frozenset(np.argsort(-counts, kind="stable")[:FREQUENT].tolist())
+
+    def encode(self, turns: list[Turn], *, free: bool) -> tuple[list[int], list[int]]:
+        """Return ids and loss classes; `free` texts may invent, which is weighed low."""
+        ids: list[int] = []
+        classes: list[int] = []
+        known: set[int] = set()
+        said: set[int] = set()
+        for special, text in spans(turns):
+            tokens = self.tokenizer.encode(text).ids
+            ids += [self.tokenizer.token_to_id(special), *tokens, self.end]
+            if special != ASSISTANT:
+                known |= set(tokens) if not known else set()
+                base = USER_CLASS if classes else SYSTEM_CLASS
+                classes += [base] * (len(tokens) + 2)
+            else:
+                rare = [token not in self.frequent for token in tokens]
+                invented = sum(
+                    r and t not in known and t not in said
+                    for r, t in zip(rare, tokens, strict=True)
+                )
+                weak = (
+                    free
+                    and invented > MOST_INVENTED
+                    and text.startswith((" I", " My", " Yes, I", " No, I", " Yeah, I"))
+                )
+                plain = WEAK_CLASS if weak else REPLY_CLASS
+                copied = [
+                    COPY_CLASS if r and t in known and not weak else plain
+                    for r, t in zip(rare, tokens, strict=True)
+                ]
+                classes += [USER_CLASS, *copied, plain]
+            said |= set(tokens)
+        return ids[:CONTEXT], classes[:CONTEXT]
+
+
+def spc_chats(
+    data: Path, splits: tuple[str, ...], seed: int, turns: tuple[int, ...]
+) -> Iterator[list[Turn]]:
+    """Yield windows of Synthetic-Persona-Chat with each speaker as the twin."""
+    rng = random.Random(seed)
+    values = load_values()
+    names = Names(values["first"], values["last"])
+    for conversation in read_conversations(data, splits):
+        for twin in (0, 1):
+            chat = persona_chat(conversation, twin, rng.choice(turns), names, rng)
+            if chat:
+                yield chat
+
+
+def written(writer: Writer, kind: str, count: int, seed: int) -> Iterator[list[Turn]]:
+    """Yield template conversations of one kind: talk, long or drill."""
+    rng = random.Random(seed)
+    for _ in range(count):
+        yield (
+            writer.drill(rng) if kind == "drill" else writer.conversation(rng, long=kind == "long")
+        )
+
+
+def make_writer(data: Path, *, validation: bool) -> Writer:
+    """Return a writer that uses the training or the validation split's facts."""
+    splits = VALIDATION_SPLITS if validation else TRAIN_SPLITS
+    return Writer(read_facts(data, splits), grounded_pairs(data, splits), validation=validation)
+
+
+def store(path: Path, encoder: Encoder, conversations: Iterator[list[Turn]], *, free: bool) -> int:
+    """Write ids, classes and offsets to a .npz file; return the number of tokens."""
+    ids: list[int] = []
+    classes: list[int] = []
+    offsets = [0]
+    for turns in conversations:
+        tokens, marks = encoder.encode(turns, free=free)
+        ids += tokens
+        classes += marks
+        offsets.append(len(ids))
+    np.savez(
+        path,
+        ids=np.array(ids, np.uint16),
+        classes=np.array(classes, np.uint8),
+        offsets=np.array(offsets, np.int64),
+    )
+    return len(ids)
+
+
+def prepare(data: Path, tokenizer: Tokenizer, out: Path, scale: float, seed: int) -> dict[str, int]:
+    """Write all training and validation sets; return tokens per set."""
+    encoder = Encoder(tokenizer)
+    writer, unseen = make_writer(data, validation=False), make_writer(data, validation=True)
+    encoder.count(spc_chats(data, VALIDATION_SPLITS, seed, (8,)))
+    train, valid = TRAIN_SPLITS, VALIDATION_SPLITS
+    short, whole = (4, 6, 8, 10), (14, 18, 24, 30)
+    sets: dict[str, tuple[Callable[[], Iterator[list[Turn]]], bool]] = {
+        "spc": (lambda: spc_chats(data, train, seed + 1, short), True),
+        "spc-long": (lambda: spc_chats(data, train, seed + 2, whole), True),
+        "talk": (lambda: written(writer, "talk", int(60000 * scale), seed + 3), False),
+        "long": (lambda: written(writer, "long", int(2500 * scale), seed + 4), False),
+        "drill": (lambda: written(writer, "drill", int(20000 * scale), seed + 5), False),
+        "spc-valid": (lambda: spc_chats(data, valid, seed + 6, short), True),
+        "talk-valid": (lambda: written(unseen, "talk", 400, seed + 7), False),
+    }
+    return {
+        name: store(out / f"{name}.npz", encoder, make(), free=free)
+        for name, (make, free) in sets.items()
+    }
+
+
+def main() -> None:
+    """Prepare all sets and write a manifest."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with the dialogue data")
+    parser.add_argument("--tokenizer", type=Path, required=True, help="tokenizer.json")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the prepared sets")
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the template samples")
+    parser.add_argument("--seed", type=int, default=20261120, help="seed of all random choices")
+    parser.add_argument("--show", type=int, default=0, help="print this many samples and stop")
+    arguments = parser.parse_args()
+    if arguments.show:
+        writer = make_writer(arguments.data, validation=False)
+        for number, kind in enumerate(("talk", "talk", "drill")):
+            for turns in written(writer, kind, arguments.show, arguments.seed + number):
+                print("\n".join(f"<{turn.role}> {turn.text}" for turn in turns), end="\n\n")
+        return
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    tokenizer = Tokenizer.from_file(str(arguments.tokenizer))
+    tokens = prepare(arguments.data, tokenizer, arguments.out, arguments.scale, arguments.seed)
+    digests = {
+        "tokenizer": hashlib.sha256(arguments.tokenizer.read_bytes()).hexdigest(),
+        "dialogue": hashlib.sha256((arguments.data / FILE).read_bytes()).hexdigest(),
+    }
+    manifest = {"seed": arguments.seed, "tokens": tokens, "sha256": digests}
+    (arguments.out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+    print(json.dumps(manifest, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""Train the starter model on one CPU thread, with checkpoints and a step-based schedule."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from personas.starter.batches import Batch, Mixture, validation
+from personas.starter.model import Shape, Starter
+from personas.starter.optimizer import Optimizer
+
+MATRIX_RATE, OTHER_RATE = 0.02, 0.004
+WARM_UP, DECAY_SHARE = 40, 0.4
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+def schedule(step: int, steps: int) -> float:
+    """Return the learning-rate factor: warm-up, constant, linear decay."""
+    decay = max(1, int(steps * DECAY_SHARE))
+    return min(1.0, (step + 1) / WARM_UP, max(0.0, (steps - step) / decay))
+
+
+def make_loss(model: Starter, *, compiled: bool) -> Loss:
+    """Return the weighted cross-entropy of a batch."""
+
+    def loss(inputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+        logits = model.logits(inputs).float()
+        each = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
+        return (each * weights.flatten()).sum() / weights.sum()
+
+    return torch.compile(loss, dynamic=False) if compiled else loss
+
+
+def reply_loss(model: Starter, batches: list[Batch]) -> float:
+    """Return the mean cross-entropy over reply tokens, each counted once."""
+    total, count = 0.0, 0
+    with torch.no_grad():
+        for batch in batches:
+            replies = batch.weights >= 1
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                logits = model.logits(batch.tokens[:, :-1])
+            each = functional.cross_entropy(
+                logits.float().transpose(1, 2), batch.tokens[:, 1:], reduction="none"
+            )
+            total += float(each[replies].sum())
+            count += int(replies.sum())
+    return total / max(1, count)
+
+
+def save(path: Path, content: dict[str, object]) -> None:
+    """Write a checkpoint beside its place and move it there."""
+    beside = path.with_suffix(".part")
+    torch.save(content, beside)
+    beside.replace(path)
+
+
+class Run:
+    """One training run with everything that a checkpoint holds."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        torch.manual_seed(arguments.seed)
+        torch.set_num_threads(1)
+        self.arguments = arguments
+        self.shape = Shape(
+            width=arguments.width,
+            layers=arguments.layers,
+            heads=arguments.heads,
+            feed_forward=arguments.feed_forward,
+        )
+        self.model = Starter(self.shape)
+        self.optimizer = Optimizer(self.model)
+        self.step, self.scored = 0, 0
+        self.wall, self.cpu = 0.0, 0.0
+        self.checkpoint: Path = arguments.out / "checkpoint.pt"
+        if self.checkpoint.exists():
+            self._resume()
+        self.first = self.step
+        self.began = (time.monotonic(), time.process_time())
+
+    def _resume(self) -> None:
+        """Continue from the last checkpoint."""
+        content = torch.load(self.checkpoint, weights_only=True)
+        self.model.load_state_dict(content["model"])
+        self.optimizer.load(content["optimizer"])
+        self.step, self.scored = content["step"], content["scored"]
+        self.wall, self.cpu = content["wall"], content["cpu"]
+
+    def elapsed(self) -> tuple[float, float]:
+        """Return wall and CPU seconds over all sessions."""
+        wall = self.wall + time.monotonic() - self.began[0]
+        return wall, self.cpu + time.process_time() - self.began[1]
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        wall, cpu = self.elapsed()
+        content: dict[str, object] = {
+            "shape": asdict(self.shape),
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state(),
+            "step": self.step,
+            "scored": self.scored,
+            "wall": wall,
+            "cpu": cpu,
+        }
+        save(self.checkpoint, content)
+
+    def report(self, loss: float, sets: dict[str, list[Batch]]) -> None:
+        """Append losses and cost to the log."""
+        wall, cpu = self.elapsed()
+        row: dict[str, float] = {"step": self.step, "scored": self.scored, "loss": round(loss, 4)}
+        row |= {name: round(reply_loss(self.model, batches), 4) for name, batches in sets.items()}
+        row |= {"wall": round(wall), "cpu": round(cpu)}
+        with (self.arguments.out / "log.jsonl").open("a", encoding="utf-8") as log:
+            log.write(json.dumps(row) + "\n")
+
+    def progress(self, loss: float) -> None:
+        """Draw a progress bar with the time left."""
+        wall = time.monotonic() - self.began[0]
+        done, steps = self.step - self.first, self.arguments.steps
+        left = wall / max(1, done) * (steps - self.step)
+        bar = "#" * int(30 * self.step / steps)
+        counts = f"{self.step}/{steps} loss {loss:.3f}, {self.scored / 1e6:.2f}M tokens"
+        sys.stderr.write(f"\r[{bar:<30}] {counts}, {left / 60:.1f} min left ")
+        sys.stderr.flush()
+
+    def train(self) -> None:
+        """Train to the last step."""
+        arguments = self.arguments
+        sets = {
+            name: validation(arguments.prepared, name, 200) for name in ("spc-valid", "talk-valid")
+        }
+        loss_of = make_loss(self.model, compiled=not arguments.eager)
+        mean = 0.0
+        for number, batch in enumerate(
+            Mixture(arguments.prepared, arguments.seed).batches(arguments.steps)
+        ):
+            if number < self.first:
+                continue
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                loss = loss_of(
+                    batch.tokens[:, :-1].contiguous(),
+                    batch.tokens[:, 1:].contiguous(),
+                    batch.weights,
+                )
+            loss.backward()  # type: ignore[no-untyped-call]
+            factor = schedule(self.step, arguments.steps)
+            self.optimizer.step(MATRIX_RATE * factor, OTHER_RATE * factor)
+            self.step += 1
+            self.scored += batch.scored
+            mean = float(loss.detach()) if not mean else 0.95 * mean + 0.05 * float(loss.detach())
+            if self.step % 10 == 0:
+                self.progress(mean)
+            if self.step % arguments.every == 0 or self.step == arguments.steps:
+                self.report(mean, sets)
+                self.save()
+
+
+def main() -> None:
+    """Train or resume."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--prepared", type=Path, required=True, help="folder that data.py wrote")
+    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint and log")
+    parser.add_argument("--steps", type=int, default=4000, help="number of optimiser steps")
+    parser.add_argument("--every", type=int, default=250, help="steps between checkpoints")
+    parser.add_argument("--seed", type=int, default=7, help="seed of weights and batch order")
+    parser.add_argument("--width", type=int, default=192, help="model width, a multiple of 32")
+    parser.add_argument("--layers", type=int, default=6, help="number of blocks")
+    parser.add_argument("--heads", type=int, default=3, help="attention heads")
+    parser.add_argument("--feed-forward", type=int, default=512, help="inner width of the MLP")
+    parser.add_argument("--eager", action="store_true", help="don't compile (slower, no compiler)")
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    Run(arguments).train()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,330 @@
+"""Chat page and proof page in a real browser, over fakes and the golden vectors."""
+
+import asyncio
+import base64
+import hashlib
+import json
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.async_api import Browser, Page, Request, async_playwright, expect
+
+from adapters.web.server import WebServer
+from bot.domain.errors import AdmissionError
+from bot.ports.chat import EarningsLine
+from tests.fakes.chat import MemoryInbox, MemoryProofs
+
+pytestmark = pytest.mark.slow
+
+_ROOT = Path(__file__).parents[2]
+_VECTORS = _ROOT / "docs" / "spec" / "vectors"
+_PROOF_PAGE = _ROOT / "adapters" / "web" / "pages" / "proof.html"
+_CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+_NO_SUBTLE = "Object.defineProperty(Crypto.prototype, 'subtle', { get: () => undefined });"
+
+
+def _vector(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((_VECTORS / f"{name}.json").read_text())
+    return loaded
+
+
+def _all_vectors() -> list[dict[str, Any]]:
+    return [_vector(path.stem) for path in sorted(_VECTORS.glob("*.json"))]
+
+
+def _receipt_id(bundle: str) -> str:
+    """Derive the id that a link to this bundle has; any id where there is no receipt."""
+    try:
+        envelope = json.loads(bundle)["receipt"]
+        kind, body = envelope["payloadType"].encode(), base64.b64decode(envelope["payload"])
+    except ValueError:
+        return "A" * 22
+    pae = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(body), body)
+    return base64.urlsafe_b64encode(hashlib.sha256(pae).digest()[:16]).decode().rstrip("=")
+
+
+@dataclass(slots=True)
+class Visit:
+    """A browser at a server; everything that goes wrong in a page is collected."""
+
+    browser: Browser
+    inbox: MemoryInbox
+    proofs: MemoryProofs
+    origin: str
+    troubles: list[str] = field(default_factory=list)
+    hosts: set[str] = field(default_factory=set)
+
+    async def open(self, path: str, *, init: str = "", **options: Any) -> Page:
+        """Open a page in a fresh profile."""
+        context = await self.browser.new_context(**options)
+        if init:
+            await context.add_init_script(init)
+        page = await context.new_page()
+        page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        page.on("console", lambda line: self.troubles.append(line.text))
+        page.on("request", self._remember)
+        await page.goto(self.origin + path if path.startswith("/") else path)
+        return page
+
+    def publish(self, vector: dict[str, Any]) -> str:
+        """Serve a vector's bundle and return the path of its link."""
+        receipt_id = _receipt_id(vector["bundle"])
+        self.proofs.bundles = {receipt_id: vector["bundle"].encode()}
+        fragment = f"#k={vector['key']}" if vector["key"] else ""
+        return f"/r/{receipt_id}{fragment}"
+
+    def _remember(self, request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme not in {"data", "blob", "file"}:
+            self.hosts.add(parts.netloc)
+
+
+@pytest.fixture
+async def visit() -> AsyncIterator[Visit]:
+    if _CHROMIUM is None:
+        pytest.skip("no chromium is installed (apt-get install chromium)")
+    if not (_VECTORS / "good.json").exists():
+        pytest.skip("there are no vectors yet")
+    inbox, proofs = MemoryInbox(), MemoryProofs()
+    server = WebServer(inbox=inbox, proofs=proofs, host="127.0.0.1", port=0)
+    await server.start()
+    origin = f"http://127.0.0.1:{server.port}"
+    inbox.base = origin
+    async with async_playwright() as driver:
+        arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
+        browser = await driver.chromium.launch(executable_path=_CHROMIUM, args=arguments)
+        visit = Visit(browser, inbox, proofs, origin)
+        yield visit
+        await browser.close()
+    await server.stop()
+    assert visit.troubles == []
+    assert visit.hosts <= {urlsplit(origin).netloc}
+
+
+async def _say(page: Page, text: str) -> None:
+    await page.get_by_label("Your message").fill(text)
+    await page.keyboard.press("Enter")
+
+
+async def _verdict(page: Page) -> str:
+    settled = page.locator("html:not([data-verdict=waiting])")
+    await settled.wait_for()
+    return await settled.get_attribute("data-verdict") or ""
+
+
+def _prepare_good_reply(visit: Visit) -> str:
+    """Let the inbox give the reply of the good vector, and return the fan's message of it."""
+    vector = _vector("good")
+    visit.publish(vector)
+    visit.inbox.link_ids = [_receipt_id(vector["bundle"])]
+    visit.inbox.key = vector["key"]
+    visit.inbox.words = ["Rice. ", "Always ", "rice \N{COOKED RICE}"]
+    return 'So… what do I eat in València? "Paella"\n or \N{HEBREW LETTER DALET WITH DAGESH} \N{COOKED RICE}?'
+
+
+async def test_a_fan_talks_and_sees_the_reply_grow(visit: Visit) -> None:
+    visit.inbox.pause_s = 0.4
+    page = await visit.open("/")
+
+    await page.get_by_label("Your message").fill("Hello")
+    await page.keyboard.press("Shift+Enter")
+    await page.keyboard.type("Nova")
+    await page.keyboard.press("Enter")
+
+    reply = page.locator(".reply .text")
+    await expect(reply).to_have_text("Ships")
+    await expect(page.locator(".reply")).to_have_attribute("aria-busy", "true")
+    await expect(reply).to_have_text("Ships come home.")
+    await expect(page.locator(".reply")).to_contain_text("AI-generated")
+    await expect(page.locator(".reply footer")).to_contain_text("Fee 0.002 TPT")
+    await expect(page.locator("main")).to_contain_text("You talk to an AI replica")
+    await expect(page.get_by_role("status")).to_have_text("Nova, AI-generated: Ships come home.")
+    assert visit.inbox.asked[0].text == "Hello\nNova"
+    visit.troubles.clear()  # the bundle of this reply does not exist: its 404 is logged
+
+
+async def test_the_badge_is_the_browsers_own_check_and_history_survives(visit: Visit) -> None:
+    message = _prepare_good_reply(visit)
+    page = await visit.open("/")
+
+    await _say(page, message)
+    badge = page.locator(".badge")
+    await expect(badge).to_have_attribute("data-verdict", "verified", timeout=15_000)
+    await page.reload()
+
+    await expect(page.locator(".reply .text")).to_have_text("Rice. Always rice \N{COOKED RICE}")
+    await page.get_by_role("button", name="Check now").click()
+    await expect(badge).to_have_attribute("data-verdict", "verified", timeout=15_000)
+    proof = page.get_by_role("link", name="Proof")
+    assert (await proof.get_attribute("href") or "").endswith(f"#k={visit.inbox.key}")
+
+
+async def test_a_proof_of_other_words_is_noticed(visit: Visit) -> None:
+    _prepare_good_reply(visit)
+    page = await visit.open("/")
+
+    await _say(page, "Something else")
+
+    badge = page.locator(".badge")
+    await expect(badge).to_have_attribute("data-verdict", "other", timeout=15_000)
+
+
+async def test_a_refusal_is_one_sentence_and_the_words_are_kept(visit: Visit) -> None:
+    visit.inbox.fail = AdmissionError("You have used today's free replies.")
+    page = await visit.open("/")
+
+    await _say(page, "Hello")
+
+    await expect(page.get_by_role("alert")).to_have_text("You have used today's free replies.")
+    await expect(page.get_by_label("Your message")).to_have_value("Hello")
+    visit.troubles.clear()  # the browser logs the status 422
+
+
+async def test_an_unfinished_message_is_taken_up_again_after_a_reload(visit: Visit) -> None:
+    visit.inbox.pause_s = 0.3
+    page = await visit.open("/")
+    await _say(page, "Hello")
+    await expect(page.locator(".reply .text")).to_have_text("Ships")
+
+    await page.reload()
+
+    await expect(page.locator(".reply .text")).to_have_text("Ships come home.", timeout=10_000)
+    await expect(page.locator(".reply")).to_have_count(1)
+    assert len(visit.inbox.asked) == 1
+    visit.troubles.clear()  # the browser logs the status 409 and the absent bundle
+
+
+async def test_earnings_stand_side_by_side(visit: Visit) -> None:
+    payout, tx = "0x" + "1" * 40, "0x" + "ab" * 32
+    line = EarningsLine("Nova", "TPT", 12_400_000, 10_200_000, 10_200_000, payout, 7, tx)
+    visit.inbox.lines = [line]
+    page = await visit.open("/")
+
+    await page.get_by_text("What creators earn").click()
+
+    panel = page.locator("#lines")
+    for words in ("0.0124 TPT", "0.0022 TPT", "0.0102 TPT", "0.000000007 TPT", payout, tx):
+        await expect(panel).to_contain_text(words)
+
+
+async def test_a_genuine_proof_shows_the_reply_and_what_it_does_not_prove(visit: Visit) -> None:
+    page = await visit.open(visit.publish(_vector("good")))
+
+    assert await _verdict(page) == "verified"
+    await expect(page.locator("#exchange")).to_contain_text("Rice. Always rice")
+    await expect(page.locator("#exchange")).to_contain_text("AI-generated")
+    await expect(page.locator("#verdict")).to_contain_text("self-consistent")
+    await expect(page.locator("#limits")).to_contain_text("That the reply is true.")
+    await expect(page.locator("#command")).to_contain_text("twinproof replay 'http://127.0.0.1")
+    assert await page.locator(".steps .passed").count() == 9
+
+
+async def test_own_keys_lift_the_result(visit: Visit) -> None:
+    vector = _vector("good")
+    page = await visit.open(visit.publish(vector))
+
+    await page.get_by_label("Trust policy").fill(json.dumps(vector["policy"]))
+    await page.get_by_role("button", name="Check with these keys").click()
+
+    await expect(page.locator("#verdict")).to_contain_text("trusted by your policy")
+    await expect(page.locator("#verdict")).not_to_contain_text("self-consistent")
+
+
+async def test_without_the_key_nothing_is_opened(visit: Visit) -> None:
+    page = await visit.open(visit.publish(_vector("good-without-key")))
+
+    assert await _verdict(page) == "verified"
+    await expect(page.locator("#exchange")).to_be_hidden()
+    assert await page.locator(".steps .hidden").count() == 3
+    await expect(page.locator("#verdict")).to_contain_text("contents hidden")
+
+
+async def test_the_bundle_can_be_downloaded_as_it_is(visit: Visit) -> None:
+    vector = _vector("good")
+    page = await visit.open(visit.publish(vector))
+    await _verdict(page)
+
+    async with page.expect_download() as waiting:
+        await page.get_by_role("button", name="Download the bundle").click()
+    download = await waiting.value
+
+    assert await asyncio.to_thread(Path(await download.path()).read_text) == vector["bundle"]
+
+
+async def test_an_absent_bundle_is_no_verdict(visit: Visit) -> None:
+    page = await visit.open(f"/r/{'A' * 22}")
+
+    assert await _verdict(page) == "unavailable"
+    await expect(page.locator("#checked")).to_be_hidden()
+    visit.troubles.clear()  # the browser logs the status 404
+
+
+@pytest.mark.parametrize("init", ["", _NO_SUBTLE], ids=["webcrypto", "insecure-context"])
+async def test_every_vector_gets_its_verdict(visit: Visit, init: str) -> None:
+    context = await visit.browser.new_context()
+    await context.add_init_script(init or "0")
+    wrong = {}
+    for vector in _all_vectors():
+        page = await context.new_page()
+        page.on("pageerror", lambda error: visit.troubles.append(str(error)))
+        await page.goto(visit.origin + visit.publish(vector))
+        verdict = await _verdict(page)
+        if verdict == "verified" and vector["policy"] is not None:
+            await page.get_by_label("Trust policy").fill(json.dumps(vector["policy"]))
+            await page.get_by_role("button", name="Check with these keys").click()
+            await expect(page.locator("#without")).to_be_visible()
+            verdict = await _verdict(page)
+        step = vector["expect"].get("step")
+        if await _shown(page) != _expected(step) or verdict != ("failed" if step else "verified"):
+            wrong[vector["name"]] = (verdict, await page.locator("#verdict").text_content())
+        await page.close()
+
+    assert wrong == {}
+
+
+def _expected(step: int | None) -> tuple[str | None, bool]:
+    return (f"failed at step {step}", False) if step else (None, True)
+
+
+async def _shown(page: Page) -> tuple[str | None, bool]:
+    """Return the failure's chip, and whether anything of the contents is to be seen."""
+    chip = page.locator(".chip", has_text="failed at step")
+    text = await chip.text_content() if await chip.count() else None
+    details = await page.locator("#technical").is_visible()
+    return text, details or await page.locator("#exchange").is_visible()
+
+
+async def test_a_saved_page_checks_a_saved_bundle(visit: Visit, tmp_path: Path) -> None:
+    vector = _vector("good")
+    saved = tmp_path / "reply.json"
+    saved.write_text(vector["bundle"])
+    page = await visit.open(_PROOF_PAGE.as_uri())
+
+    await page.get_by_label("Bundle file").set_input_files(saved)
+    await expect(page.locator("#verdict")).to_contain_text("contents hidden")
+    await page.get_by_label("Proof link or key, if you have it").fill(vector["key"])
+
+    await expect(page.locator("#exchange")).to_contain_text("Rice. Always rice")
+    await expect(page.locator("#command")).to_have_text(
+        f"twinproof replay 'reply.json#k={vector['key']}'"
+    )
+    assert visit.hosts == set()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_a_phone_needs_no_sideways_scrolling(visit: Visit, scheme: str) -> None:
+    phone = {"viewport": {"width": 360, "height": 740}, "color_scheme": scheme}
+    for path in ("/", visit.publish(_vector("good"))):
+        page = await visit.open(path, **phone)
+        await page.wait_for_load_state("networkidle")
+        if path != "/":
+            await page.get_by_text("Technical details").click()
+        wide = "document.documentElement.scrollWidth > innerWidth"
+        assert await page.evaluate(wide) is False

@@ -1,0 +1,166 @@
+"""Every codec gives back what it was given; a changed byte is refused or is another value."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.crypto.canonical import MAX_INTEGER, encode_canonical, parse_canonical
+from bot.crypto.errors import FormatError
+from bot.domain.errors import PersonaError
+from bot.domain.fields import Fields, Finish, Span, SpanKind, fields_from_json, fields_to_json
+from bot.domain.ids import SlotInput
+from bot.domain.leaf import (
+    Leaf,
+    ManifestLeaf,
+    Outcome,
+    OutcomeLeaf,
+    OutcomeStatement,
+    ReplyLeaf,
+    VoidLeaf,
+    VoidStatement,
+    parse_leaf,
+)
+from bot.domain.manifest import Manifest, encode_manifest, parse_manifest
+from bot.domain.persona import Example, Persona, encode_persona, parse_persona
+from bot.domain.receipt import Receipt, encode_receipt, parse_receipt
+from scripts.vector_parts import MANIFEST, Recipe, make_receipt
+
+HASHES = st.binary(min_size=32, max_size=32)
+TIMES = st.integers(0, 253_000_000_000).map(lambda second: datetime.fromtimestamp(second, UTC))
+LINES = st.text(
+    st.characters(exclude_categories=("C", "Zl", "Zp")), min_size=1, max_size=40
+).filter(str.strip)
+TOKENS = st.lists(st.integers(0, 2**31 - 1), max_size=8).map(tuple)
+PERSONAS = st.builds(
+    Persona,
+    name=LINES,
+    role=LINES,
+    facts=st.lists(LINES, max_size=3).map(tuple),
+    off_limits=st.lists(LINES, max_size=3).map(tuple),
+    examples=st.lists(st.builds(Example, LINES, LINES), max_size=2).map(tuple),
+)
+MANIFESTS = st.builds(
+    lambda **changes: replace(MANIFEST, **changes),
+    name=LINES,
+    version=st.integers(1, MAX_INTEGER),
+    previous=st.none() | HASHES,
+    price_nano=st.integers(0, MAX_INTEGER),
+    creator_bp=st.integers(0, 10_000),
+    valid_from=TIMES,
+)
+RECEIPTS = st.builds(
+    lambda **changes: replace(make_receipt(Recipe()), **changes),
+    twin=HASHES,
+    seq=st.integers(1, MAX_INTEGER),
+    attempt=st.integers(0, 65535),
+    numbering=st.sampled_from(["operator", "platform"]),
+    vrf_proof=st.binary(min_size=80, max_size=80),
+    time=TIMES,
+)
+EARLIER = st.builds(Span, st.sampled_from([SpanKind.FAN, SpanKind.TWIN]), TOKENS, HASHES)
+PLAIN = st.builds(Span, st.sampled_from([SpanKind.PERSONA, SpanKind.MESSAGE]), TOKENS)
+FIELDS = st.builds(
+    Fields,
+    slot=st.builds(SlotInput, st.text(), st.text(), st.text(), st.text(), st.text()),
+    conversation=HASHES,
+    turn=st.just(1),
+    previous=st.none(),
+    message=st.text(),
+    spans=st.lists(EARLIER | PLAIN, max_size=4).map(tuple),
+    context=TOKENS,
+    output=TOKENS,
+    finish=st.sampled_from(Finish),
+    text=st.text(min_size=1),
+)
+LEAVES: st.SearchStrategy[Leaf] = st.one_of(
+    st.builds(
+        ReplyLeaf,
+        HASHES,
+        st.binary(min_size=16, max_size=16),
+        st.integers(0, 65535),
+        st.binary(min_size=8, max_size=8),
+    ),
+    st.builds(OutcomeLeaf, HASHES, HASHES, st.sampled_from(Outcome)),
+    st.builds(ManifestLeaf, HASHES, st.binary(min_size=8, max_size=8)),
+    st.builds(VoidLeaf, HASHES, st.binary(min_size=16, max_size=16), st.integers(0, 65535)),
+)
+VOIDS = st.builds(
+    VoidStatement,
+    twin=HASHES,
+    slot_tag=st.binary(min_size=16, max_size=16),
+    attempt=st.integers(0, 65535),
+    reason=st.text(max_size=200),
+    time=TIMES,
+)
+
+
+@given(PERSONAS)
+def test_persona_survives(persona: Persona) -> None:
+    assert parse_persona(encode_persona(persona)) == persona
+
+
+@given(MANIFESTS)
+def test_manifest_survives(manifest: Manifest) -> None:
+    assert parse_manifest(encode_manifest(manifest)) == manifest
+
+
+@settings(deadline=None)
+@given(RECEIPTS)
+def test_receipt_survives(receipt: Receipt) -> None:
+    assert parse_receipt(encode_receipt(receipt)) == receipt
+
+
+@given(FIELDS)
+def test_fields_survive(fields: Fields) -> None:
+    parsed = parse_canonical(encode_canonical(fields_to_json(fields)))
+
+    assert isinstance(parsed, dict)
+    assert fields_from_json(parsed) == fields
+
+
+@given(LEAVES)
+def test_leaf_survives(leaf: Leaf) -> None:
+    assert parse_leaf(leaf.encode()) == leaf
+
+
+@given(VOIDS)
+def test_void_statement_survives(statement: VoidStatement) -> None:
+    assert VoidStatement.parse(statement.encode()) == statement
+
+
+@given(st.builds(OutcomeStatement, HASHES, st.sampled_from(Outcome), TIMES))
+def test_outcome_statement_survives(statement: OutcomeStatement) -> None:
+    assert OutcomeStatement.parse(statement.encode()) == statement
+
+
+@given(st.binary(max_size=70))
+def test_arbitrary_bytes_are_no_leaf_or_that_very_leaf(data: bytes) -> None:
+    try:
+        leaf = parse_leaf(data)
+    except FormatError:
+        return
+    assert leaf.encode() == data
+
+
+@settings(max_examples=300)
+@given(st.sampled_from([0, 1, 2]), st.data())
+def test_changed_byte_is_refused_or_changes_the_value(which: int, data: st.DataObject) -> None:
+    encoded, reencode = CODECS[which]
+    changed = bytearray(encoded)
+    changed[data.draw(st.integers(0, len(encoded) - 1))] ^= data.draw(st.integers(1, 255))
+
+    try:
+        again = reencode(bytes(changed))
+    except (FormatError, PersonaError):
+        return
+    assert again == changed
+
+
+CODECS: list[tuple[bytes, Callable[[bytes], bytes]]] = [
+    (encode_manifest(MANIFEST), lambda data: encode_manifest(parse_manifest(data))),
+    (encode_receipt(make_receipt(Recipe())), lambda data: encode_receipt(parse_receipt(data))),
+    (encode_persona(Recipe().persona), lambda data: encode_persona(parse_persona(data))),
+]

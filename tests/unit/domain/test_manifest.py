@@ -1,0 +1,109 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bot.crypto.canonical import JsonValue, encode_canonical, parse_canonical
+from bot.crypto.errors import FormatError
+from bot.domain.manifest import encode_manifest, parse_manifest, signing_data
+from scripts.vector_parts import MANIFEST
+
+VALUE = parse_canonical(encode_manifest(MANIFEST))
+
+
+def _with(path: str, value: JsonValue) -> bytes:
+    """Encode the manifest with one member, named like `a.b`, set or added."""
+    assert isinstance(VALUE, dict)
+    changed: Any = dict(VALUE)
+    inner = changed
+    *parents, key = path.split(".")
+    for parent in parents:
+        inner[parent] = dict(inner[parent])
+        inner = inner[parent]
+    inner[key] = value
+    return encode_canonical(changed)
+
+
+def test_creator_reads_price_and_split_in_words() -> None:
+    data = signing_data(MANIFEST)
+
+    assert data.price == "0.002000001 TWIN per reply"
+    assert data.split == "creator 85.00 %, operator 15.00 %"
+    assert (data.valid_from, data.valid_until) == ("2026-11-01T00:00:00Z", "2027-11-01T00:00:00Z")
+
+
+def test_twin_derives_from_creator_and_slug() -> None:
+    assert MANIFEST.derived_twin == MANIFEST.twin
+    assert replace(MANIFEST, slug="other").derived_twin != MANIFEST.twin
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("v", "twinproof-manifest/2"),
+        ("beacon", "x"),
+        ("extra", 1),
+        ("twin", "00"),
+        ("slug", "Mira"),
+        ("slug", ""),
+        ("slug", "-a"),
+        ("name", ""),
+        ("version", 0),
+        ("version", True),
+        ("previous", ""),
+        ("model.lora", "x"),
+        ("model.size_bytes", 0),
+        ("engine.profile", "exact/2"),
+        ("engine.isa", "armv8"),
+        ("rendering.program", "jinja"),
+        ("rendering.window_tokens", 0),
+        ("rendering.window_tokens", 65537),
+        ("rendering.before_persona", [-1]),
+        ("rendering.before_persona", [2**31]),
+        ("rendering.before_persona", "12"),
+        ("sampler.algorithm", "greedy"),
+        ("sampler.temperature", "0"),
+        ("sampler.temperature", "0.0"),
+        ("sampler.temperature", "1e3"),
+        ("sampler.temperature", "-1"),
+        ("sampler.temperature", ".5"),
+        ("sampler.temperature", "1."),
+        ("sampler.temperature", 1),
+        ("sampler.top_p", "1.1"),
+        ("sampler.top_k", 0),
+        ("sampler.top_k", 257),
+        ("sampler.max_tokens", 0),
+        ("filter.policy", "none"),
+        ("filter.stop_strings", [""]),
+        ("price.nano", -1),
+        ("price.token", "two words"),
+        ("split.creator_bp", 8501),
+        ("split.operator_bp", 1501),
+        ("creator", MANIFEST.creator.lower()),
+        ("payout", "0x00"),
+        ("operator.signing_key", "zz"),
+        ("log.origin", "other"),
+        ("log.key", "no+vkey"),
+        ("valid_from", "2026-11-01T00:00:00+00:00"),
+        ("valid_from", "2026-02-30T00:00:00Z"),
+    ],
+    ids=repr,
+)
+def test_value_outside_the_format_is_refused(path: str, value: JsonValue) -> None:
+    with pytest.raises(FormatError):
+        parse_manifest(_with(path, value))
+
+
+def test_missing_key_is_refused_by_its_path() -> None:
+    assert isinstance(VALUE, dict)
+    rest = {key: value for key, value in VALUE.items() if key != "split"}
+
+    with pytest.raises(FormatError, match=r"manifest\.split: missing key"):
+        parse_manifest(encode_canonical(rest))
+
+
+def test_manifest_that_would_not_parse_is_not_encoded() -> None:
+    with pytest.raises(FormatError):
+        encode_manifest(replace(MANIFEST, slug="Not A Slug"))
+    with pytest.raises(FormatError, match="whole seconds"):
+        encode_manifest(replace(MANIFEST, valid_from=MANIFEST.valid_from.replace(microsecond=1)))

@@ -1,0 +1,119 @@
+"""What a verification tells; which evidence it refuses is in tests/vectors and tests/properties."""
+
+from dataclasses import replace
+
+import pytest
+
+from bot.crypto import vrf
+from bot.domain.errors import VerificationError
+from bot.domain.ids import derive_seed
+from bot.domain.leaf import Outcome
+from bot.domain.receipt import ReceiptModel
+from bot.receipts.bundle import encode_bundle
+from bot.receipts.trust import parse_policy
+from bot.receipts.verify import verify_bundle
+from scripts.vector_parts import (
+    FIELDS,
+    MANIFEST,
+    OPENING_KEY,
+    PERSONA,
+    POLICY,
+    Recipe,
+    fixed_key,
+    make_bundle,
+    make_receipt,
+)
+
+BUNDLE = make_bundle(Recipe())
+DATA = encode_bundle(BUNDLE)
+TRUST = parse_policy(POLICY)
+
+
+def test_every_step_is_done_with_key_outcome_and_policy() -> None:
+    result = verify_bundle(DATA, key=OPENING_KEY, policy=TRUST)
+
+    assert [step.number for step in result.steps] == list(range(1, 11))
+    assert all(step.done for step in result.steps)
+    assert result.levels == ("L0", "L1-unwitnessed")
+    assert result.trust == "policy"
+
+
+def test_opened_result_holds_what_a_replay_needs() -> None:
+    result = verify_bundle(DATA, key=OPENING_KEY, policy=None)
+
+    beta = vrf.proof_to_hash(make_receipt(Recipe()).vrf_proof)
+    assert result.openings is not None
+    assert result.openings.fields == FIELDS
+    assert result.openings.persona == PERSONA
+    assert result.manifest == MANIFEST
+    assert result.seed == derive_seed(beta, MANIFEST.hash, 0)
+    assert result.receipt_hash == BUNDLE.receipt.digest
+
+
+def test_without_key_the_sealed_steps_are_left_out_and_said_so() -> None:
+    result = verify_bundle(DATA, key=None, policy=TRUST)
+
+    left_out = {step.number: step.sentence for step in result.steps if not step.done}
+    assert set(left_out) == {5, 6, 7}
+    assert result.openings is None
+    assert result.seed is None
+    assert any("no key was given" in sentence for sentence in result.unproved)
+
+
+def test_without_policy_the_result_is_self_consistent_only() -> None:
+    result = verify_bundle(DATA, key=OPENING_KEY, policy=None)
+
+    assert result.trust == "self-consistent"
+    assert not result.steps[9].done
+    assert any("no trust policy" in sentence for sentence in result.unproved)
+
+
+def test_outcome_is_told_as_stated() -> None:
+    recipe = Recipe(outcome=Outcome.WITHDRAWN, outcome_leaf=Outcome.WITHDRAWN)
+
+    result = verify_bundle(encode_bundle(make_bundle(recipe)), key=None, policy=None)
+
+    assert result.outcome is not None
+    assert result.outcome.outcome is Outcome.WITHDRAWN
+    assert "withdrawn" in result.steps[8].sentence
+
+
+def test_bundle_without_outcome_leaves_step_9_out() -> None:
+    data = encode_bundle(replace(BUNDLE, outcome=None))
+
+    result = verify_bundle(data, key=None, policy=None)
+
+    assert result.outcome is None
+    assert not result.steps[8].done
+
+
+def test_bundle_of_another_receipt_than_the_link_names_is_refused_at_step_1() -> None:
+    verify_bundle(DATA, key=None, policy=None, receipt_id=BUNDLE.receipt_id)
+
+    with pytest.raises(VerificationError) as caught:
+        verify_bundle(DATA, key=None, policy=None, receipt_id="A" * 22)
+
+    assert caught.value.step == 1
+
+
+def test_tolerant_verdict_is_told() -> None:
+    model = ReceiptModel(MANIFEST.model.gguf, MANIFEST.library, fixed_key("build"), "tolerant")
+    data = encode_bundle(make_bundle(Recipe(receipt={"model": model})))
+
+    result = verify_bundle(data, key=None, policy=None)
+
+    assert any("self-check" in sentence for sentence in result.unproved)
+
+
+def test_receipt_at_either_end_of_the_validity_is_accepted() -> None:
+    for moment in (MANIFEST.valid_from, MANIFEST.valid_until):
+        data = encode_bundle(make_bundle(Recipe(receipt={"time": moment})))
+
+        assert verify_bundle(data, key=OPENING_KEY, policy=TRUST).receipt.time == moment
+
+
+def test_what_is_never_proved_is_always_said() -> None:
+    unproved = " ".join(verify_bundle(DATA, key=OPENING_KEY, policy=TRUST).unproved)
+
+    for claim in ("is true", "L3", "read the conversation", "not tied to a person", "beacon"):
+        assert claim in unproved
