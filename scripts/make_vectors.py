@@ -21,9 +21,11 @@ from bot.generation.rendering import render
 from bot.receipts.bundle import encode_bundle
 from scripts.vector_parts import (
     FIELDS,
+    LOG_KEY,
     MANIFEST,
     OPENING_KEY,
     OPERATOR_KEY,
+    ORIGIN,
     OTHER_CREATOR_KEY,
     OTHER_LOG,
     OTHER_LOG_KEY,
@@ -115,6 +117,7 @@ def _bad_recipes() -> list[Vector]:
     """Lies that are signed and logged."""
     cheaper = replace(MANIFEST, price_nano=1)
     other = MANIFEST.signing_key
+    other_turn = replace(SPANS[2], receipt=fixed_key("receipt of another turn"))
     elsewhere = replace(SLOT, message="112233445566778900")
     terminal = replace(SLOT, platform="terminal")
     recipes: list[tuple[int, str, str, Recipe]] = [
@@ -152,6 +155,10 @@ def _bad_recipes() -> list[Vector]:
          Recipe(fields=replace(FIELDS, context=(*FIELDS.context[:-2], 99, *FIELDS.context[-2:])))),
         (7, "span-order", "the persona stands last",
          Recipe(fields=replace(FIELDS, spans=SPANS[::-1]))),
+        (7, "pair-cites-two", "the two spans of a pair cite two receipts",
+         Recipe(fields=replace(FIELDS, spans=(*SPANS[:2], other_turn, SPANS[3])))),
+        (7, "more-turns", "an earlier turn in the context of a first turn",
+         Recipe(fields=replace(FIELDS, turn=1, previous=None))),
         (7, "window", "the context is longer than the window",
          Recipe(manifest=replace(MANIFEST, rendering=replace(RENDERING, window_tokens=20)))),
         (7, "output-too-long", "more tokens than the manifest allows",
@@ -181,6 +188,7 @@ def _bad_bundles() -> list[Vector]:
     good = make_bundle(Recipe())
     assert good.outcome is not None  # noqa: S101 - it was just made
     body = good.receipt.payload.replace(b'"seq":41', b'"seq":42')
+    renamed = good.checkpoint.partition("\n\n")[0].replace(ORIGIN, "log.example/fork", 1) + "\n"
     high_s = _with_high_s(good.manifest_signature)
     outcome_of_other = make_bundle(Recipe(receipt={"seq": 42})).outcome
     changes: list[tuple[int, str, str, Parts]] = [
@@ -196,6 +204,8 @@ def _bad_bundles() -> list[Vector]:
          {"log": replace(good.log, leaf=good.log.leaf[:-1] + bytes([good.log.leaf[-1] ^ 1]))}),
         (8, "other-index", "the leaf stands elsewhere",
          {"log": replace(good.log, index=REPLY_INDEX - 1)}),
+        (8, "other-origin", "the log's key signed a checkpoint of another origin",
+         {"checkpoint": signed_note.sign_note(renamed, ORIGIN, LOG_KEY)}),
         (8, "inclusion-short", "a hash of the inclusion proof is missing",
          {"log": replace(good.log, inclusion=good.log.inclusion[:-1])}),
         (8, "foreign-line", "a second signature line by an unknown key",

@@ -35,7 +35,6 @@ GENESIS_BALANCE_WEI = 1_000 * 10**18
 _REVERTED = 3  # JSON-RPC code of a revert, as geth and anvil answer it
 _REJECTED = -32_000  # JSON-RPC code of a transaction that a node refuses
 _INVALID = -32_602  # JSON-RPC code of parameters that make no sense
-_NOBODY = "0x" + "00" * 20
 _ACCOUNTS = "accounts"
 
 
@@ -101,6 +100,7 @@ class Machine:
         """Take over an initialised file; `now` returns the present in seconds since 1970."""
         self._file = file
         self._now = now
+        self._asker = f"0x{funded_accounts(file)[0].hex()}"
         self._backend = FileBackend(TwinChain(file))
         self._tester = EthereumTester(self._backend)
         receipt = null_if_transaction_not_found(
@@ -166,8 +166,9 @@ class Machine:
         self._file.close()
 
     def _call(self, tester: Any, params: Any) -> Any:  # noqa: ANN401 - JSON-RPC
-        # web3 fills in the node's first account, and this node has none.
-        call = {**params[0], "from": params[0].get("from") or _NOBODY}
+        # web3 fills in the node's first account, and this node signs for nobody. py-evm lets only
+        # an account that could pay the gas ask anything.
+        call = {**params[0], "from": params[0].get("from") or self._asker}
         return tester.call(call, *params[1:])
 
     def _send_raw(self, tester: Any, params: Any) -> Any:  # noqa: ANN401 - JSON-RPC

@@ -94,6 +94,7 @@ class Publisher:
             chain=chain, store=store, courier=self._courier, min_units=min_claim_units
         )
         self._one_at_a_time = asyncio.Lock()
+        self._reported = PublisherStatus(PublisherState.IDLE)
 
     async def tick(self) -> PublisherStatus:
         """Take the open epoch, or a new one, as far as it goes now, then the claims.

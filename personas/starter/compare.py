@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 
 from personas.starter.model import Shape, Starter
 from personas.starter.prompt import ASSISTANT, CONTEXT, END, Turn, persona_text, spans
+from personas.starter.tokenizer import special_id
 
 PROMPTS = (
     ("Ada Holm", "a lighthouse keeper", ("My boat is called Tern.",), "hi, who are you?"),
@@ -26,8 +27,8 @@ def token_ids(tokenizer: Tokenizer, turns: list[Turn]) -> list[int]:
     ids: list[int] = []
     for special, text in spans(turns):
         plain = tokenizer.encode(text).ids
-        ids += [tokenizer.token_to_id(special), *plain, tokenizer.token_to_id(END)]
-    return [*ids, tokenizer.token_to_id(ASSISTANT)]
+        ids += [special_id(tokenizer, special), *plain, special_id(tokenizer, END)]
+    return [*ids, special_id(tokenizer, ASSISTANT)]
 
 
 def main() -> None:
@@ -51,7 +52,7 @@ def main() -> None:
             if plain != tokenizer.encode(text).ids:
                 message = f"tokenisation of the {span.role} span differs"
                 raise ValueError(message)
-        model.reset()
+        model.n_tokens = 0
         model.eval(ids)
         found = np.array(model.scores[: len(ids)])
         with torch.no_grad():

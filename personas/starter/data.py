@@ -25,6 +25,7 @@ from personas.starter.spc import (
     read_conversations,
     read_facts,
 )
+from personas.starter.tokenizer import special_id
 
 SYSTEM_CLASS, USER_CLASS, WEAK_CLASS, REPLY_CLASS, COPY_CLASS = range(5)
 WEIGHTS = (0.1, 0.3, 0.15, 1.0, 3.0)
@@ -38,7 +39,7 @@ class Encoder:
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
         self.frequent: frozenset[int] = frozenset()
-        self.end = tokenizer.token_to_id(END)
+        self.end = special_id(tokenizer, END)
 
     def count(self, conversations: Iterator[list[Turn]]) -> None:
         """Learn which tokens are frequent."""
@@ -56,7 +57,7 @@ class Encoder:
         said: set[int] = set()
         for special, text in spans(turns):
             tokens = self.tokenizer.encode(text).ids
-            ids += [self.tokenizer.token_to_id(special), *tokens, self.end]
+            ids += [special_id(self.tokenizer, special), *tokens, self.end]
             if special != ASSISTANT:
                 known |= set(tokens) if not known else set()
                 base = USER_CLASS if classes else SYSTEM_CLASS

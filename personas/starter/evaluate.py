@@ -53,7 +53,7 @@ class Twin:
     def ask(self, question: str, *, remember: bool = False) -> str:
         """Return the reply; `remember` keeps the turn for the next question."""
         prompt = [*self.context, *self._ids([Turn("user", question)]), self._special(ASSISTANT)]
-        self.model.reset()
+        self.model.n_tokens = 0
         self.model.set_seed(self.seed)
         reply: list[int] = []
         for token in self.model.generate(

@@ -14,6 +14,14 @@ from personas.starter.spc import TRAIN_SPLITS, read_conversations
 VOCABULARY = 4096
 
 
+def special_id(tokenizer: Tokenizer, token: str) -> int:
+    """Return the id of a special token."""
+    found = tokenizer.token_to_id(token)
+    if found is None:
+        raise KeyError(token)
+    return found
+
+
 def _texts(data: Path) -> Iterator[str]:
     """Yield every fact and message with the leading space that spans carry."""
     for conversation in read_conversations(data, TRAIN_SPLITS):

@@ -151,7 +151,7 @@ class Run:
                     batch.tokens[:, 1:].contiguous(),
                     batch.weights,
                 )
-            loss.backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(loss)
             factor = schedule(self.step, arguments.steps)
             self.optimizer.step(MATRIX_RATE * factor, OTHER_RATE * factor)
             self.step += 1

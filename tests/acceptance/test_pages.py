@@ -12,11 +12,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Browser, Page, Request, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from adapters.web.server import WebServer
 from bot.domain.errors import AdmissionError
 from bot.ports.chat import EarningsLine
+from bot.receipts.verify import verify_bundle
 from tests.fakes.chat import MemoryInbox, MemoryProofs
 
 pytestmark = pytest.mark.slow
@@ -61,15 +62,12 @@ class Visit:
     troubles: list[str] = field(default_factory=list)
     hosts: set[str] = field(default_factory=set)
 
-    async def open(self, path: str, *, init: str = "", **options: Any) -> Page:
-        """Open a page in a fresh profile."""
-        context = await self.browser.new_context(**options)
-        if init:
-            await context.add_init_script(init)
-        page = await context.new_page()
+    async def open(self, path: str, context: BrowserContext | None = None) -> Page:
+        """Open a page, in a fresh profile unless one is given."""
+        page = await (context or await self.browser.new_context()).new_page()
         page.on("pageerror", lambda error: self.troubles.append(str(error)))
-        page.on("console", lambda line: self.troubles.append(line.text))
-        page.on("request", self._remember)
+        page.on("console", lambda line: self._note(line.text))
+        page.on("request", lambda request: self._remember(request.url))
         await page.goto(self.origin + path if path.startswith("/") else path)
         return page
 
@@ -80,8 +78,13 @@ class Visit:
         fragment = f"#k={vector['key']}" if vector["key"] else ""
         return f"/r/{receipt_id}{fragment}"
 
-    def _remember(self, request: Request) -> None:
-        parts = urlsplit(request.url)
+    def _note(self, line: str) -> None:
+        """Keep a line of the console; the browser itself reports every status from 400 on."""
+        if not line.startswith("Failed to load resource"):
+            self.troubles.append(line)
+
+    def _remember(self, url: str) -> None:
+        parts = urlsplit(url)
         if parts.scheme not in {"data", "blob", "file"}:
             self.hosts.add(parts.netloc)
 
@@ -125,8 +128,11 @@ def _prepare_good_reply(visit: Visit) -> str:
     visit.publish(vector)
     visit.inbox.link_ids = [_receipt_id(vector["bundle"])]
     visit.inbox.key = vector["key"]
-    visit.inbox.words = ["Rice. ", "Always ", "rice \N{COOKED RICE}"]
-    return 'So… what do I eat in València? "Paella"\n or \N{HEBREW LETTER DALET WITH DAGESH} \N{COOKED RICE}?'
+    key = base64.urlsafe_b64decode(vector["key"] + "=")
+    openings = verify_bundle(vector["bundle"].encode(), key=key, policy=None).openings
+    assert openings is not None
+    visit.inbox.words = [openings.fields.text[:4], openings.fields.text[4:]]
+    return openings.fields.message
 
 
 async def test_a_fan_talks_and_sees_the_reply_grow(visit: Visit) -> None:
@@ -147,7 +153,6 @@ async def test_a_fan_talks_and_sees_the_reply_grow(visit: Visit) -> None:
     await expect(page.locator("main")).to_contain_text("You talk to an AI replica")
     await expect(page.get_by_role("status")).to_have_text("Nova, AI-generated: Ships come home.")
     assert visit.inbox.asked[0].text == "Hello\nNova"
-    visit.troubles.clear()  # the bundle of this reply does not exist: its 404 is logged
 
 
 async def test_the_badge_is_the_browsers_own_check_and_history_survives(visit: Visit) -> None:
@@ -159,7 +164,7 @@ async def test_the_badge_is_the_browsers_own_check_and_history_survives(visit: V
     await expect(badge).to_have_attribute("data-verdict", "verified", timeout=15_000)
     await page.reload()
 
-    await expect(page.locator(".reply .text")).to_have_text("Rice. Always rice \N{COOKED RICE}")
+    await expect(page.locator(".fan")).to_contain_text(message)
     await page.get_by_role("button", name="Check now").click()
     await expect(badge).to_have_attribute("data-verdict", "verified", timeout=15_000)
     proof = page.get_by_role("link", name="Proof")
@@ -184,7 +189,6 @@ async def test_a_refusal_is_one_sentence_and_the_words_are_kept(visit: Visit) ->
 
     await expect(page.get_by_role("alert")).to_have_text("You have used today's free replies.")
     await expect(page.get_by_label("Your message")).to_have_value("Hello")
-    visit.troubles.clear()  # the browser logs the status 422
 
 
 async def test_an_unfinished_message_is_taken_up_again_after_a_reload(visit: Visit) -> None:
@@ -198,7 +202,6 @@ async def test_an_unfinished_message_is_taken_up_again_after_a_reload(visit: Vis
     await expect(page.locator(".reply .text")).to_have_text("Ships come home.", timeout=10_000)
     await expect(page.locator(".reply")).to_have_count(1)
     assert len(visit.inbox.asked) == 1
-    visit.troubles.clear()  # the browser logs the status 409 and the absent bundle
 
 
 async def test_earnings_stand_side_by_side(visit: Visit) -> None:
@@ -263,7 +266,6 @@ async def test_an_absent_bundle_is_no_verdict(visit: Visit) -> None:
 
     assert await _verdict(page) == "unavailable"
     await expect(page.locator("#checked")).to_be_hidden()
-    visit.troubles.clear()  # the browser logs the status 404
 
 
 @pytest.mark.parametrize("init", ["", _NO_SUBTLE], ids=["webcrypto", "insecure-context"])
@@ -272,9 +274,7 @@ async def test_every_vector_gets_its_verdict(visit: Visit, init: str) -> None:
     await context.add_init_script(init or "0")
     wrong = {}
     for vector in _all_vectors():
-        page = await context.new_page()
-        page.on("pageerror", lambda error: visit.troubles.append(str(error)))
-        await page.goto(visit.origin + visit.publish(vector))
+        page = await visit.open(visit.publish(vector), context)
         verdict = await _verdict(page)
         if verdict == "verified" and vector["policy"] is not None:
             await page.get_by_label("Trust policy").fill(json.dumps(vector["policy"]))
@@ -318,11 +318,10 @@ async def test_a_saved_page_checks_a_saved_bundle(visit: Visit, tmp_path: Path) 
     assert visit.hosts == set()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_a_phone_needs_no_sideways_scrolling(visit: Visit, scheme: str) -> None:
-    phone = {"viewport": {"width": 360, "height": 740}, "color_scheme": scheme}
+async def test_a_phone_needs_no_sideways_scrolling(visit: Visit) -> None:
+    context = await visit.browser.new_context(viewport={"width": 360, "height": 740})
     for path in ("/", visit.publish(_vector("good"))):
-        page = await visit.open(path, **phone)
+        page = await visit.open(path, context)
         await page.wait_for_load_state("networkidle")
         if path != "/":
             await page.get_by_text("Technical details").click()

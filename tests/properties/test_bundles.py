@@ -21,7 +21,7 @@ def test_unchanged_bundle_is_accepted_and_survives() -> None:
     assert encode_bundle(parse_bundle(GOOD)) == GOOD
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(POSITIONS, st.integers(1, 255))
 @example(0, 1)
 @example(len(GOOD) - 1, 1)
@@ -33,7 +33,7 @@ def test_changed_byte_is_refused(position: int, mask: int) -> None:
         verify_bundle(bytes(changed), key=OPENING_KEY, policy=TRUST)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(0, SEALED - 1), st.integers(1, 255))
 def test_changed_byte_outside_the_sealed_part_is_refused_without_a_key(
     position: int, mask: int
@@ -45,14 +45,14 @@ def test_changed_byte_outside_the_sealed_part_is_refused_without_a_key(
         verify_bundle(bytes(changed), key=None, policy=TRUST)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(POSITIONS)
 def test_removed_byte_is_refused(position: int) -> None:
     with pytest.raises(VerificationError):
         verify_bundle(GOOD[:position] + GOOD[position + 1 :], key=OPENING_KEY, policy=TRUST)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, len(GOOD)), st.integers(0, 255))
 def test_inserted_byte_is_refused(position: int, byte: int) -> None:
     with pytest.raises(VerificationError):
@@ -77,7 +77,6 @@ def test_arbitrary_bytes_are_refused_at_step_1(data: bytes) -> None:
     assert caught.value.step == 1
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=64).filter(lambda key: key != OPENING_KEY))
 def test_other_key_is_refused_at_step_5(key: bytes) -> None:
     with pytest.raises(VerificationError) as caught:

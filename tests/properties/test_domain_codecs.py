@@ -107,7 +107,6 @@ def test_manifest_survives(manifest: Manifest) -> None:
     assert parse_manifest(encode_manifest(manifest)) == manifest
 
 
-@settings(deadline=None)
 @given(RECEIPTS)
 def test_receipt_survives(receipt: Receipt) -> None:
     assert parse_receipt(encode_receipt(receipt)) == receipt
