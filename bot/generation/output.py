@@ -1,7 +1,7 @@
-"""What of the generated tokens becomes text: output policy `stop/1` (docs/spec/formats.md section 5).
+"""What of the generated tokens becomes text: output policy `stop/1` (formats.md section 5).
 
 The same code streams a reply and recomputes it in a replay. Streaming runs a little behind
-generation: nothing is shown that a stop string, an unfinished character or trimming could take back.
+generation: nothing is shown that a stop string, an unfinished character or trimming takes back.
 """
 
 from dataclasses import dataclass, field

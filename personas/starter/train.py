@@ -20,6 +20,7 @@ from personas.starter.optimizer import Optimizer
 
 MATRIX_RATE, OTHER_RATE = 0.02, 0.004
 WARM_UP, DECAY_SHARE = 40, 0.4
+VALIDATION_SETS = ("spc-valid", "talk-valid")
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
@@ -136,7 +137,8 @@ class Run:
         """Train to the last step."""
         arguments = self.arguments
         sets = {
-            name: validation(arguments.prepared, name, 200) for name in ("spc-valid", "talk-valid")
+            name: validation(arguments.prepared, name, arguments.validation)
+            for name in VALIDATION_SETS
         }
         loss_of = make_loss(self.model, compiled=not arguments.eager)
         mean = 0.0
@@ -171,6 +173,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint and log")
     parser.add_argument("--steps", type=int, default=4000, help="number of optimiser steps")
     parser.add_argument("--every", type=int, default=250, help="steps between checkpoints")
+    parser.add_argument("--validation", type=int, default=64, help="samples per validation set")
     parser.add_argument("--seed", type=int, default=7, help="seed of weights and batch order")
     parser.add_argument("--width", type=int, default=192, help="model width, a multiple of 32")
     parser.add_argument("--layers", type=int, default=6, help="number of blocks")
