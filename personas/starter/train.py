@@ -164,6 +164,8 @@ class Run:
             if self.step % arguments.every == 0 or self.step == arguments.steps:
                 self.report(mean, sets)
                 self.save()
+            if self.step == arguments.until:
+                return
 
 
 def main() -> None:
@@ -172,6 +174,7 @@ def main() -> None:
     parser.add_argument("--prepared", type=Path, required=True, help="folder that data.py wrote")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint and log")
     parser.add_argument("--steps", type=int, default=4000, help="number of optimiser steps")
+    parser.add_argument("--until", type=int, help="stop here; the schedule still ends at --steps")
     parser.add_argument("--every", type=int, default=250, help="steps between checkpoints")
     parser.add_argument("--validation", type=int, default=64, help="samples per validation set")
     parser.add_argument("--seed", type=int, default=7, help="seed of weights and batch order")

@@ -136,7 +136,7 @@ def _prepare_good_reply(visit: Visit) -> str:
 
 
 async def test_a_fan_talks_and_sees_the_reply_grow(visit: Visit) -> None:
-    visit.inbox.pause_s = 0.4
+    gate = visit.inbox.gate = asyncio.Semaphore(1)
     page = await visit.open("/")
 
     await page.get_by_label("Your message").fill("Hello")
@@ -147,6 +147,10 @@ async def test_a_fan_talks_and_sees_the_reply_grow(visit: Visit) -> None:
     reply = page.locator(".reply .text")
     await expect(reply).to_have_text("Ships")
     await expect(page.locator(".reply")).to_have_attribute("aria-busy", "true")
+    gate.release()
+    await expect(reply).to_have_text("Ships come")
+    gate.release()
+    gate.release()
     await expect(reply).to_have_text("Ships come home.")
     await expect(page.locator(".reply")).to_contain_text("AI-generated")
     await expect(page.locator(".reply footer")).to_contain_text("Fee 0.002 TPT")
@@ -192,14 +196,17 @@ async def test_a_refusal_is_one_sentence_and_the_words_are_kept(visit: Visit) ->
 
 
 async def test_an_unfinished_message_is_taken_up_again_after_a_reload(visit: Visit) -> None:
-    visit.inbox.pause_s = 0.3
+    gate = visit.inbox.gate = asyncio.Semaphore(1)
     page = await visit.open("/")
     await _say(page, "Hello")
     await expect(page.locator(".reply .text")).to_have_text("Ships")
 
     await page.reload()
+    await expect(page.locator(".fan")).to_contain_text("Hello")
+    for _ in range(3):
+        gate.release()
 
-    await expect(page.locator(".reply .text")).to_have_text("Ships come home.", timeout=10_000)
+    await expect(page.locator(".reply .text")).to_have_text("Ships come home.", timeout=20_000)
     await expect(page.locator(".reply")).to_have_count(1)
     assert len(visit.inbox.asked) == 1
 

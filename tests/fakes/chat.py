@@ -30,7 +30,7 @@ class MemoryInbox(ChatInbox):
     Attributes:
         cards: the live twins.
         words: pieces of every reply.
-        pause_s: wait before each piece.
+        gate: where there is one, each piece, and the end, waits for a release of it.
         fail: error to raise, after `fail_after` pieces.
         fail_delivery: error that `delivered` raises.
         base: where proof links point to.
@@ -43,7 +43,7 @@ class MemoryInbox(ChatInbox):
 
     cards: list[TwinCard] = field(default_factory=lambda: [NOVA])
     words: list[str] = field(default_factory=lambda: ["Ships ", "come ", "home."])
-    pause_s: float = 0.0
+    gate: asyncio.Semaphore | None = None
     fail: BotError | None = None
     fail_after: int = 0
     fail_delivery: BotError | None = None
@@ -83,7 +83,8 @@ class MemoryInbox(ChatInbox):
         for n, word in enumerate([*self.words, ""]):
             if self.fail and n == self.fail_after:
                 raise self.fail
-            await asyncio.sleep(self.pause_s)
+            if self.gate:
+                await self.gate.acquire()
             if word:
                 yield TextPiece(word)
         shown = self._commit(message, card)

@@ -1,5 +1,6 @@
 """POST /api/talk: streaming, idempotency, delivery, errors."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -12,6 +13,13 @@ from tests.unit.web.conftest import FAN, Site
 
 async def _events(response: aiohttp.ClientResponse) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (await response.text()).splitlines()]
+
+
+def _open(site: Site) -> None:
+    """Let the inbox finish its reply."""
+    if site.inbox.gate:
+        for _ in range(10):
+            site.inbox.gate.release()
 
 
 async def _answered(site: Site) -> list[dict[str, Any]]:
@@ -36,11 +44,12 @@ async def test_a_reply_streams_piece_by_piece_and_then_is_delivered(site: Site) 
 
 
 async def test_the_first_piece_arrives_before_the_last_is_made(site: Site) -> None:
-    site.inbox.pause_s = 0.2
+    site.inbox.gate = asyncio.Semaphore(1)
 
     async with site.post() as response:
         first = await response.content.readline()
         running = bool(site.inbox.running)
+        _open(site)
 
     assert json.loads(first) == {"type": "text", "text": "Ships "}
     assert running
@@ -72,12 +81,13 @@ async def test_a_retry_gets_the_same_reply_and_is_not_asked_twice(site: Site) ->
 
 
 async def test_the_same_message_at_the_same_time_waits(site: Site) -> None:
-    site.inbox.pause_s = 0.1
+    site.inbox.gate = asyncio.Semaphore(1)
 
     async with site.post() as first:
         await first.content.readline()
         async with site.post() as second:
             refusal = await second.json()
+        _open(site)
         await first.read()
 
     assert second.status == 409
@@ -86,11 +96,14 @@ async def test_the_same_message_at_the_same_time_waits(site: Site) -> None:
 
 
 async def test_a_browser_that_leaves_gets_the_reply_on_its_retry(site: Site) -> None:
-    site.inbox.pause_s = 0.05
+    site.inbox.gate = asyncio.Semaphore(1)
 
     async with site.post() as response:
         await response.content.readline()
         response.close()
+    async with site.post() as response:
+        assert response.status == 409
+    _open(site)
     events = await _answered(site)
 
     assert events[-1]["type"] == "shown"

@@ -1,0 +1,224 @@
+"""A settlement chain in memory: accounts with nonces, blocks that can go away, failures on demand.
+
+It executes commits and claims by the contract's rules, so that a publisher which breaks one of them
+sees a revert and not a pass.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from bot.domain.errors import ChainUnavailableError, InvariantError, OutcomeUnknownError
+from bot.domain.settlement import (
+    NO_PAYOUT,
+    ChainIdentity,
+    ClaimChunk,
+    Commitment,
+    ContractState,
+    Inclusion,
+    Purpose,
+    Refusal,
+    SignedTransaction,
+    Signer,
+)
+from bot.ports.chain import Broadcast, SettlementChain
+from bot.settlement.claims import fold_chunk
+
+NOTHING = Commitment(0, bytes(32), 0, bytes(32), 0, bytes(32))
+IDENTITY = ChainIdentity(7, b"g" * 32, b"s" * 20, b"t" * 20, b"c" * 32)
+
+
+class SendFault(StrEnum):
+    """How the next broadcast fails."""
+
+    LOST = "lost"
+    APPLIED = "applied but errored"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Mined:
+    """A transaction in a block; reverted ones take a nonce and nothing else."""
+
+    hash: bytes
+    signer: Signer
+    nonce: int
+    succeeded: bool
+
+
+@dataclass(slots=True)
+class World:
+    """What a block leaves behind."""
+
+    commitment: Commitment = NOTHING
+    claimed: dict[bytes, int] = field(default_factory=dict)
+    balances: dict[bytes, int] = field(default_factory=dict)
+
+    def copy(self) -> "World":
+        return World(self.commitment, dict(self.claimed), dict(self.balances))
+
+
+@dataclass(slots=True)
+class MemoryChain(SettlementChain):
+    """The chain in memory.
+
+    Attributes:
+        automine: each accepted transaction gets a block at once; otherwise `mine()` does it.
+        available: False makes every question fail.
+        refuse_signing: a reason why every rehearsal fails.
+        faults: how the next broadcasts fail, in order.
+        sends: hashes in the order in which they were broadcast, repetitions included.
+    """
+
+    chain_identity: ChainIdentity = IDENTITY
+    automine: bool = True
+    available: bool = True
+    refuse_signing: str = ""
+    faults: list[SendFault] = field(default_factory=list)
+    sends: list[bytes] = field(default_factory=list)
+    pool: list[SignedTransaction] = field(default_factory=list)
+    blocks: list[tuple[bytes, Mined | None, World]] = field(default_factory=list)
+    _calls: dict[bytes, Commitment | ClaimChunk] = field(default_factory=dict)
+    _forks: int = 0
+
+    def mine(self, *, empty: int = 0) -> None:
+        """Mine the whole pool, one transaction a block, then some empty blocks."""
+        while ready := [t for t in self.pool if t.nonce == self._next(t.purpose.signer)]:
+            transaction = ready[0]
+            self.pool.remove(transaction)
+            world = self._world().copy()
+            succeeded = self._apply(world, transaction)
+            world = world if succeeded else self._world()
+            mined = Mined(
+                transaction.hash, transaction.purpose.signer, transaction.nonce, succeeded
+            )
+            self._append(mined, world)
+        for _ in range(empty):
+            self._append(None, self._world())
+
+    def reorganise(self, depth: int, *, keep_pool: bool = True) -> None:
+        """Drop the newest blocks; their transactions go back to the pool, or are forgotten."""
+        self._forks += 1
+        if not keep_pool:
+            self.pool.clear()
+        del self.blocks[-depth:]
+
+    def spend_nonce(self, signer: Signer) -> None:
+        """Mine a transaction of that account which this book knows nothing of."""
+        mined = Mined(f"foreign {len(self.blocks)}".encode(), signer, self._next(signer), True)
+        self._append(mined, self._world())
+
+    async def identity(self) -> ChainIdentity:
+        self._ask()
+        return self.chain_identity
+
+    async def contract(self) -> ContractState:
+        self._ask()
+        world = self._world()
+        return ContractState(
+            world.commitment, sum(world.claimed.values()), world.commitment.fee_root
+        )
+
+    async def nonce(self, signer: Signer, *, depth: int = 1) -> int:
+        self._ask()
+        deep = self.blocks[: len(self.blocks) - depth + 1]
+        return sum(mined is not None and mined.signer is signer for _, mined, _ in deep)
+
+    async def sign_commit(
+        self, commitment: Commitment, *, nonce: int
+    ) -> SignedTransaction | Refusal:
+        return self._sign(Purpose.COMMIT, commitment.epoch, 0, nonce, commitment)
+
+    async def sign_claims(self, chunk: ClaimChunk, *, nonce: int) -> SignedTransaction | Refusal:
+        return self._sign(Purpose.CLAIM, chunk.epoch, chunk.index, nonce, chunk)
+
+    async def send(self, transaction: SignedTransaction) -> Broadcast | Refusal:
+        self._ask()
+        fault = self.faults.pop(0) if self.faults else None
+        if fault is SendFault.LOST:
+            raise OutcomeUnknownError("lost")
+        if fault is SendFault.REFUSED:
+            return Refusal("insufficient funds")
+        if transaction.hash not in self._calls:
+            raise InvariantError("these bytes were never signed here")
+        self.sends.append(transaction.hash)
+        if transaction.nonce < self._next(transaction.purpose.signer):
+            return Broadcast.NONCE_USED
+        if transaction not in self.pool:
+            self.pool.append(transaction)
+        if self.automine:
+            self.mine()
+        if fault is SendFault.APPLIED:
+            raise OutcomeUnknownError("the answer was lost")
+        return Broadcast.ACCEPTED
+
+    async def inclusion(self, transaction_hash: bytes) -> Inclusion | None:
+        self._ask()
+        for index, (block_hash, mined, _) in enumerate(self.blocks):
+            if mined is not None and mined.hash == transaction_hash:
+                depth = len(self.blocks) - index
+                return Inclusion(index + 1, block_hash, mined.succeeded, 21_000, depth)
+        return None
+
+    async def claimed(self, twins: Sequence[bytes]) -> tuple[int, ...]:
+        self._ask()
+        return tuple(self._world().claimed.get(twin, 0) for twin in twins)
+
+    async def balance(self, address: bytes) -> int:
+        self._ask()
+        return self._world().balances.get(address, 0)
+
+    def _ask(self) -> None:
+        if not self.available:
+            raise ChainUnavailableError("the node is down")
+
+    def _world(self) -> World:
+        return self.blocks[-1][2] if self.blocks else World()
+
+    def _next(self, signer: Signer) -> int:
+        return sum(mined is not None and mined.signer is signer for _, mined, _ in self.blocks)
+
+    def _append(self, mined: Mined | None, world: World) -> None:
+        seed = f"{self._forks} {len(self.blocks)} {mined}".encode()
+        self.blocks.append((hashlib.sha256(seed).digest(), mined, world))
+
+    def _sign(
+        self, purpose: Purpose, epoch: int, chunk: int, nonce: int, call: Commitment | ClaimChunk
+    ) -> SignedTransaction | Refusal:
+        self._ask()
+        raw = f"{purpose} {epoch} {chunk} {nonce} {call}".encode()
+        signed = SignedTransaction(purpose, epoch, chunk, nonce, hashlib.sha256(raw).digest(), raw)
+        self._calls[signed.hash] = call
+        if self.refuse_signing:
+            return Refusal(self.refuse_signing)
+        if not self._apply(self._world().copy(), signed):
+            return Refusal("execution reverted")
+        return signed
+
+    def _apply(self, world: World, transaction: SignedTransaction) -> bool:
+        call = self._calls[transaction.hash]
+        if isinstance(call, ClaimChunk):
+            return _claim(world, call)
+        return _commit(world, call)
+
+
+def _commit(world: World, new: Commitment) -> bool:
+    old = world.commitment
+    grows = new.fee_total >= old.fee_total and new.log_size >= old.log_size
+    same_log = new.log_size == old.log_size and new.epoch > 1
+    if new.epoch != old.epoch + 1 or not grows or (same_log and new.log_root != old.log_root):
+        return False
+    world.commitment = replace(new)
+    return True
+
+
+def _claim(world: World, chunk: ClaimChunk) -> bool:
+    if fold_chunk(chunk) != world.commitment.fee_root:
+        return False
+    for leaf in chunk.leaves:
+        gain = leaf.cumulative_units - world.claimed.get(leaf.twin, 0)
+        if gain > 0 and leaf.payout != NO_PAYOUT:
+            world.claimed[leaf.twin] = leaf.cumulative_units
+            world.balances[leaf.payout] = world.balances.get(leaf.payout, 0) + gain
+    return True
