@@ -15,8 +15,9 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import time
 from pathlib import Path
+
+from scripts.progress_bar import ProgressBar, say
 
 VERSION = "0.3.36"
 CMAKE_ARGS = (
@@ -24,7 +25,6 @@ CMAKE_ARGS = (
     "-DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_TESTS=OFF"
 )
 LIBRARIES = ("libggml-base.so", "libggml-cpu.so", "libggml.so", "libllama.so")
-BAR_WIDTH = 30
 
 
 def main() -> int:
@@ -124,12 +124,12 @@ def build(folder: Path) -> bool:
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as process,
     ):
-        started = time.monotonic()
+        bar = ProgressBar("files")
         for line in process.stdout or ():
             file.write(line)
             if step := re.search(r"\[(\d+)/(\d+)\]", line):
-                show_bar(int(step[1]), int(step[2]), time.monotonic() - started)
-    sys.stderr.write("\n")
+                bar.show(int(step[1]), int(step[2]))
+        bar.end()
     if process.returncode:
         say(f"The engine could not be compiled; the compiler's words are in {log}")
         return False
@@ -138,20 +138,6 @@ def build(folder: Path) -> bool:
         wheel.replace(folder / wheel.name)
     shutil.rmtree(working)
     return True
-
-
-def show_bar(done: int, total: int, elapsed_s: float) -> None:
-    """Draw the progress of the compilation on one line."""
-    filled = BAR_WIDTH * done // total
-    bar = "#" * filled + "." * (BAR_WIDTH - filled)
-    sys.stderr.write(f"\r  [{bar}] {done}/{total} files, {elapsed_s:.0f} s")
-    sys.stderr.flush()
-
-
-def say(text: str) -> None:
-    """Print one line for the person who waits."""
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
 
 
 if __name__ == "__main__":

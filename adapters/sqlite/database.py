@@ -65,15 +65,13 @@ class Database:
         """
         async with self._lock:
             try:
+                # Whoever is cancelled while it begins leaves an open transaction: it ends below.
                 await self._connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                raise StoreBusyError(f"the database is busy: {error}") from error
-            try:
                 yield self._connection
                 await self._connection.execute("COMMIT")
             except sqlite3.OperationalError as error:
                 await self._connection.rollback()
-                raise StoreBusyError(f"the database refused a write: {error}") from error
+                raise StoreBusyError(f"the database can't be written now: {error}") from error
             except BaseException:
                 await self._connection.rollback()
                 raise
@@ -82,8 +80,8 @@ class Database:
     async def reading(self) -> AsyncIterator[aiosqlite.Connection]:
         """Run the block against one consistent snapshot, without writing."""
         async with self._lock:
-            await self._connection.execute("BEGIN")
             try:
+                await self._connection.execute("BEGIN")
                 yield self._connection
             finally:
                 await self._connection.rollback()

@@ -106,7 +106,9 @@ class MemoryChain(SettlementChain):
 
     def spend_nonce(self, signer: Signer) -> None:
         """Mine a transaction of that account which this book knows nothing of."""
-        mined = Mined(f"foreign {len(self.blocks)}".encode(), signer, self._next(signer), True)
+        mined = Mined(
+            f"foreign {len(self.blocks)}".encode(), signer, self._next(signer), succeeded=True
+        )
         self._append(mined, self._world())
 
     async def identity(self) -> ChainIdentity:

@@ -160,6 +160,7 @@ function listen() {
 
 listen();
 byId('save').href = location.href.split('#')[0];
+byId('save').hidden = !onServer;
 if (onServer) {
   fetchBundle();
 } else {

@@ -84,7 +84,7 @@ function stepItem(step, found) {
 /** The last line of the list: what a browser does not do. */
 function replayItem(failure) {
   const sentence = failure
-    ? 'Not done: there is no use in replaying a false proof.'
+    ? 'Not done: what has failed needs no replay.'
     : 'Not done in the browser: whoever has the key and the public model can do it on their own machine.';
   return item('absent', 'L3', 'Replay', sentence);
 }

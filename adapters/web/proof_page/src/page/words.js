@@ -12,7 +12,7 @@ const STEPS = {
   4: ['Terms', ({ receipt }) => `This browser compared model, price and split with what the creator signed; the operator says that the reply is from ${receipt.time}.`],
   5: ['Contents', () => 'The key in your link opened message, reply, persona and context in this browser; they are those that the operator committed to when it signed.'],
   6: ['Seed', seedSentence],
-  7: ['Context', ({ openings }) => `This browser put the context together again: the signed persona, ${turns(openings)} and the message, and nothing else. That the numbers given to the model spell these texts is part of a replay.`],
+  7: ['Context', ({ openings }) => `This browser joined the parts that the operator committed to (persona, ${turns(openings)}, message) and got exactly what the model was given, with nothing in between. That these numbers spell the texts shown here is part of a replay.`],
   8: ['Public log', ({ bundle, checkpoint }) => `This browser found the receipt as entry ${bundle.log.index} of ${checkpoint.size} in the log, under a root signed with the log key that the manifest names. No independent witness has cosigned it.`],
   9: ['Outcome', ({ outcome }) => `The operator signed and logged the outcome “${outcome.outcome}”; this browser checked signature and place.`],
   10: ['Your own keys', () => 'Creator’s address and log key are the ones that you entered.'],
@@ -32,8 +32,10 @@ function seedSentence({ receipt }) {
   return `This browser checked that the seed follows from the message’s place and number under the operator’s key: one message, one seed.${numbered}${again}`;
 }
 
-function turns({ fields }) {
-  const count = (fields.spans.length - 2) / 2;
+const earlierTurns = ({ fields }) => (fields.spans.length - 2) / 2;
+
+function turns(openings) {
+  const count = earlierTurns(openings);
   if (count === 0) return 'no earlier turn';
   return count === 1 ? 'one earlier turn' : `${count} earlier turns`;
 }
@@ -88,7 +90,7 @@ export function describeVerdict({ failure, trust, found }, source) {
  * @param {import('../verify/verify.js').Report} report of a verification that did not fail
  * @returns {[string, string][]} claim and explanation
  */
-export function describeLimits({ found: { manifest, receipt, key } }) {
+export function describeLimits({ found: { manifest, receipt, key, openings } }) {
   const limits = [
     ['That the reply is true.', 'A proof shows where words come from, not whether they are right.'],
     ['That the operator cannot read the chat.', 'It can: the model runs on the operator’s machine.'],
@@ -103,6 +105,12 @@ export function describeLimits({ found: { manifest, receipt, key } }) {
   } else {
     limits.push(['That the fan is a stranger to the operator.', 'An operator who poses as a fan can try prompts in private.']);
   }
+  if (openings && earlierTurns(openings) > 0) {
+    limits.push(['That earlier turns are quoted rightly.', 'They cite receipts of their own, which are not part of this bundle.']);
+  }
+  if (receipt.attempt > 0) {
+    limits.push(['That the earlier attempts were dropped for a good reason.', `This is attempt ${receipt.attempt + 1} for one message.`]);
+  }
   if (receipt.model.verdict === 'tolerant') {
     limits.push(['That a replay fits bit for bit.', 'The operator’s machine did not pass the exact profile; a replay compares within tolerances.']);
   }
@@ -111,7 +119,7 @@ export function describeLimits({ found: { manifest, receipt, key } }) {
 
 /**
  * The facts behind the steps.
- * @param {import('../verify/verify.js').Report} report
+ * @param {import('../verify/verify.js').Report & {receiptId: string, receiptHash: string}} report
  * @returns {[string, string][]}
  */
 export function describeFacts({ found: { bundle, receipt, manifest, checkpoint, openings }, receiptId, receiptHash }) {

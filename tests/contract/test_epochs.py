@@ -1,0 +1,231 @@
+"""What every epoch store must do, over the fake and over SQLite, also after a reopening."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from adapters.sqlite.database import Database
+from adapters.sqlite.epochs import SCHEMA, SqliteEpochStore
+from bot.domain.errors import InvariantError
+from bot.domain.settlement import (
+    Commitment,
+    Epoch,
+    EpochState,
+    Inclusion,
+    Purpose,
+    SignedTransaction,
+    StoredTransaction,
+    TransactionState,
+)
+from bot.ports.settlement import EpochStore
+from tests.fakes.chain import IDENTITY
+from tests.fakes.epochs import MemoryEpochStore
+from tests.fakes.settlement_rig import earnings_of
+
+INCLUSION = Inclusion(5, b"b" * 32, succeeded=True, gas_used=90_000, depth=1)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[EpochStore]:
+    if request.param == "memory":
+        yield MemoryEpochStore()
+        return
+    database = await Database.open(tmp_path / "book.sqlite", schema=[SCHEMA])
+    yield SqliteEpochStore(database)
+    await database.close()
+
+
+def epoch_of(number: int) -> Epoch:
+    commitment = Commitment(number, b"f" * 32, 12, b"l" * 32, 34, b"d" * 32)
+    return Epoch(commitment, (earnings_of(2, 7_000), earnings_of(1, 5_001)), cutoff=56)
+
+
+def signed_of(
+    epoch: int, *, purpose: Purpose = Purpose.COMMIT, chunk: int = 0, nonce: int = 0
+) -> SignedTransaction:
+    name = f"{purpose} {epoch} {chunk} {nonce}".encode()
+    return SignedTransaction(purpose, epoch, chunk, nonce, name.ljust(32, b"."), b"raw " + name)
+
+
+async def current(store: EpochStore, purpose: Purpose = Purpose.COMMIT) -> StoredTransaction:
+    transaction = await store.in_flight(purpose)
+    assert transaction is not None
+    return transaction
+
+
+async def take_to_final(store: EpochStore, number: int, *, nonce: int = 0) -> None:
+    assert await store.plan(epoch_of(number))
+    assert await store.record(signed_of(number, nonce=nonce))
+    assert await store.move(await current(store), TransactionState.SENT)
+    assert await store.move(await current(store), TransactionState.MINED, INCLUSION)
+    assert await store.move(await current(store), TransactionState.FINAL)
+
+
+async def test_the_first_identity_is_kept(store: EpochStore) -> None:
+    assert await store.pin(IDENTITY) == IDENTITY
+    assert await store.pin(replace(IDENTITY, chain_id=8)) == IDENTITY
+
+
+async def test_an_empty_store_has_nothing(store: EpochStore) -> None:
+    assert await store.open_epoch() is None
+    assert await store.last_final() is None
+    assert await store.epoch(1) is None
+    assert await store.in_flight(Purpose.COMMIT) is None
+    assert await store.transactions(Purpose.CLAIM, 1) == ()
+
+
+async def test_a_planned_epoch_is_read_back_whole(store: EpochStore) -> None:
+    assert await store.plan(epoch_of(1))
+
+    assert await store.open_epoch() == epoch_of(1)
+    assert await store.epoch(1) == epoch_of(1)
+
+
+async def test_epochs_have_no_holes_and_only_one_is_open(store: EpochStore) -> None:
+    assert not await store.plan(epoch_of(2))
+    assert await store.plan(epoch_of(1))
+    assert not await store.plan(epoch_of(1))
+    assert not await store.plan(epoch_of(2))
+
+
+async def test_only_planned_epochs_can_be_added(store: EpochStore) -> None:
+    with pytest.raises(InvariantError):
+        await store.plan(replace(epoch_of(1), state=EpochState.FINAL))
+
+
+async def test_a_commit_takes_its_epoch_along(store: EpochStore) -> None:
+    await store.plan(epoch_of(1))
+    states = []
+    assert await store.record(signed_of(1))
+    for to, inclusion in (
+        (TransactionState.SENT, None),
+        (TransactionState.MINED, INCLUSION),
+        (TransactionState.SENT, None),
+        (TransactionState.MINED, INCLUSION),
+        (TransactionState.FINAL, None),
+    ):
+        states.append((await store.epoch(1), (await current(store)).state))
+        assert await store.move(await current(store), to, inclusion)
+
+    assert [(str(epoch and epoch.state), str(state)) for epoch, state in states] == [
+        (state, state) for state in ("signed", "sent", "mined", "sent", "mined")
+    ]
+    final = await store.last_final()
+    assert final == replace(epoch_of(1), state=EpochState.FINAL)
+    assert await store.in_flight(Purpose.COMMIT) is None
+
+
+async def test_a_stored_transaction_is_read_back_whole(store: EpochStore) -> None:
+    await take_to_final(store, 1)
+
+    assert await store.transactions(Purpose.COMMIT, 1) == (
+        StoredTransaction(signed_of(1), TransactionState.FINAL, 5, b"b" * 32, 90_000),
+    )
+
+
+async def test_leaving_the_chain_forgets_the_block(store: EpochStore) -> None:
+    await store.plan(epoch_of(1))
+    await store.record(signed_of(1))
+    await store.move(await current(store), TransactionState.SENT)
+    await store.move(await current(store), TransactionState.MINED, INCLUSION)
+
+    await store.move(await current(store), TransactionState.SENT)
+
+    assert await current(store) == StoredTransaction(signed_of(1), TransactionState.SENT)
+
+
+async def test_a_dead_commit_makes_room_for_another_one(store: EpochStore) -> None:
+    await store.plan(epoch_of(1))
+    await store.record(signed_of(1, nonce=0))
+    assert not await store.record(signed_of(1, nonce=1))
+
+    await store.move(await current(store), TransactionState.DEAD)
+
+    epoch = await store.open_epoch()
+    assert epoch is not None
+    assert epoch.state is EpochState.PLANNED
+    assert await store.record(signed_of(1, nonce=1))
+    assert len(await store.transactions(Purpose.COMMIT, 1)) == 2
+
+
+async def test_a_move_from_a_state_that_has_passed_changes_nothing(store: EpochStore) -> None:
+    await store.plan(epoch_of(1))
+    await store.record(signed_of(1))
+    stale = await current(store)
+    await store.move(stale, TransactionState.SENT)
+
+    assert not await store.move(stale, TransactionState.SENT)
+    assert not await store.move(stale, TransactionState.DEAD)
+    assert (await current(store)).state is TransactionState.SENT
+
+
+@pytest.mark.parametrize(
+    ("to", "inclusion"),
+    [
+        (TransactionState.MINED, INCLUSION),
+        (TransactionState.FINAL, None),
+        (TransactionState.SENT, INCLUSION),
+    ],
+)
+async def test_impossible_moves_are_refused(
+    store: EpochStore, to: TransactionState, inclusion: Inclusion | None
+) -> None:
+    await store.plan(epoch_of(1))
+    await store.record(signed_of(1))
+
+    with pytest.raises(InvariantError):
+        await store.move(await current(store), to, inclusion)
+
+
+async def test_a_commit_needs_its_epoch_planned(store: EpochStore) -> None:
+    assert not await store.record(signed_of(1))
+
+
+async def test_claims_need_a_final_epoch_and_leave_it_alone(store: EpochStore) -> None:
+    await store.plan(epoch_of(1))
+    assert not await store.record(signed_of(1, purpose=Purpose.CLAIM))
+    await store.record(signed_of(1))
+    await store.move(await current(store), TransactionState.SENT)
+    await store.move(await current(store), TransactionState.MINED, INCLUSION)
+    await store.move(await current(store), TransactionState.FINAL)
+
+    assert await store.record(signed_of(1, purpose=Purpose.CLAIM))
+    await store.move(await current(store, Purpose.CLAIM), TransactionState.DEAD)
+
+    final = await store.last_final()
+    assert final is not None
+    assert final.number == 1
+
+
+async def test_a_nonce_belongs_to_one_living_transaction_of_its_signer(store: EpochStore) -> None:
+    await take_to_final(store, 1, nonce=4)
+
+    assert await store.record(signed_of(1, purpose=Purpose.CLAIM, chunk=0, nonce=4))
+    assert not await store.record(signed_of(1, purpose=Purpose.CLAIM, chunk=1, nonce=4))
+    assert not await store.record(signed_of(1, purpose=Purpose.CLAIM, chunk=0, nonce=5))
+    assert await store.record(signed_of(1, purpose=Purpose.CLAIM, chunk=1, nonce=5))
+
+
+async def test_the_newest_final_epoch_is_found(store: EpochStore) -> None:
+    await take_to_final(store, 1, nonce=0)
+    await take_to_final(store, 2, nonce=1)
+    await store.plan(epoch_of(3))
+
+    final = await store.last_final()
+    assert final is not None
+    assert final.number == 2
+
+
+async def test_everything_survives_a_reopening(tmp_path: Path) -> None:
+    first = await Database.open(tmp_path / "book.sqlite", schema=[SCHEMA])
+    await SqliteEpochStore(first).pin(IDENTITY)
+    await take_to_final(SqliteEpochStore(first), 1)
+    await first.close()
+
+    second = await Database.open(tmp_path / "book.sqlite", schema=[SCHEMA])
+    store = SqliteEpochStore(second)
+    assert await store.pin(replace(IDENTITY, chain_id=8)) == IDENTITY
+    assert await store.last_final() == replace(epoch_of(1), state=EpochState.FINAL)
+    await second.close()

@@ -1,0 +1,334 @@
+"""The store's contract, over the fake and over SQLite."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from adapters.sqlite.database import Database
+from adapters.sqlite.replies import SqliteStore
+from adapters.sqlite.schema import APPEND_ONLY_SCHEMA, REPLIES_SCHEMA
+from bot.crypto import merkle
+from bot.crypto.hashing import sha256
+from bot.domain.errors import InvariantError, StoreBusyError
+from bot.domain.ledger import LedgerTransaction, Posting
+from bot.ports.stores import Store, StoredCheckpoint, StoredManifest, StoreTransaction
+from bot.receipts.log import append_leaf, prove_inclusion, tree_root
+from tests.fakes.clock import START
+from tests.fakes.store import ContractBreach, MemoryStore, ProcessKilled, WriteFault
+from tests.stored_values import CONVERSATION, MANIFEST, OTHER_TWIN, TWIN, make_intent, make_reply
+
+MISSING = sha256(b"missing")
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    schema = (REPLIES_SCHEMA, APPEND_ONLY_SCHEMA)
+    database = await Database.open(tmp_path / "twinproof.db", schema=schema)
+    yield SqliteStore(database)
+    await database.close()
+
+
+@pytest.fixture
+async def stocked(store: Store) -> Store:
+    """A store with a manifest, an open intent and a committed reply."""
+    done, still_open = make_intent(1), make_intent(2)
+    async with store.transaction() as tx:
+        await tx.add_manifest(MANIFEST)
+        await tx.add_intent(done)
+        await tx.add_intent(still_open)
+        await tx.add_reply(make_reply(done, seq=1, turn=1))
+        await tx.close_intent(done.key, "done")
+    return store
+
+
+def _move(key: str, nano: int = 5) -> LedgerTransaction:
+    return LedgerTransaction(key, "fund", (Posting("a:x", -nano), Posting("b:y", nano)))
+
+
+async def test_everything_written_reads_back_equal(stocked: Store) -> None:
+    intent, reply = make_intent(2), make_reply(make_intent(1), seq=1, turn=1)
+
+    async with stocked.reading() as tx:
+        assert await tx.find_manifest(MANIFEST.manifest_hash) == MANIFEST
+        assert await tx.find_intent(intent.key) == intent
+        assert await tx.open_intents() == [intent]
+        assert await tx.find_reply(reply.receipt_id) == reply
+        assert await tx.reply_of(reply.intent) == reply
+        assert await tx.conversation(CONVERSATION) == [reply]
+
+
+async def test_what_is_missing_is_none_or_empty(stocked: Store) -> None:
+    async with stocked.reading() as tx:
+        assert await tx.find_manifest(MISSING) is None
+        assert await tx.latest_manifest(MISSING) is None
+        assert await tx.find_intent("nothing") is None
+        assert await tx.find_reply("nothing") is None
+        assert await tx.reply_of("nothing") is None
+        assert await tx.conversation(MISSING) == []
+        assert await tx.latest_checkpoint() is None
+        assert await tx.balance("nobody:x") == 0
+        assert await tx.log_size() == 0
+
+
+async def test_error_in_the_block_undoes_all_of_it(store: Store) -> None:
+    with pytest.raises(RuntimeError):
+        await _write_and_fail(store)
+
+    async with store.reading() as tx:
+        assert await tx.find_manifest(MANIFEST.manifest_hash) is None
+        assert await tx.log_size() == 0
+        assert await tx.balance("b:y") == 0
+
+
+async def _write_and_fail(store: Store) -> None:
+    async with store.transaction() as tx:
+        await tx.add_manifest(MANIFEST)
+        await append_leaf(tx, b"leaf")
+        await tx.post(_move("one"))
+        raise RuntimeError
+
+
+async def test_transactions_do_not_interleave(store: Store) -> None:
+    async def append(leaf: bytes) -> int:
+        async with store.transaction() as tx:
+            return await append_leaf(tx, leaf)
+
+    indices = await asyncio.gather(*(append(bytes([n])) for n in range(8)))
+
+    assert sorted(indices) == list(range(8))
+    async with store.reading() as tx:
+        leaves = [await tx.log_leaf(index) for index in range(8)]
+        root = await tree_root(tx, 8)
+    assert [leaves[index] for index in indices] == [bytes([n]) for n in range(8)]
+    assert root == merkle.root_of([merkle.leaf_hash(leaf) for leaf in leaves])
+
+
+@pytest.mark.parametrize("ticks", range(14))
+async def test_cancelled_transaction_leaves_the_store_usable_and_whole(
+    store: Store, ticks: int
+) -> None:
+    async def write() -> None:
+        async with store.transaction() as tx:
+            await append_leaf(tx, b"first")
+            await tx.post(_move("one"))
+
+    task = asyncio.create_task(write())
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    async with store.transaction() as tx:
+        size, funded = await tx.log_size(), await tx.balance("b:y")
+        await append_leaf(tx, b"next")
+    assert (size, funded) in {(0, 0), (1, 5)}
+
+
+async def test_known_manifest_intent_and_reply_are_refused(stocked: Store) -> None:
+    intent = make_intent(1)
+    same_intent = make_reply(intent, seq=2, turn=2, receipt_hash=MISSING, receipt_id="x")
+    same_seq = make_reply(make_intent(2), seq=1, turn=2, log_index=9)
+    same_turn = make_reply(make_intent(2), seq=2, turn=1)
+
+    writes: tuple[Callable[[StoreTransaction], Awaitable[None]], ...] = (
+        lambda tx: tx.add_manifest(MANIFEST),
+        lambda tx: tx.add_intent(intent),
+        lambda tx: tx.add_intent(make_intent(3, manifest=MISSING)),
+        lambda tx: tx.add_reply(same_intent),
+        lambda tx: tx.add_reply(same_seq),
+        lambda tx: tx.add_reply(same_turn),
+        lambda tx: tx.add_reply(make_reply(make_intent(7), seq=2, turn=2)),
+    )
+    for write in writes:
+        with pytest.raises(InvariantError):
+            async with stocked.transaction() as tx:
+                await write(tx)
+
+
+@pytest.mark.parametrize("state", ["done", "void"])
+async def test_intent_closes_once(stocked: Store, state: str) -> None:
+    key = make_intent(2).key
+    async with stocked.transaction() as tx:
+        await tx.close_intent(key, state)
+
+    for again in ("done", "void"):
+        with pytest.raises(InvariantError):
+            async with stocked.transaction() as tx:
+                await tx.close_intent(key, again)
+    async with stocked.reading() as tx:
+        found = await tx.find_intent(key)
+        assert found is not None
+        assert found.state == state
+        assert await tx.open_intents() == []
+
+
+async def test_outcome_is_decided_once(stocked: Store) -> None:
+    reply = make_reply(make_intent(1), seq=1, turn=1)
+    async with stocked.reading() as tx:
+        undecided = await tx.undelivered_replies()
+    async with stocked.transaction() as tx:
+        await tx.set_outcome(reply.receipt_hash, outcome="delivered", statement=b"s", log_index=4)
+
+    with pytest.raises(InvariantError):
+        async with stocked.transaction() as tx:
+            await tx.set_outcome(
+                reply.receipt_hash, outcome="refunded", statement=b"t", log_index=5
+            )
+    async with stocked.reading() as tx:
+        found = await tx.find_reply(reply.receipt_id)
+        assert await tx.undelivered_replies() == []
+    assert [(i.key, r.receipt_id) for i, r in undecided] == [(reply.intent, reply.receipt_id)]
+    assert found is not None
+    assert (found.outcome, found.outcome_statement, found.outcome_index) == ("delivered", b"s", 4)
+
+
+async def test_outcome_of_an_unknown_receipt_is_refused(stocked: Store) -> None:
+    with pytest.raises(InvariantError):
+        async with stocked.transaction() as tx:
+            await tx.set_outcome(MISSING, outcome="delivered", statement=b"", log_index=1)
+
+
+async def test_latest_manifest_is_the_twins_newest(store: Store) -> None:
+    async with store.transaction() as tx:
+        for index, (twin, body) in enumerate([(TWIN, b"1"), (TWIN, b"2"), (OTHER_TWIN, b"3")]):
+            await tx.add_manifest(StoredManifest(sha256(body), twin, body, "0x", b"", index))
+        latest = await tx.latest_manifest(TWIN)
+
+    assert latest is not None
+    assert latest.body == b"2"
+
+
+async def test_sequence_has_no_holes_and_is_the_twins_own(stocked: Store) -> None:
+    async with stocked.transaction() as tx:
+        await tx.add_reply(make_reply(make_intent(2), seq=2, turn=2))
+        assert await tx.next_sequence(TWIN) == 3
+        assert await tx.next_sequence(OTHER_TWIN) == 1
+
+
+async def test_intents_are_counted_by_platform_fan_and_time(stocked: Store) -> None:
+    late = START + timedelta(hours=2, microseconds=1)
+    async with stocked.transaction() as tx:
+        await tx.add_intent(make_intent(3, created_at=late))
+        await tx.add_intent(make_intent(4, fan="bo"))
+        counts = [
+            await tx.count_intents("terminal", "ana", START),
+            await tx.count_intents("terminal", "ana", START + timedelta(seconds=1)),
+            await tx.count_intents("terminal", "ana", late),
+            await tx.count_intents("terminal", "bo", START),
+            await tx.count_intents("web", "ana", START),
+        ]
+
+    assert counts == [3, 1, 1, 1, 0]
+
+
+async def test_leaf_only_follows_the_last_one(store: Store) -> None:
+    for index in (1, -1):
+        with pytest.raises(InvariantError):
+            async with store.transaction() as tx:
+                await tx.append_leaf(index, b"leaf", [])
+
+
+async def test_missing_leaf_or_node_is_a_broken_invariant(store: Store) -> None:
+    async with store.reading() as tx:
+        with pytest.raises(InvariantError):
+            await tx.log_leaf(0)
+        with pytest.raises(InvariantError):
+            await tx.log_nodes([(0, 0)])
+
+
+async def test_stored_nodes_prove_every_leaf(store: Store) -> None:
+    leaves = [bytes([n]) for n in range(7)]
+    async with store.transaction() as tx:
+        for leaf in leaves:
+            await append_leaf(tx, leaf)
+        root = await tree_root(tx, 7)
+        proofs = [await prove_inclusion(tx, index=n, size=7) for n in range(7)]
+
+    for index, (leaf, proof) in enumerate(zip(leaves, proofs, strict=True)):
+        merkle.verify_inclusion(
+            leaf=merkle.leaf_hash(leaf), index=index, size=7, proof=proof, root=root
+        )
+
+
+async def test_heads_only_grow(store: Store) -> None:
+    async with store.transaction() as tx:
+        await tx.add_checkpoint(StoredCheckpoint(3, b"r" * 32, "note 3"))
+
+    for size in (3, 2):
+        with pytest.raises(InvariantError):
+            async with store.transaction() as tx:
+                await tx.add_checkpoint(StoredCheckpoint(size, b"s" * 32, "again"))
+    async with store.reading() as tx:
+        assert await tx.latest_checkpoint() == StoredCheckpoint(3, b"r" * 32, "note 3")
+
+
+async def test_ledger_key_is_posted_once(store: Store) -> None:
+    async with store.transaction() as tx:
+        assert await tx.post(_move("one"))
+        assert not await tx.post(_move("one", nano=7))
+        assert await tx.post(_move("two"))
+
+    async with store.reading() as tx:
+        assert (await tx.balance("a:x"), await tx.balance("b:y")) == (-10, 10)
+
+
+async def test_account_twice_in_one_ledger_transaction_is_refused(store: Store) -> None:
+    twice = LedgerTransaction("k", "fund", (Posting("a:x", -1), Posting("a:x", 1)))
+
+    with pytest.raises(InvariantError):
+        async with store.transaction() as tx:
+            await tx.post(twice)
+
+
+# What the fake alone can do: police its caller and fail on demand.
+
+
+async def test_closed_transaction_of_the_fake_fails_the_test() -> None:
+    store = MemoryStore()
+    async with store.transaction() as tx:
+        pass
+
+    with pytest.raises(ContractBreach):
+        await tx.log_size()
+
+
+async def test_writing_in_a_reading_transaction_of_the_fake_fails_the_test() -> None:
+    async with MemoryStore().reading() as tx:
+        with pytest.raises(ContractBreach):
+            await tx.add_manifest(MANIFEST)
+
+
+async def test_nested_transaction_of_the_fake_fails_the_test() -> None:
+    store = MemoryStore()
+
+    async with store.transaction():
+        with pytest.raises(ContractBreach):
+            async with store.reading():
+                pass
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "stored"),
+    [
+        (WriteFault.LOST, StoreBusyError, 0),
+        (WriteFault.APPLIED, StoreBusyError, 1),
+        (WriteFault.KILLED_BEFORE, ProcessKilled, 0),
+        (WriteFault.KILLED_AFTER, ProcessKilled, 1),
+    ],
+)
+async def test_fake_fails_a_chosen_commit(
+    fault: WriteFault, error: type[BaseException], stored: int
+) -> None:
+    store = MemoryStore(faults={1: fault})
+
+    with pytest.raises(error):
+        async with store.transaction() as tx:
+            await append_leaf(tx, b"leaf")
+    async with store.reopened().reading() as tx:
+        assert await tx.log_size() == stored

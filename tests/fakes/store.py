@@ -1,0 +1,347 @@
+"""The store in memory: all or nothing, one transaction at a time, and strict with its callers.
+
+A breach of the port's contract by the code under test raises `ContractBreach`, which is an
+AssertionError and no BotError, so that nothing catches it on its way to the test.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import Enum
+
+from bot.domain.errors import InvariantError, StoreBusyError
+from bot.domain.ledger import LedgerTransaction
+from bot.ports.audit import AuditReader, StoredRecords
+from bot.ports.stores import (
+    Intent,
+    NodeAddress,
+    Store,
+    StoredCheckpoint,
+    StoredManifest,
+    StoredReply,
+    StoreTransaction,
+)
+
+
+class ContractBreach(AssertionError):  # noqa: N818 - a breach is no error of the store's
+    """The code under test used the port in a way that its contract forbids."""
+
+
+class ProcessKilled(BaseException):
+    """The process is gone; only a new store over the same tables can go on."""
+
+
+class WriteFault(Enum):
+    """What happens to one commit."""
+
+    LOST = "lost: nothing is stored, and the caller is told so"
+    APPLIED = "applied but errored: everything is stored, and the caller is told otherwise"
+    KILLED_BEFORE = "the process dies before the commit"
+    KILLED_AFTER = "the process dies after the commit"
+
+
+KILLS = (WriteFault.KILLED_BEFORE, WriteFault.KILLED_AFTER)
+APPLIES = (WriteFault.APPLIED, WriteFault.KILLED_AFTER)
+
+
+@dataclass(slots=True)
+class Tables:
+    """What is durable; the values in it are frozen."""
+
+    manifests: list[StoredManifest] = field(default_factory=list)
+    intents: dict[str, Intent] = field(default_factory=dict)
+    replies: dict[bytes, StoredReply] = field(default_factory=dict)
+    leaves: list[bytes] = field(default_factory=list)
+    nodes: dict[NodeAddress, bytes] = field(default_factory=dict)
+    checkpoints: list[StoredCheckpoint] = field(default_factory=list)
+    ledger: list[LedgerTransaction] = field(default_factory=list)
+    balances: dict[str, int] = field(default_factory=dict)
+
+    def copy(self) -> "Tables":
+        """Return tables that can be changed without changing these."""
+        return Tables(
+            list(self.manifests),
+            dict(self.intents),
+            dict(self.replies),
+            list(self.leaves),
+            dict(self.nodes),
+            list(self.checkpoints),
+            list(self.ledger),
+            dict(self.balances),
+        )
+
+
+@dataclass(slots=True)
+class MemoryStore(Store, AuditReader):
+    """Opens transactions on tables in memory.
+
+    Attributes:
+        tables: what is durable.
+        faults: by the number of a writing transaction, from 1, what happens to its commit.
+        writes: writing transactions so far.
+    """
+
+    tables: Tables = field(default_factory=Tables)
+    faults: dict[int, WriteFault] = field(default_factory=dict)
+    writes: int = 0
+    _dead: bool = False
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _owner: asyncio.Task[object] | None = None
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[StoreTransaction]:
+        """Begin a transaction that may write."""
+        async with self._hold():
+            opened = MemoryTransaction(self.tables.copy(), writable=True)
+            try:
+                yield opened
+            finally:
+                opened.is_open = False
+            self.writes += 1
+            self._commit(opened.tables, self.faults.pop(self.writes, None))
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[StoreTransaction]:
+        """Begin a transaction that only reads."""
+        async with self._hold():
+            opened = MemoryTransaction(self.tables, writable=False)
+            try:
+                yield opened
+            finally:
+                opened.is_open = False
+
+    @asynccontextmanager
+    async def _hold(self) -> AsyncIterator[None]:
+        me = asyncio.current_task()
+        if self._owner is me:
+            raise ContractBreach("a transaction within a transaction waits for ever")
+        async with self._lock:
+            if self._dead:
+                raise ProcessKilled
+            self._owner = me
+            try:
+                yield
+            finally:
+                self._owner = None
+
+    def _commit(self, tables: Tables, fault: WriteFault | None) -> None:
+        if fault is None or fault in APPLIES:
+            self.tables = tables
+        if fault in KILLS:
+            self._dead = True
+            raise ProcessKilled
+        if fault is not None:
+            raise StoreBusyError(fault.value)
+
+    def reopened(self) -> "MemoryStore":
+        """Return a store over what is durable, as a new process finds it."""
+        return MemoryStore(tables=self.tables.copy())
+
+    async def read_all(self) -> StoredRecords:
+        """Return everything, for the audit."""
+        tables = self.tables
+        return StoredRecords(
+            leaves=tuple(tables.leaves),
+            nodes=dict(tables.nodes),
+            checkpoints=tuple(tables.checkpoints),
+            manifests=tuple(tables.manifests),
+            intents=tuple(tables.intents.values()),
+            replies=tuple(sorted(tables.replies.values(), key=lambda r: (r.twin, r.seq))),
+            ledger=tuple(tables.ledger),
+            balances=dict(tables.balances),
+        )
+
+
+class MemoryTransaction(StoreTransaction):
+    """The operations on a copy of the tables; `is_open` while its block runs."""
+
+    def __init__(self, tables: Tables, *, writable: bool) -> None:
+        self.is_open = True
+        self._tables = tables
+        self._writable = writable
+
+    @property
+    def tables(self) -> Tables:
+        """The tables as this transaction leaves them."""
+        return self._tables
+
+    async def _read(self) -> Tables:
+        if not self.is_open:
+            raise ContractBreach("a closed transaction was used")
+        await asyncio.sleep(0)
+        return self._tables
+
+    async def _write(self) -> Tables:
+        if not self._writable:
+            raise ContractBreach("a reading transaction was used to write")
+        return await self._read()
+
+    async def add_manifest(self, manifest: StoredManifest) -> None:
+        """Keep a signed manifest for ever."""
+        tables = await self._write()
+        _refuse_known(
+            "manifest", manifest.manifest_hash, (m.manifest_hash for m in tables.manifests)
+        )
+        _refuse_known("manifest at", manifest.log_index, (m.log_index for m in tables.manifests))
+        tables.manifests.append(manifest)
+
+    async def find_manifest(self, manifest_hash: bytes) -> StoredManifest | None:
+        """Return a manifest by its hash."""
+        found = (await self._read()).manifests
+        return next((m for m in found if m.manifest_hash == manifest_hash), None)
+
+    async def latest_manifest(self, twin: bytes) -> StoredManifest | None:
+        """Return the manifest of a twin that was added last."""
+        found = [m for m in (await self._read()).manifests if m.twin == twin]
+        return max(found, key=lambda m: m.log_index, default=None)
+
+    async def add_intent(self, intent: Intent) -> None:
+        """Keep an open intent; its key must be new."""
+        tables = await self._write()
+        _refuse_known("intent", intent.key, tables.intents)
+        if intent.manifest not in {m.manifest_hash for m in tables.manifests}:
+            raise InvariantError("an intent names an unknown manifest")
+        tables.intents[intent.key] = intent
+
+    async def find_intent(self, key: str) -> Intent | None:
+        """Return an intent in whatever state."""
+        return (await self._read()).intents.get(key)
+
+    async def open_intents(self) -> list[Intent]:
+        """Return the intents that have neither reply nor void, oldest first."""
+        return [i for i in (await self._read()).intents.values() if i.state == "open"]
+
+    async def close_intent(self, key: str, state: str) -> None:
+        """Move an open intent to `done` or `void`."""
+        tables = await self._write()
+        intent = tables.intents.get(key)
+        if intent is None or intent.state != "open" or state not in {"done", "void"}:
+            raise InvariantError(f"intent {key} can't become {state}")
+        tables.intents[key] = replace(intent, state=state)
+
+    async def count_intents(self, platform: str, fan: str, since: datetime) -> int:
+        """Count a fan's messages since a time, over all twins."""
+        return sum(
+            (i.message.surface.platform, i.message.fan) == (platform, fan) and i.created_at >= since
+            for i in (await self._read()).intents.values()
+        )
+
+    async def next_sequence(self, twin: bytes) -> int:
+        """Return the sequence number that the twin's next receipt gets, from 1."""
+        replies = (await self._read()).replies.values()
+        return 1 + max((r.seq for r in replies if r.twin == twin), default=0)
+
+    async def add_reply(self, reply: StoredReply) -> None:
+        """Keep a reply; its twin and seq, and its intent, must be new."""
+        tables = await self._write()
+        known = tables.replies.values()
+        if reply.intent not in tables.intents:
+            raise InvariantError("a reply names an unknown intent")
+        _refuse_known("receipt", reply.receipt_hash, tables.replies)
+        _refuse_known("receipt id", reply.receipt_id, (r.receipt_id for r in known))
+        _refuse_known("reply to", reply.intent, (r.intent for r in known))
+        _refuse_known("place", (reply.twin, reply.seq), ((r.twin, r.seq) for r in known))
+        turn = (reply.conversation, reply.turn)
+        _refuse_known("turn", turn, ((r.conversation, r.turn) for r in known))
+        _refuse_known("leaf", reply.log_index, (r.log_index for r in known))
+        tables.replies[reply.receipt_hash] = reply
+
+    async def find_reply(self, receipt_id: str) -> StoredReply | None:
+        """Return a reply by its receipt id."""
+        found = (await self._read()).replies.values()
+        return next((r for r in found if r.receipt_id == receipt_id), None)
+
+    async def reply_of(self, intent: str) -> StoredReply | None:
+        """Return the reply that an intent led to."""
+        found = (await self._read()).replies.values()
+        return next((r for r in found if r.intent == intent), None)
+
+    async def conversation(self, conversation: bytes) -> list[StoredReply]:
+        """Return a conversation's replies in order, withdrawn ones too."""
+        found = (await self._read()).replies.values()
+        return sorted((r for r in found if r.conversation == conversation), key=lambda r: r.turn)
+
+    async def undelivered_replies(self) -> list[tuple[Intent, StoredReply]]:
+        """Return the replies whose outcome is undecided, oldest first."""
+        tables = await self._read()
+        found = [r for r in tables.replies.values() if r.outcome is None]
+        return [(tables.intents[r.intent], r) for r in sorted(found, key=lambda r: r.log_index)]
+
+    async def set_outcome(
+        self, receipt_hash: bytes, *, outcome: str, statement: bytes, log_index: int
+    ) -> None:
+        """Decide the outcome of a reply, once."""
+        tables = await self._write()
+        reply = tables.replies.get(receipt_hash)
+        if reply is None or reply.outcome is not None:
+            raise InvariantError("an outcome was decided twice, or of nothing")
+        tables.replies[receipt_hash] = replace(
+            reply, outcome=outcome, outcome_statement=statement, outcome_index=log_index
+        )
+
+    async def log_size(self) -> int:
+        """Return the number of leaves."""
+        return len((await self._read()).leaves)
+
+    async def log_nodes(self, addresses: Sequence[NodeAddress]) -> Mapping[NodeAddress, bytes]:
+        """Return the hashes of complete subtrees, by (level, index)."""
+        nodes = (await self._read()).nodes
+        missing = [address for address in addresses if tuple(address) not in nodes]
+        if missing:
+            raise InvariantError(f"log nodes are missing: {missing}")
+        return {address: nodes[address] for address in addresses}
+
+    async def log_leaf(self, index: int) -> bytes:
+        """Return a leaf's bytes."""
+        leaves = (await self._read()).leaves
+        if not 0 <= index < len(leaves):
+            raise InvariantError(f"log leaf {index} is missing")
+        return leaves[index]
+
+    async def append_leaf(
+        self, index: int, leaf: bytes, nodes: Sequence[tuple[int, int, bytes]]
+    ) -> None:
+        """Add the leaf at the log's size, with the subtree hashes that it completes."""
+        tables = await self._write()
+        if index != len(tables.leaves):
+            raise InvariantError(f"leaf {index} is not the log's next")
+        tables.leaves.append(leaf)
+        for level, position, digest in nodes:
+            _refuse_known("log node", (level, position), tables.nodes)
+            tables.nodes[level, position] = digest
+
+    async def latest_checkpoint(self) -> StoredCheckpoint | None:
+        """Return the newest signed head."""
+        found = (await self._read()).checkpoints
+        return found[-1] if found else None
+
+    async def add_checkpoint(self, checkpoint: StoredCheckpoint) -> None:
+        """Keep a signed head; its size must be larger than the newest one's."""
+        tables = await self._write()
+        if checkpoint.size <= (tables.checkpoints[-1].size if tables.checkpoints else 0):
+            raise InvariantError("a head does not follow the newest one")
+        tables.checkpoints.append(checkpoint)
+
+    async def post(self, transaction: LedgerTransaction) -> bool:
+        """Post a ledger transaction; return False if its key was posted before."""
+        tables = await self._write()
+        if any(known.key == transaction.key for known in tables.ledger):
+            return False
+        accounts = [posting.account for posting in transaction.postings]
+        if len(set(accounts)) != len(accounts):
+            raise InvariantError("an account stands twice in a ledger transaction")
+        tables.ledger.append(transaction)
+        for posting in transaction.postings:
+            tables.balances[posting.account] = await self.balance(posting.account) + posting.nano
+        return True
+
+    async def balance(self, account: str) -> int:
+        """Return an account's balance in nano-units."""
+        return (await self._read()).balances.get(account, 0)
+
+
+def _refuse_known(kind: str, value: object, known: Iterable[object]) -> None:
+    if value in set(known):
+        raise InvariantError(f"{kind} {value!r} is there already")
