@@ -6,6 +6,11 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
+# The exact profile: llama.cpp for x86-64-v3, without run-time dispatch and without what is not used.
+# Recorded at installation and checked at each start.
+export CMAKE_ARGS := -DGGML_NATIVE=OFF -DLLAVA_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF \
+    -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_TESTS=OFF
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check install install-dev format clean
 

@@ -20,10 +20,8 @@ from pathlib import Path
 from scripts.progress_bar import ProgressBar, say
 
 VERSION = "0.3.36"
-CMAKE_ARGS = (
-    "-DGGML_NATIVE=OFF -DLLAVA_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF "
-    "-DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_TESTS=OFF"
-)
+# The Makefile sets them; other flags make a profile of its own, whose replies are marked tolerant.
+CMAKE_ARGS = os.environ.get("CMAKE_ARGS", "-DGGML_NATIVE=OFF")
 LIBRARIES = ("libggml-base.so", "libggml-cpu.so", "libggml.so", "libllama.so")
 
 
@@ -110,7 +108,7 @@ def write_record(library: str) -> None:
 
 def build(folder: Path) -> bool:
     """Compile the wheel into `folder`, showing a bar; return whether it worked."""
-    say(f"Compiling the engine (llama-cpp-python {VERSION}, x86-64-v3): minutes, once")
+    say(f"Compiling the engine, llama-cpp-python {VERSION} ({CMAKE_ARGS}): some minutes, once")
     working = folder.with_name(f"{folder.name}.{os.getpid()}")
     working.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "pip", "wheel", "-v", "--no-deps", "--no-cache-dir"]

@@ -113,6 +113,7 @@ class ConsoleChat:
 
     async def _talk(self, text: str) -> None:
         if self._twin is None:
+            self._terminal.line("  Choose a twin first: /twins lists them, /twin NAME picks one.")
             return
         self._number += 1
         message = IncomingMessage(

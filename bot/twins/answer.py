@@ -18,6 +18,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import structlog
+
 from bot.domain.errors import (
     AdmissionError,
     BotError,
@@ -44,6 +46,8 @@ from bot.twins.intents import (
 from bot.twins.roster import LiveTwin, Roster
 
 GENERATION_TRIES = 2
+
+_log = structlog.get_logger()
 Show = Callable[[str], None]
 
 
@@ -116,6 +120,7 @@ class AnswerFan:
             await append_leaf(tx, statement.leaf)
             await tx.close_intent(intent.key, "void")
             await tx.post(plan_release(intent.key, intent.price_nano))
+        _log.warning("reply.void", intent=intent.key, reason=reason)
 
     @asynccontextmanager
     async def _turn_of(self, conversation: bytes) -> AsyncIterator[None]:
@@ -208,6 +213,17 @@ class AnswerFan:
             )
             await tx.add_reply(reply)
             await tx.close_intent(intent.key, "done")
+        _log.info(
+            "reply.committed",
+            receipt=reply.receipt_id,
+            twin=intent.message.twin,
+            seq=reply.seq,
+            turn=reply.turn,
+            finish=reply.finish,
+            context_size=len(intent.context),
+            output_size=len(reply.output_tokens),
+            fee_nano=reply.price_nano,
+        )
         return reply
 
     async def _shown_before(self, intent: Intent, show: Show) -> StoredReply:
