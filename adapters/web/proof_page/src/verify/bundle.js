@@ -2,20 +2,22 @@
 import { parseCanonical } from './canonical.js';
 import { fromBase64 } from './bytes.js';
 import { parseEnvelope } from './dsse.js';
-import { atLeast, isBase64Of, list, nullOr, object, oneOf, record, text } from './shape.js';
+import {
+  base64, integer, isBase64Of, list, nullOr, object, oneOf, record, text,
+} from './shape.js';
 
 const anything = () => true;
 const signature = (value) => text(value) && /^0x[0-9a-f]{130}$/.test(value);
 /** Hashes of the longest inclusion proof: a tree of 2^63 leaves. */
 const MAX_PATH = 63;
-const PLACE = { leaf: text, index: atLeast(0), inclusion: (value) => list(isBase64Of(32))(value) && value.length <= MAX_PATH };
+const PLACE = { leaf: base64, index: integer(0), inclusion: (value) => list(isBase64Of(32))(value) && value.length <= MAX_PATH };
 const BUNDLE = {
   v: oneOf('twinproof-bundle/1'),
   receipt: anything,
-  manifest: object({ body: text, signature }, 'manifest'),
+  manifest: object({ body: base64, signature }, 'manifest'),
   log: object({ ...PLACE, checkpoint: text }, 'log part'),
   outcome: nullOr(object({ statement: anything, ...PLACE }, 'outcome part')),
-  sealed: text,
+  sealed: base64,
 };
 
 /**

@@ -2,6 +2,7 @@
 import { Malformed } from './failure.js';
 import { utf8 } from './bytes.js';
 
+const MAX_DEPTH = 32;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /**
@@ -25,17 +26,19 @@ export function parseCanonical(bytes) {
 /** @param {any} value @returns {Uint8Array} the value's only encoding */
 export const encodeCanonical = (value) => utf8(canonicalText(value));
 
-/** @param {any} value @returns {string} */
-function canonicalText(value) {
+/** @param {any} value @param {number} [depth] containers around it @returns {string} */
+function canonicalText(value, depth = 0) {
   if (value === null || typeof value === 'boolean') return String(value);
   if (typeof value === 'number') {
     if (!Number.isSafeInteger(value)) throw new Malformed('it has a number that is not a safe integer');
     return String(value);
   }
   if (typeof value === 'string') return stringText(value);
-  if (Array.isArray(value)) return `[${value.map(canonicalText).join(',')}]`;
+  if (depth === MAX_DEPTH) throw new Malformed('it is nested too deeply');
+  const inner = (item) => canonicalText(item, depth + 1);
+  if (Array.isArray(value)) return `[${value.map(inner).join(',')}]`;
   const members = Object.keys(value).sort();
-  return `{${members.map((name) => `${stringText(name)}:${canonicalText(value[name])}`).join(',')}}`;
+  return `{${members.map((name) => `${stringText(name)}:${inner(value[name])}`).join(',')}}`;
 }
 
 /** @param {string} value @returns {string} ECMAScript's quoting is RFC 8785's */

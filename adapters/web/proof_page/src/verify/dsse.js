@@ -3,7 +3,9 @@ import { concat, equal, fromBase64, fromHex, utf8 } from './bytes.js';
 import { ed25519Verifies } from './ciphers.js';
 import { Malformed } from './failure.js';
 import { sha256 } from './hashing.js';
-import { isBase64Of, isHex, list, record, text } from './shape.js';
+import {
+  base64, isBase64Of, isHex, list, record, text,
+} from './shape.js';
 
 /**
  * @typedef {object} Envelope
@@ -17,7 +19,7 @@ import { isBase64Of, isHex, list, record, text } from './shape.js';
 
 /** @param {any} value parsed JSON @returns {Envelope} */
 export function parseEnvelope(value) {
-  record(value, { payload: text, payloadType: text, signatures: list(signature) }, 'envelope');
+  record(value, { payload: base64, payloadType: text, signatures: list(signature) }, 'envelope');
   if (value.signatures.length !== 1) throw new Malformed('the envelope does not have exactly one signature');
   const { payloadType: type } = value;
   const payload = fromBase64(value.payload);

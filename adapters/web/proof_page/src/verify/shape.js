@@ -4,11 +4,27 @@ import { Malformed } from './failure.js';
 
 /** @typedef {(value: any) => boolean} Check */
 
-/** @type {Check} */
-export const text = (value) => typeof value === 'string';
+const MAX_TEXT = 65536;
+const MAX_ITEMS = 65536;
+const MAX_TOKEN = 2 ** 31 - 1;
 
-/** @param {number} least @returns {Check} */
-export const atLeast = (least) => (value) => Number.isSafeInteger(value) && value >= least;
+/** @param {number} least @param {number} most code points @returns {Check} */
+export const textOf = (least, most) => (value) => {
+  if (typeof value !== 'string' || value.length > 2 * most) return false;
+  const size = [...value].length;
+  return least <= size && size <= most;
+};
+
+/** @type {Check} */
+export const text = textOf(0, MAX_TEXT);
+
+/** @type {Check} base64 of any length; whoever decodes it checks the spelling */
+export const base64 = (value) => typeof value === 'string';
+
+/** @param {number} least @param {number} [most] @returns {Check} */
+export const integer = (least, most = Number.MAX_SAFE_INTEGER) => (value) => (
+  Number.isSafeInteger(value) && least <= value && value <= most
+);
 
 /** @param {...any} allowed @returns {Check} */
 export const oneOf = (...allowed) => (value) => allowed.includes(value);
@@ -20,16 +36,20 @@ export const isHex = (size) => {
 };
 
 /** @param {number} size bytes @returns {Check} */
-export const isBase64Of = (size) => (value) => text(value) && fromBase64(value).length === size;
+export const isBase64Of = (size) => (value) => base64(value) && fromBase64(value).length === size;
 
 /** @param {Check} check @returns {Check} */
 export const nullOr = (check) => (value) => value === null || check(value);
 
 /** @param {Check} check @returns {Check} */
-export const list = (check) => (value) => Array.isArray(value) && value.every((item) => check(item));
+export const list = (check) => (value) => (
+  Array.isArray(value) && value.length <= MAX_ITEMS && value.every((item) => check(item))
+);
 
-/** @type {Check} */
-export const decimal = (value) => text(value) && /^(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$/.test(value);
+/** @type {Check} a positive decimal */
+export const decimal = (value) => (
+  text(value) && /^(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,9})?$/.test(value) && Number(value) > 0
+);
 
 /** @type {Check} RFC 3339 in UTC with whole seconds, and a day that exists */
 export const time = (value) => {
@@ -39,7 +59,7 @@ export const time = (value) => {
 };
 
 /** @type {Check} */
-export const tokens = list((value) => Number.isSafeInteger(value) && value >= 0 && value <= 0x7fffffff);
+export const tokens = list(integer(0, MAX_TOKEN));
 
 /**
  * Require an object with exactly these members, each of its shape.

@@ -3,14 +3,16 @@ import { parseCanonical } from './canonical.js';
 import { parseVerifierKey } from './checkpoint.js';
 import { checksumAddress } from './creator.js';
 import {
-  atLeast, decimal, isBase64Of, isHex, list, nullOr, object, oneOf, record, text, time, tokens,
+  decimal, integer, isBase64Of, isHex, list, nullOr, object, oneOf, record, text, textOf, time, tokens,
 } from './shape.js';
 
 const nothing = oneOf(null);
-const amount = atLeast(0);
-const filled = (value) => text(value) && value !== '';
+const amount = integer(0);
+const title = textOf(1, 64);
+const count = integer(1, 65536);
 const address = (value) => text(value) && /^0x[0-9a-fA-F]{40}$/.test(value) && checksumAddress(value) === value;
 
+const symbol = (value) => text(value) && /^[A-Za-z0-9._-]{1,16}$/.test(value);
 const isSplit = object({ creator_bp: amount, operator_bp: amount }, 'split');
 const isLog = object({ origin: text, key: text }, 'log');
 
@@ -19,15 +21,15 @@ const RECEIPT = {
   type: oneOf('reply'),
   twin: isHex(32),
   manifest: isHex(32),
-  seq: atLeast(1),
-  attempt: (value) => amount(value) && value <= 0xffff,
+  seq: integer(1),
+  attempt: integer(0, 65535),
   numbering: oneOf('operator', 'platform'),
   model: object({
-    gguf: isHex(32), library: text, build: isHex(32), profile: oneOf('exact/1'), verdict: oneOf('exact', 'tolerant'),
+    gguf: isHex(32), library: title, build: isHex(32), profile: oneOf('exact/1'), verdict: oneOf('exact', 'tolerant'),
   }, 'receipt’s model'),
   seed: object({ vrf_proof: isBase64Of(80), slot_tag: isHex(16), beacon: nothing }, 'seed'),
   fields: object({ root: isHex(32), count: oneOf(8) }, 'field commitment'),
-  price: object({ nano: amount, token: text, creator_nano: amount, operator_nano: amount }, 'receipt’s price'),
+  price: object({ nano: amount, token: title, creator_nano: amount, operator_nano: amount }, 'receipt’s price'),
   rule: nothing,
   rate_table: nothing,
   payer: nothing,
@@ -39,22 +41,23 @@ const RECEIPT = {
 const MANIFEST = {
   v: oneOf('twinproof-manifest/1'),
   twin: isHex(32),
-  slug: text,
-  name: text,
-  version: atLeast(1),
+  slug: (value) => text(value) && /^[a-z0-9][a-z0-9_-]{0,63}$/.test(value),
+  name: title,
+  version: integer(1),
   previous: nullOr(isHex(32)),
   persona: isHex(32),
-  model: object({ name: text, gguf: isHex(32), size_bytes: atLeast(1), lora: nothing }, 'manifest’s model'),
-  engine: object({ library: text, profile: oneOf('exact/1'), isa: oneOf('x86-64-v3') }, 'engine'),
+  model: object({ name: title, gguf: isHex(32), size_bytes: integer(1), lora: nothing }, 'manifest’s model'),
+  engine: object({ library: title, profile: oneOf('exact/1'), isa: oneOf('x86-64-v3') }, 'engine'),
   rendering: object({
-    program: oneOf('typed-spans/1'), span_prefix: text, before_persona: tokens, persona_to_fan: tokens,
-    fan_to_twin: tokens, twin_to_fan: tokens, window_tokens: atLeast(1),
+    program: oneOf('typed-spans/1'), span_prefix: textOf(0, 64), before_persona: tokens, persona_to_fan: tokens,
+    fan_to_twin: tokens, twin_to_fan: tokens, window_tokens: count,
   }, 'rendering'),
   sampler: object({
-    algorithm: oneOf('gumbel-max/1'), temperature: decimal, top_k: atLeast(1), top_p: decimal, max_tokens: atLeast(1),
+    algorithm: oneOf('gumbel-max/1'), temperature: decimal, top_k: integer(1, 256),
+    top_p: (value) => decimal(value) && Number(value) <= 1, max_tokens: count,
   }, 'sampler'),
-  filter: object({ policy: oneOf('stop/1'), stop_tokens: tokens, stop_strings: list(text) }, 'filter'),
-  price: object({ nano: amount, token: text }, 'manifest’s price'),
+  filter: object({ policy: oneOf('stop/1'), stop_tokens: tokens, stop_strings: list(title) }, 'filter'),
+  price: object({ nano: amount, token: symbol }, 'manifest’s price'),
   split: (value) => isSplit(value) && value.creator_bp + value.operator_bp === 10000,
   creator: address,
   payout: address,
@@ -72,16 +75,29 @@ const OUTCOME = {
   time,
 };
 
+/** One line that is not blank, by the whitespace of formats.md section 5. */
+const BLANK = /^[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$/;
+const BREAKING = /[\p{Cc}\p{Zl}\p{Zp}]/u;
+
+function line(most) {
+  const fits = textOf(1, most);
+  return (value) => fits(value) && !BLANK.test(value) && !BREAKING.test(value);
+}
+
+function lines(check) {
+  return (value) => list(check)(value) && value.length <= 100;
+}
+
 const PERSONA = {
   v: oneOf('twinproof-persona/1'),
-  name: text,
-  role: text,
-  facts: list(text),
-  off_limits: list(text),
-  examples: list(object({ fan: text, twin: text }, 'example')),
+  name: line(64),
+  role: line(200),
+  facts: lines(line(1000)),
+  off_limits: lines(line(1000)),
+  examples: lines(object({ fan: line(1000), twin: line(1000) }, 'example')),
 };
 
-const isTurn = object({ n: atLeast(1), previous: nullOr(isHex(32)) }, 'turn');
+const isTurn = object({ n: integer(1), previous: nullOr(isHex(32)) }, 'turn');
 const isSpan = object({
   kind: oneOf('persona', 'fan', 'twin', 'message'), receipt: nullOr(isHex(32)), tokens,
 }, 'span');
@@ -95,7 +111,7 @@ const FIELD_VALUES = {
   spans: list((value) => isSpan(value) && isEarlier(value.kind) === (value.receipt !== null)),
   context: object({ tokens }, 'context'),
   output: object({ tokens }, 'output'),
-  reply: object({ finish: oneOf('end', 'length', 'stop'), text: filled }, 'reply'),
+  reply: object({ finish: oneOf('end', 'length', 'stop'), text: textOf(1, 65536) }, 'reply'),
 };
 
 /** Names of the salted fields in their order. */

@@ -1,0 +1,104 @@
+"""The proof page's verifier and ours share no code; about spoilt bundles they must say the same."""
+
+import base64
+import copy
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+
+from bot.crypto.canonical import encode_canonical
+from bot.crypto.errors import FormatError
+from bot.domain.errors import VerificationError
+from bot.receipts.trust import parse_policy
+from bot.receipts.verify import verify_bundle
+from tests.unit.web.conftest import run_node
+
+Json: TypeAlias = Any
+
+_GOOD = Path(__file__).parents[3] / "docs" / "spec" / "vectors" / "good.json"
+_COUNT = 400
+_TEXTS = ("", " ", "…", "x" * 65, "x" * 65_537, "\n", "0", "A" * 43 + "=", "2026-02-30T00:00:00Z")
+_NUMBERS = (-1, 0, 1, 65_536, 2**31, 2**53 - 1)
+
+
+def _paths(value: Json, path: tuple[Json, ...] = ()) -> Iterator[tuple[Json, ...]]:
+    """Name every place in a JSON value."""
+    members: Json = value if isinstance(value, dict) else range(len(value))
+    for key in members:
+        yield (*path, key)
+        if isinstance(value[key], dict | list):
+            yield from _paths(value[key], (*path, key))
+
+
+def _spoil(value: Json, dice: random.Random) -> Json:
+    """Return another value, near the old one or of another kind."""
+    at = dice.randrange(len(value)) if isinstance(value, str | list) and value else 0
+    options: list[Json] = [None, dice.choice(_TEXTS), dice.choice(_NUMBERS), [], {}]
+    if isinstance(value, str):
+        options += [value[:at] + dice.choice("0aZ+= \né") + value[at + 1 :], value.upper()]
+    if isinstance(value, int):
+        options += [value + 1, value - 1, str(value)]
+    if isinstance(value, list):
+        options += [value[:at] + value[at + 1 :], value[::-1], value + value[-1:]]
+    if isinstance(value, dict):
+        options += [value | {"extra": 1}, dict(list(value.items())[1:])]
+    return dice.choice(options)
+
+
+def _spoil_somewhere(document: Json, dice: random.Random) -> Json:
+    spoilt = copy.deepcopy(document)
+    *parents, last = dice.choice(list(_paths(spoilt)))
+    place = spoilt
+    for key in parents:
+        place = place[key]
+    place[last] = _spoil(place[last], dice)
+    return spoilt
+
+
+def _spoilt_bundle(bundle: dict[str, Json], dice: random.Random) -> str:
+    """Spoil the bundle, or one of the signed statements inside it."""
+    inner = dice.choice([(), ("receipt", "payload"), ("manifest", "body")])
+    if not inner:
+        return encode_canonical(_spoil_somewhere(bundle, dice)).decode()
+    outer, name = inner
+    spoilt = copy.deepcopy(bundle)
+    statement = json.loads(base64.b64decode(spoilt[outer][name]))
+    body = encode_canonical(_spoil_somewhere(statement, dice))
+    spoilt[outer][name] = base64.b64encode(body).decode()
+    return encode_canonical(spoilt).decode()
+
+
+def _expectation(vector: dict[str, Json], bundle: str) -> dict[str, Json]:
+    key = base64.urlsafe_b64decode(vector["key"] + "=")
+    try:
+        result = verify_bundle(bundle.encode(), key=key, policy=parse_policy(vector["policy"]))
+    except VerificationError as error:
+        return {"step": error.step}
+    return {"levels": list(result.levels), "trust": result.trust, "opened": True}
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_both_verifiers_fail_at_the_same_step(seed: int, project: Path, tmp_path: Path) -> None:
+    if not _GOOD.exists():
+        pytest.skip("there are no vectors yet")
+    vector = json.loads(_GOOD.read_text())
+    bundle, dice = json.loads(vector["bundle"]), random.Random(seed)  # noqa: S311  repeatable
+    cases: list[dict[str, Json]] = []
+    while len(cases) < _COUNT:
+        try:
+            text = _spoilt_bundle(bundle, dice)
+        except FormatError:
+            continue
+        expect = _expectation(vector, text)
+        cases.append(vector | {"name": str(len(cases)), "bundle": text, "expect": expect})
+    (tmp_path / "spoilt.json").write_text(json.dumps(cases))
+
+    done = run_node(project, "verify_cli.mjs", "--vectors", str(tmp_path / "spoilt.json"))
+
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [result for result in results if not result["met"]] == []
+    assert len(results) == _COUNT
