@@ -80,6 +80,14 @@ ReplyEvent = TextPiece | ReplyShown
 
 
 @dataclass(frozen=True, slots=True)
+class PendingReply:
+    """A reply whose delivery is unknown, with the message that it answers."""
+
+    message: IncomingMessage
+    reply: ReplyShown
+
+
+@dataclass(frozen=True, slots=True)
 class TwinCard:
     """What a fan sees of a twin before choosing it.
 
@@ -166,6 +174,22 @@ class ChatInbox(Protocol):
 
         Raises:
             TransientError: not recorded; the core resolves the outcome by itself later.
+        """
+        ...
+
+    async def undelivered(self, receipt_id: str) -> None:
+        """Record that this reply can't reach the person; idempotent. Releases the held fee.
+
+        Raises:
+            TransientError: not recorded; the core resolves the outcome by itself later.
+        """
+        ...
+
+    async def pending(self, platform: str, bot: str) -> list[PendingReply]:
+        """Return the outbox of one account on one platform, oldest first.
+
+        What a crash left undecided: the surface shows each reply where its message stands, once
+        more with the same receipt where it can't read back, and says what became of it.
         """
         ...
 

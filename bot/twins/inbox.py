@@ -10,6 +10,7 @@ from bot.ports.chat import (
     EarningsLine,
     HistoryTurn,
     IncomingMessage,
+    PendingReply,
     ReplyEvent,
     ReplyShown,
     Surface,
@@ -75,6 +76,21 @@ class Inbox(ChatInbox):
     async def delivered(self, receipt_id: str) -> None:
         """Record that the person has this reply; idempotent. Captures the held fee."""
         await self._delivery.record(receipt_id, Outcome.DELIVERED)
+
+    async def undelivered(self, receipt_id: str) -> None:
+        """Record that this reply can't reach the person; idempotent. Releases the held fee."""
+        await self._delivery.record(receipt_id, Outcome.UNDELIVERED)
+
+    async def pending(self, platform: str, bot: str) -> list[PendingReply]:
+        """Return the outbox of one account on one platform, oldest first."""
+        async with self._store.reading() as tx:
+            undecided = await tx.undelivered_replies()
+        found = []
+        for intent, reply in undecided:
+            surface, twin = intent.message.surface, self._roster.by_id(intent.twin)
+            if (surface.platform, surface.bot) == (platform, bot) and twin is not None:
+                found.append(PendingReply(intent.message, self._shown(reply, twin)))
+        return found
 
     async def twins(self) -> list[TwinCard]:
         """Return the live twins, ordered by name."""

@@ -10,6 +10,7 @@ from bot.ports.chat import (
     EarningsLine,
     HistoryTurn,
     IncomingMessage,
+    PendingReply,
     ReplyEvent,
     ReplyShown,
     Surface,
@@ -37,6 +38,8 @@ class MemoryInbox(ChatInbox):
         link_ids: receipt ids to use, in order; then ids are counted.
         key: opening key of every link, base64url.
         confirmed: receipts whose delivery was told, in order, repetitions included.
+        lost: receipts that were told to be undelivered.
+        outbox: what `pending` returns.
         asked: messages that were really answered, not looked up.
         running: messages being answered now.
     """
@@ -52,6 +55,8 @@ class MemoryInbox(ChatInbox):
     key: str = "A" * 43
     lines: list[EarningsLine] = field(default_factory=list)
     confirmed: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    outbox: list[PendingReply] = field(default_factory=list)
     asked: list[IncomingMessage] = field(default_factory=list)
     running: set[tuple[Surface, str]] = field(default_factory=set)
     _shown: dict[tuple[Surface, str], ReplyShown] = field(default_factory=dict)
@@ -116,6 +121,21 @@ class MemoryInbox(ChatInbox):
         if self.fail_delivery:
             raise self.fail_delivery
         self.confirmed.append(receipt_id)
+
+    async def undelivered(self, receipt_id: str) -> None:
+        """Take the word that a reply can't reach its person; the receipt must exist."""
+        known = [shown for shown in self._shown.values() if shown.receipt_id == receipt_id]
+        if not known:
+            raise InvariantError(f"no receipt {receipt_id}")
+        self.lost.append(receipt_id)
+
+    async def pending(self, platform: str, bot: str) -> list[PendingReply]:
+        """Return what the test has put into the outbox of that account."""
+        return [
+            pending
+            for pending in self.outbox
+            if (pending.message.surface.platform, pending.message.surface.bot) == (platform, bot)
+        ]
 
     async def twins(self) -> list[TwinCard]:
         """Return the cards, ordered by name."""
