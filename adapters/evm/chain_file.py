@@ -60,6 +60,7 @@ class ChainFile(BaseAtomicDB):  # type: ignore[misc]  # py-evm is imported untyp
                 source.backup(copy)
             finally:
                 source.close()
+            copy.executescript(_SCHEMA)  # a chain that was killed before its first block has none
         except sqlite3.Error as error:
             copy.close()
             raise ConfigurationError(f"Can't read the embedded chain {path}: {error}.") from error

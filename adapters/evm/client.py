@@ -222,6 +222,8 @@ class EvmSettlementChain(SettlementChain):
             tip = await self._web3.eth.max_priority_fee
             chain_id = await self._web3.eth.chain_id
             funds = await self._web3.eth.get_balance(account.address)
+        if "baseFeePerGas" not in block:
+            raise ConfigurationError(f"Chain {chain_id} has no base fee (EIP-1559).")
         fee = Wei(2 * block["baseFeePerGas"] + tip)
         limit = int(gas * _GAS_MARGIN)
         if self._max_fee_wei is not None and fee > self._max_fee_wei:

@@ -17,6 +17,7 @@ from web3 import AsyncWeb3
 from web3.exceptions import TransactionNotFound
 
 from adapters.evm.artefacts import load_artefact
+from adapters.evm.mapping import reading
 from bot.domain.errors import ConfigurationError
 
 SUPPLY_UNITS = 1_000_000 * 10**6
@@ -59,14 +60,18 @@ async def deploy(
 
     Raises:
         ConfigurationError: a step was reverted.
+        ChainUnavailableError: the chain does not answer, or takes a minute for a step.
     """
     treasury = bytes.fromhex(Account.from_key(treasury_key).address[2:])
     target = deployed_by(treasury)
-    done = await web3.eth.get_transaction_count(web3.to_checksum_address(treasury))
+    with reading():
+        done = await web3.eth.get_transaction_count(web3.to_checksum_address(treasury))
     # Killed between two steps: the nonce says which one is next, and each step is one transaction.
     for nonce in range(done, _STEPS):
         to, data = _step(nonce, treasury=treasury, settler=settler, delay_s=delay_s, target=target)
-        await _send(web3, key=treasury_key, nonce=nonce, to=to, data=data)
+        # A lost answer is no harm: the next start goes on from the nonce.
+        with reading():
+            await _send(web3, key=treasury_key, nonce=nonce, to=to, data=data)
     return target
 
 

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from eth_account import Account
 from web3 import AsyncEthereumTesterProvider, AsyncWeb3
@@ -18,7 +18,7 @@ from web3.types import RPCEndpoint, RPCResponse
 from adapters.evm.chain_file import ChainFile
 from adapters.evm.deploy import Deployment, deploy, deployed_by
 from adapters.evm.machine import Machine, funded_accounts
-from bot.domain.errors import ConfigurationError
+from bot.domain.errors import ChainUnavailableError, ConfigurationError
 from bot.ports.clock import Clock
 
 T = TypeVar("T")
@@ -108,7 +108,11 @@ class EmbeddedChain:
 
     async def request(self, method: str, params: Any) -> RPCResponse:  # noqa: ANN401 - JSON-RPC
         """Answer one JSON-RPC request in the machine's thread."""
-        return await self._run(lambda: self._answer(method, params))
+        if self._machine is None:
+            raise ChainUnavailableError("the embedded chain is closed")
+        machine = self._machine
+        # JSON-RPC's shape is web3's business from here on.
+        return cast("RPCResponse", await self._run(lambda: machine.request(method, params)))
 
     async def close(self) -> None:
         """Close the file after the request in progress."""
@@ -119,11 +123,6 @@ class EmbeddedChain:
 
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-
-    def _answer(self, method: str, params: Any) -> Any:  # noqa: ANN401 - JSON-RPC
-        if self._machine is None:
-            raise ConfigurationError("The embedded chain is closed.")
-        return self._machine.request(method, params)
 
     def _start(self, path: Path, accounts: list[bytes], clock: Clock) -> None:
         file = ChainFile.open(path)

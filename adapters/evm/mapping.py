@@ -1,12 +1,12 @@
 """Where every error of web3 and its transports becomes one of ours; nothing else leaves."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import aiohttp
 from web3.exceptions import (
     BadFunctionCallOutput,
-    BadResponseFormat,
     ContractLogicError,
     ProviderConnectionError,
     TooManyRequests,
@@ -19,6 +19,16 @@ from bot.domain.settlement import Refusal
 from bot.ports.chain import Broadcast
 
 _BUSY_RETRY_S = 15.0
+
+# No answer, or one that is no JSON-RPC: a proxy's error page, a cut connection, bytes of nobody.
+_SILENCE = (
+    Web3Exception,
+    aiohttp.ClientError,
+    json.JSONDecodeError,
+    UnicodeDecodeError,
+    OSError,
+    TimeoutError,
+)
 
 # What nodes say when they have the bytes already: geth, anvil, Erigon and Nethermind.
 _KNOWN = ("already known", "already imported", "known transaction", "alreadyknown")
@@ -49,7 +59,7 @@ def reading() -> Iterator[None]:
         raise ConfigurationError(f"The contract does not answer as ours would: {error}") from error
     except TooManyRequests as error:
         raise ChainUnavailableError(_text(error), retry_after_s=_BUSY_RETRY_S) from error
-    except (Web3Exception, aiohttp.ClientError, OSError, TimeoutError) as error:
+    except _SILENCE as error:
         raise ChainUnavailableError(_text(error)) from error
 
 
@@ -65,7 +75,7 @@ def sending() -> Iterator[None]:
         yield
     except (aiohttp.ClientConnectorError, ProviderConnectionError, TooManyRequests) as error:
         raise ChainUnavailableError(_text(error)) from error
-    except (BadResponseFormat, Web3Exception, aiohttp.ClientError, OSError, TimeoutError) as error:
+    except _SILENCE as error:
         raise OutcomeUnknownError(f"the broadcast's outcome is unknown: {_text(error)}") from error
 
 

@@ -7,6 +7,7 @@ import aiosqlite
 
 from adapters.sqlite import rows
 from adapters.sqlite.database import Database
+from bot.domain.errors import InvariantError
 from bot.domain.ledger import LedgerTransaction, Posting
 from bot.ports.audit import AuditReader, StoredRecords
 
@@ -35,16 +36,19 @@ class SqliteAuditReader(AuditReader):
             replies = await _fetch(connection, f"{rows.SELECT_REPLY} ORDER BY twin, seq")
             ledger = await _fetch(connection, _LEDGER)
             balances = await _fetch(connection, "SELECT account, nano FROM balances")
-        return StoredRecords(
-            leaves=tuple(row[0] for row in leaves),
-            nodes={(row[0], row[1]): row[2] for row in nodes},
-            checkpoints=tuple(map(rows.read_checkpoint, heads)),
-            manifests=tuple(map(rows.read_manifest, manifests)),
-            intents=tuple(map(rows.read_intent, intents)),
-            replies=tuple(map(rows.read_reply, replies)),
-            ledger=tuple(_transactions(ledger)),
-            balances={row[0]: row[1] for row in balances},
-        )
+        try:
+            return StoredRecords(
+                leaves=tuple(row[0] for row in leaves),
+                nodes={(row[0], row[1]): row[2] for row in nodes},
+                checkpoints=tuple(map(rows.read_checkpoint, heads)),
+                manifests=tuple(map(rows.read_manifest, manifests)),
+                intents=tuple(map(rows.read_intent, intents)),
+                replies=tuple(map(rows.read_reply, replies)),
+                ledger=tuple(_transactions(ledger)),
+                balances={row[0]: row[1] for row in balances},
+            )
+        except (ValueError, TypeError, LookupError) as error:
+            raise InvariantError(f"a stored row can't be read: {error}") from error
 
 
 async def _fetch(connection: aiosqlite.Connection, sql: str) -> list[tuple]:  # type: ignore[type-arg]

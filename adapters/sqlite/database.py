@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import aiosqlite
 
-from bot.domain.errors import ConfigurationError, StoreBusyError
+from bot.domain.errors import ConfigurationError, InvariantError, StoreBusyError
 
 BUSY_TIMEOUT_MS = 5_000
 
@@ -35,8 +35,11 @@ class Database:
     ) -> "Database":
         """Open or create the file and bring every schema script up (`CREATE … IF NOT EXISTS`).
 
+        The scripts are one transaction: a process killed meanwhile leaves no tables or all.
+
         Raises:
-            ConfigurationError: the file cannot be opened or is not a database.
+            ConfigurationError: the file cannot be opened, is not a database or, read only, is one
+                that was never begun.
         """
         uri = f"file:{quote(str(path))}?mode={'ro' if read_only else 'rwc'}"
         try:
@@ -49,11 +52,14 @@ class Database:
             if not read_only:
                 await connection.execute("PRAGMA journal_mode = WAL")
                 await connection.execute("PRAGMA synchronous = FULL")
-                for script in schema:
-                    await connection.executescript(script)
+                await connection.executescript("\n".join(("BEGIN IMMEDIATE;", *schema, "COMMIT;")))
+            tables = await connection.execute_fetchall("SELECT 1 FROM sqlite_schema LIMIT 1")
         except sqlite3.Error as error:
             await connection.close()
             raise ConfigurationError(f"The database {path} can't be used: {error}.") from error
+        if read_only and not tables:
+            await connection.close()
+            raise ConfigurationError(f"The database {path} is empty: nothing was begun in it yet.")
         return cls(connection)
 
     @asynccontextmanager
@@ -62,6 +68,7 @@ class Database:
 
         Raises:
             StoreBusyError: another process holds the database, or the disk is full.
+            InvariantError: the file is damaged.
         """
         async with self._lock:
             try:
@@ -72,17 +79,28 @@ class Database:
             except sqlite3.OperationalError as error:
                 await self._connection.rollback()
                 raise StoreBusyError(f"the database can't be written now: {error}") from error
-            except BaseException:
+            except BaseException as error:
                 await self._connection.rollback()
+                if type(error) is sqlite3.DatabaseError:
+                    raise InvariantError(f"the database is damaged: {error}") from error
                 raise
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[aiosqlite.Connection]:
-        """Run the block against one consistent snapshot, without writing."""
+        """Run the block against one consistent snapshot, without writing.
+
+        Raises:
+            StoreBusyError: the file can't be read now.
+            InvariantError: the file is damaged.
+        """
         async with self._lock:
             try:
                 await self._connection.execute("BEGIN")
                 yield self._connection
+            except sqlite3.OperationalError as error:
+                raise StoreBusyError(f"the database can't be read now: {error}") from error
+            except sqlite3.DatabaseError as error:
+                raise InvariantError(f"the database is damaged: {error}") from error
             finally:
                 await self._connection.rollback()
 

@@ -139,8 +139,12 @@ class Publisher:
     async def _work(self) -> PublisherStatus:
         await self._check_identity()
         step: Step | None = None
+        # One new epoch a tick: fees that arrive while it settles wait for the next tick, or on a
+        # busy service the claims would never get their turn.
+        newest = await self._store.open_epoch() or await self._store.last_final()
+        last_number = newest.number + 1 if newest else 1
         for _ in range(MAX_STEPS):
-            step = await self._advance_epoch()
+            step = await self._advance_epoch(last_number)
             if step is None or step.progress is Progress.WAITING:
                 # Claims of earlier epochs go on while a commit waits.
                 relayed = await self._relay.advance()
@@ -162,8 +166,11 @@ class Publisher:
                 f"{pinned.genesis_hash.hex()}, or another contract at 0x{here.settlement.hex()}"
             )
 
-    async def _advance_epoch(self) -> Step | None:
-        """Take the epoch one step further; None when there is nothing to commit."""
+    async def _advance_epoch(self, last_number: int) -> Step | None:
+        """Take the epoch one step further; None when there is nothing to commit.
+
+        No epoch after `last_number` is planned.
+        """
         state = await self._chain.contract()
         final = await self._store.last_final()
         epoch = await self._store.open_epoch()
@@ -171,7 +178,8 @@ class Publisher:
             return await self._heal(state)
         self._compare(state, final, epoch)
         if epoch is None:
-            return await self._plan(final)
+            is_due = final is None or final.number < last_number
+            return await self._plan(final) if is_due else None
         if epoch.state is EpochState.PLANNED:
             return await self._sign(epoch)
         transaction = await self._store.in_flight(Purpose.COMMIT)

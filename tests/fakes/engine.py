@@ -28,6 +28,7 @@ class MemoryEngine(InferenceEngine):
         errors: for each coming generation, an error to refuse it with.
         max_queued: bound of the queue.
         pause: waited for before each event; an unset event holds generations.
+        begun: set when a generation begins.
         requests: generations that were begun.
         cancelled: generations whose iterator was closed early.
     """
@@ -37,6 +38,7 @@ class MemoryEngine(InferenceEngine):
     errors: list[BotError] = field(default_factory=list)
     max_queued: int = 32
     pause: asyncio.Event | None = None
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
     requests: list[GenerationRequest] = field(default_factory=list)
     cancelled: int = 0
     _queued: int = 0
@@ -83,6 +85,7 @@ class MemoryEngine(InferenceEngine):
             raise self.errors.pop(0)
         crash = self.crashes.pop(0) if self.crashes else None
         self.requests.append(request)
+        self.begun.set()
         self._queued += 1
         finished = False
         try:

@@ -20,7 +20,7 @@ TEMPLATE = (
     "{% for m in messages %}{{ '<|' + m['role'] + '|> ' + (m['content'] | trim) + '<|end|>' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 )
-LETTER_BIAS, END_BIAS, BYTE_BIAS = 4.0, 4.5, -2.0
+LETTER_BIAS, END_BIAS, BYTE_BIAS = 4.0, 3.0, -2.0
 
 
 def _bias() -> Logits:

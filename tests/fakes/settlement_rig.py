@@ -3,6 +3,8 @@
 # ruff: noqa: ANN401 - web3 makes contract objects at run time
 
 import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -62,6 +64,7 @@ class Rig:
     chain: EvmSettlementChain
     database: Database
     store: SqliteEpochStore
+    is_open: bool = True
 
     @classmethod
     async def open(cls, folder: Path, *, clock: Clock | None = None, delay_s: int = 0) -> "Rig":
@@ -83,9 +86,28 @@ class Rig:
         return cls(folder, embedded, chain, database, SqliteEpochStore(database))
 
     async def close(self) -> None:
+        if not self.is_open:
+            return
+        self.is_open = False
         await self.chain.close()
         await self.embedded.close()
         await self.database.close()
+
+    @classmethod
+    @asynccontextmanager
+    async def opener(cls) -> "AsyncIterator[Opener]":
+        """Lend `open`, and close what is still open in the end, so that no thread stays behind."""
+        opened: list[Rig] = []
+
+        async def open_one(folder: Path, *, clock: Clock | None = None, delay_s: int = 0) -> Rig:
+            opened.append(await cls.open(folder, clock=clock, delay_s=delay_s))
+            return opened[-1]
+
+        try:
+            yield open_one
+        finally:
+            for rig in opened:
+                await rig.close()
 
     @property
     def web3(self) -> AsyncWeb3[Any]:
@@ -117,3 +139,6 @@ class Rig:
         signed = account.sign_transaction(transaction)
         await web3.eth.send_raw_transaction(signed.raw_transaction)
         return await web3.eth.get_transaction_receipt(signed.hash)
+
+
+Opener = Callable[..., Awaitable[Rig]]

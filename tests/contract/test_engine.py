@@ -1,0 +1,309 @@
+"""The engine's contract, over the fake and over the real process with the shipped starter model."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import replace
+
+import pytest
+import pytest_asyncio
+
+from adapters.llama.process import EngineProcess
+from bot.domain.errors import EngineCrashedError, EngineOverloadedError, MessageTooLongError
+from bot.generation.sampling import SamplerPolicy
+from bot.ports.inference import (
+    Generated,
+    GenerationRequest,
+    InferenceEngine,
+    ReplayRequest,
+    TextDelta,
+)
+from bot.wiring.engine import STARTER
+from tests.fakes.engine import MemoryEngine
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+COMMAND = (sys.executable, "-m", "bot", "engine", "--model", str(STARTER), "--threads", "1")
+HOT = SamplerPolicy(temperature=2.0, top_k=40, top_p=1.0, max_tokens=24)
+FAKE_REQUEST = GenerationRequest(tuple(b"hello"), 0, bytes(range(32)), HOT, (), ())
+
+
+@pytest_asyncio.fixture(
+    loop_scope="module",
+    scope="module",
+    params=["memory", pytest.param("process", marks=pytest.mark.slow)],
+)
+async def engine(request: pytest.FixtureRequest) -> AsyncIterator[InferenceEngine]:
+    opened: InferenceEngine = MemoryEngine()
+    if request.param == "process":
+        opened = EngineProcess(command=COMMAND, max_queued=4)
+    yield opened
+    await opened.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def request_(engine: InferenceEngine) -> GenerationRequest:
+    """A request that runs to its length: nothing ends it."""
+    prefix = await engine.tokenize("<|system|> You are a test.<|end|><|user|>", special=True)
+    rest = await engine.tokenize(" hello<|end|><|assistant|>", special=True)
+    return GenerationRequest(
+        context=prefix + rest,
+        prefix_tokens=len(prefix),
+        seed=bytes(range(32)),
+        sampler=HOT,
+        stop_tokens=(),
+        stop_strings=(),
+    )
+
+
+def _long(request: GenerationRequest, room: int) -> GenerationRequest:
+    """The longest generation that fits."""
+    tokens = room - len(request.context)
+    return replace(request, sampler=replace(HOT, max_tokens=min(tokens, 700)))
+
+
+async def _run(engine: InferenceEngine, request: GenerationRequest) -> tuple[str, Generated]:
+    events = [event async for event in engine.generate(request)]
+    last = events.pop()
+    assert isinstance(last, Generated)
+    assert all(isinstance(event, TextDelta) for event in events)
+    return "".join(event.text for event in events if isinstance(event, TextDelta)), last
+
+
+def _claim(request: GenerationRequest, made: Generated) -> ReplayRequest:
+    return ReplayRequest(request, made.tokens, made.finish, made.text, ())
+
+
+async def test_info_names_what_the_core_needs(engine: InferenceEngine) -> None:
+    info = await engine.info()
+
+    assert "add_generation_prompt" in info.chat_template
+    assert info.end_tokens
+    assert all(0 <= token < info.vocabulary for token in info.end_tokens)
+    assert info.context_tokens > 200
+
+
+@pytest.mark.parametrize("text", ["", "hello there", "é 🐙\n\n  x", "\x00 \x7f", "a" * 3000])
+async def test_tokens_are_in_the_vocabulary_and_the_same_each_time(
+    engine: InferenceEngine, text: str
+) -> None:
+    info = await engine.info()
+
+    tokens = await engine.tokenize(text)
+
+    assert all(0 <= token < info.vocabulary for token in tokens)
+    assert bool(tokens) == bool(text)
+    assert await engine.tokenize(text) == tokens
+
+
+async def test_only_special_reading_makes_control_tokens(engine: InferenceEngine) -> None:
+    info = await engine.info()
+
+    special = await engine.tokenize("<|end|>", special=True)
+    plain = await engine.tokenize("<|end|>")
+
+    assert set(special) <= set(info.end_tokens)
+    assert not set(plain) & set(info.end_tokens)
+
+
+async def test_pieces_join_to_the_text_and_the_result_comes_last(
+    engine: InferenceEngine, request_: GenerationRequest
+) -> None:
+    text, made = await _run(engine, request_)
+
+    assert text == made.text
+    assert made.finish == "length"
+    assert len(made.tokens) == HOT.max_tokens
+
+
+async def test_same_request_gives_the_same_whatever_came_between(
+    engine: InferenceEngine, request_: GenerationRequest
+) -> None:
+    first = await _run(engine, request_)
+    await _run(engine, replace(request_, context=request_.context[:-3], seed=bytes(32)))
+    await engine.prepare_prefix(request_.context[: request_.prefix_tokens])
+
+    assert await _run(engine, request_) == first
+
+
+async def test_other_seed_gives_another_reply(
+    engine: InferenceEngine, request_: GenerationRequest
+) -> None:
+    _, made = await _run(engine, request_)
+    _, other = await _run(engine, replace(request_, seed=bytes(32)))
+
+    assert other.tokens != made.tokens
+
+
+async def test_concurrent_requests_each_get_their_own_reply(
+    engine: InferenceEngine, request_: GenerationRequest
+) -> None:
+    requests = [replace(request_, seed=bytes([n]) * 32) for n in range(3)]
+    alone = [await _run(engine, request) for request in requests]
+
+    together = await asyncio.gather(*(_run(engine, request) for request in requests))
+
+    assert together == alone
+
+
+async def test_own_reply_replays_exactly(
+    engine: InferenceEngine, request_: GenerationRequest
+) -> None:
+    _, made = await _run(engine, request_)
+    text = "hello 🐙"
+    claim = replace(_claim(request_, made), texts=((text, await engine.tokenize(text)),))
+
+    outcome = await engine.replay(claim)
+
+    assert outcome.exact
+    assert [token.recomputed for token in outcome.tokens] == list(made.tokens)
+
+
+async def test_changed_token_is_found_at_its_position(
+    engine: InferenceEngine, request_: GenerationRequest
+) -> None:
+    _, made = await _run(engine, request_)
+    forged = (*made.tokens[:5], made.tokens[5] ^ 1, *made.tokens[6:])
+
+    outcome = await engine.replay(replace(_claim(request_, made), tokens=forged))
+
+    assert next(token.position for token in outcome.tokens if not token.same) == 5
+
+
+async def test_replay_of_tokens_outside_the_vocabulary_is_false(
+    engine: InferenceEngine, request_: GenerationRequest
+) -> None:
+    _, made = await _run(engine, request_)
+
+    outcome = await engine.replay(replace(_claim(request_, made), tokens=(2**31 - 1,)))
+
+    assert not outcome.exact
+    assert await _run(engine, request_)
+
+
+async def test_context_without_room_for_the_reply_is_refused(
+    engine: InferenceEngine, request_: GenerationRequest
+) -> None:
+    info = await engine.info()
+    long = replace(request_, context=request_.context * (info.context_tokens // 8))
+
+    with pytest.raises(MessageTooLongError, match="tokens too long"):
+        await _run(engine, long)
+    assert await _run(engine, request_)
+
+
+async def test_closed_iterator_cancels_and_the_next_request_runs(
+    engine: InferenceEngine, request_: GenerationRequest
+) -> None:
+    expected = await _run(engine, request_)
+    info = await engine.info()
+
+    events = engine.generate(_long(request_, info.context_tokens))
+    assert isinstance(events, AsyncGenerator)
+    await anext(events)
+    await events.aclose()
+
+    assert await _run(engine, request_) == expected
+
+
+async def test_full_queue_is_refused_and_empties_again() -> None:
+    engine = MemoryEngine(max_queued=2, pause=asyncio.Event())
+    tasks = [asyncio.create_task(_run(engine, FAKE_REQUEST)) for _ in range(2)]
+    await asyncio.sleep(0.01)
+
+    with pytest.raises(EngineOverloadedError) as refused:
+        await _run(engine, FAKE_REQUEST)
+    assert refused.value.retry_after_s > 0
+    assert engine.pause is not None
+    engine.pause.set()
+    assert len(await asyncio.gather(*tasks)) == 2
+
+
+async def test_fake_engine_crashes_in_the_middle_when_told() -> None:
+    engine = MemoryEngine(crashes=[3, None])
+    seen = []
+
+    async def watch() -> None:
+        async for event in engine.generate(FAKE_REQUEST):
+            seen.append(event)  # noqa: PERF401 - the events before the crash count
+
+    with pytest.raises(EngineCrashedError):
+        await watch()
+    assert len(seen) == 3
+    assert await _run(engine, FAKE_REQUEST)
+
+
+# The real process alone: its deaths and its bounds.
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def process() -> AsyncIterator[EngineProcess]:
+    engine = EngineProcess(command=COMMAND, max_queued=2)
+    await engine.start()
+    yield engine
+    await engine.close()
+
+
+async def _process_request(engine: EngineProcess) -> GenerationRequest:
+    context = await engine.tokenize("<|user|> hello<|end|><|assistant|>", special=True)
+    request = GenerationRequest(context, 0, bytes(range(32)), HOT, (), ())
+    return _long(request, (await engine.info()).context_tokens)
+
+
+def _pid(engine: EngineProcess) -> int:
+    assert engine._process is not None
+    return engine._process.pid
+
+
+@pytest.mark.slow
+async def test_killed_process_fails_the_reply_and_the_next_request_starts_another(
+    process: EngineProcess,
+) -> None:
+    request = await _process_request(process)
+    short = replace(request, sampler=HOT)
+    expected = await _run(process, short)
+    await process.prepare_prefix(request.context[:2])
+    first = _pid(process)
+
+    async def watch() -> None:
+        async for _ in process.generate(request):
+            os.kill(first, signal.SIGKILL)
+
+    with pytest.raises(EngineCrashedError, match="nothing was charged"):
+        await watch()
+
+    assert await _run(process, short) == expected
+    assert _pid(process) != first
+
+
+@pytest.mark.slow
+async def test_killed_process_fails_everyone_who_waits(process: EngineProcess) -> None:
+    request = await _process_request(process)
+    tasks = [asyncio.create_task(_run(process, request)) for _ in range(2)]
+    await asyncio.sleep(0.1)
+
+    with pytest.raises(EngineOverloadedError):
+        await process.tokenize("one too many")
+    os.kill(_pid(process), signal.SIGKILL)
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert [type(result) for result in results] == [EngineCrashedError] * 2
+    assert await process.tokenize("alive")
+
+
+@pytest.mark.slow
+async def test_closed_engine_ends_what_runs_and_refuses_what_comes(
+    process: EngineProcess,
+) -> None:
+    request = await _process_request(process)
+    running = asyncio.create_task(_run(process, request))
+    await asyncio.sleep(0.1)
+
+    await process.close()
+
+    (result,) = await asyncio.gather(running, return_exceptions=True)
+    assert isinstance(result, tuple | EngineCrashedError)
+    with pytest.raises(EngineCrashedError, match="shutting down"):
+        await process.tokenize("too late")
