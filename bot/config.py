@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from bot.domain.errors import ConfigurationError
 
@@ -111,14 +116,22 @@ def load_settings(path: Path | None) -> Settings:
             raise ConfigurationError(f"The configuration {path} can't be read: {error}.") from error
         except tomllib.TOMLDecodeError as error:
             raise ConfigurationError(f"The configuration {path} is not TOML: {error}.") from error
+    for key in values.keys() - Settings.model_fields.keys():
+        raise ConfigurationError(_no_such_key(where, key))
     try:
         return Settings(**values)
     except ValidationError as error:
         raise ConfigurationError(_sentence(where, error.errors()[0])) from error
+    except SettingsError as error:
+        raise ConfigurationError(f"The environment is wrong: {error}.") from error
 
 
 def _sentence(where: str, error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
     key = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        return f"{where}: there is no key {key}; config.example.toml lists them all."
+        return _no_such_key(where, key)
     return f"{where}: {key} is wrong: {error['msg']}."
+
+
+def _no_such_key(where: str, key: str) -> str:
+    return f"{where}: there is no key {key}; config.example.toml lists them all."

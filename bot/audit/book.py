@@ -1,17 +1,20 @@
-"""The book: log, manifests, receipts, outcomes, intents and ledger agree with each other."""
+"""The book: log, manifests, receipts, outcomes and intents agree with each other."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 from bot.audit.findings import Findings
-from bot.crypto import merkle
+from bot.crypto import merkle, vrf
 from bot.crypto.dsse import parse_envelope, verify_envelope
 from bot.crypto.eip712 import parse_signature, recover_signer
 from bot.crypto.errors import FormatError, MismatchError
 from bot.crypto.hashing import sha256
 from bot.crypto.signed_note import Checkpoint, VerifierKey, open_note
 from bot.domain.errors import BotError
+from bot.domain.fields import Fields
+from bot.domain.ids import derive_seed, derive_slot_tag, receipt_id_of
 from bot.domain.leaf import (
     OUTCOME_TYPE,
+    Leaf,
     ManifestLeaf,
     Outcome,
     OutcomeLeaf,
@@ -21,12 +24,12 @@ from bot.domain.leaf import (
     parse_leaf,
     twin_prefix,
 )
-from bot.domain.ledger import OPERATOR_FEES, creator_account, hold_account
 from bot.domain.manifest import parse_manifest, signing_data
 from bot.domain.receipt import PAYLOAD_TYPE, Receipt, parse_receipt
 from bot.ports.audit import StoredRecords
 from bot.ports.stores import Intent, StoredManifest, StoredReply
 from bot.receipts.bundle import open_openings
+from bot.receipts.issue import slot_of
 
 _FALSE = (FormatError, MismatchError, BotError)
 
@@ -54,6 +57,20 @@ def audit_log(records: StoredRecords, log: VerifierKey, findings: Findings) -> N
         findings.expect(same, f"{where}: the signed text says something else")
 
 
+def audit_leaves(records: StoredRecords, findings: Findings) -> None:
+    """Check that each leaf is of something that is stored, and of one thing only."""
+    cited = Counter(stored.log_index for stored in records.manifests)
+    cited.update(reply.log_index for reply in records.replies)
+    cited.update(r.outcome_index for r in records.replies if r.outcome_index is not None)
+    void = {(i.slot_tag, i.attempt) for i in records.intents if i.state == "void"}
+    for index in range(len(records.leaves)):
+        leaf = _leaf_at(records, index)
+        if isinstance(leaf, VoidLeaf):
+            cited[index] += (leaf.slot_tag, leaf.attempt) in void
+        findings.expect(leaf is not None, f"leaf {index}: can't be read")
+        findings.expect(cited[index] == 1, f"leaf {index}: is of {cited[index]} stored things")
+
+
 def audit_manifests(records: StoredRecords, findings: Findings) -> None:
     """Check that each manifest is logged and signed by its creator."""
     for stored in records.manifests:
@@ -67,9 +84,11 @@ def audit_manifests(records: StoredRecords, findings: Findings) -> None:
 def _check_manifest(records: StoredRecords, stored: StoredManifest, findings: Findings) -> None:
     where = f"manifest {stored.manifest_hash.hex()[:16]}"
     manifest = parse_manifest(stored.body)
+    known = {one.manifest_hash for one in records.manifests if one.twin == stored.twin}
     signer = recover_signer(signing_data(manifest).digest(), parse_signature(stored.signature))
     leaf = ManifestLeaf(stored.manifest_hash, twin_prefix(stored.twin))
     findings.expect(manifest.hash == stored.manifest_hash, f"{where}: another hash")
+    findings.expect(manifest.previous in {None, *known}, f"{where}: its predecessor is missing")
     findings.expect(manifest.twin == stored.twin == manifest.derived_twin, f"{where}: wrong twin")
     findings.expect(signer == manifest.creator, f"{where}: not signed by its creator")
     findings.expect(sha256(stored.persona) == manifest.persona, f"{where}: another persona")
@@ -79,6 +98,7 @@ def _check_manifest(records: StoredRecords, stored: StoredManifest, findings: Fi
 def audit_replies(records: StoredRecords, signing_key: bytes, findings: Findings) -> None:
     """Check receipts, their sequence, their openings, leaves and outcomes."""
     intents = {intent.key: intent for intent in records.intents}
+    turns = {(reply.conversation, reply.turn): reply.receipt_hash for reply in records.replies}
     last_seq: dict[bytes, int] = defaultdict(int)
     for reply in records.replies:
         findings.count("receipts")
@@ -87,8 +107,12 @@ def audit_replies(records: StoredRecords, signing_key: bytes, findings: Findings
             reply.seq == last_seq[reply.twin], f"receipt {reply.receipt_id}: a hole in the sequence"
         )
         try:
-            receipt = _check_receipt(records, reply, signing_key, findings)
-            _check_origin(reply, receipt, intents.get(reply.intent), findings)
+            receipt, opened = _check_receipt(records, reply, signing_key, findings)
+            _check_origin(reply, receipt, opened, intents.get(reply.intent), findings)
+            before = turns.get((reply.conversation, reply.turn - 1))
+            findings.expect(
+                opened.previous == before, f"receipt {reply.receipt_id}: another turn before it"
+            )
             _check_outcome(records, reply, signing_key, findings)
         except _FALSE as error:
             findings.wrong.append(f"receipt {reply.receipt_id}: {error}")
@@ -97,7 +121,7 @@ def audit_replies(records: StoredRecords, signing_key: bytes, findings: Findings
 
 def _check_receipt(
     records: StoredRecords, reply: StoredReply, signing_key: bytes, findings: Findings
-) -> Receipt:
+) -> tuple[Receipt, Fields]:
     where = f"receipt {reply.receipt_id}"
     envelope = parse_envelope(reply.envelope)
     verify_envelope(envelope, payload_type=PAYLOAD_TYPE, key=signing_key)
@@ -112,29 +136,48 @@ def _check_receipt(
     )
     prices = (receipt.price.nano, receipt.price.creator_nano)
     findings.expect(prices == (reply.price_nano, reply.creator_nano), f"{where}: another price")
+    findings.expect(receipt_id_of(reply.receipt_hash) == reply.receipt_id, f"{where}: another id")
     opened = open_openings(reply.opening_key, reply.receipt_hash, reply.sealed).fields
+    said = (opened.message, opened.spans[-1].tokens, opened.conversation, opened.turn)
+    done = (opened.text, opened.output, opened.finish.value)
     findings.expect(
-        (opened.text, opened.output, opened.message)
-        == (reply.text, reply.output_tokens, reply.fan_text),
+        (said, done)
+        == (
+            (reply.fan_text, reply.fan_tokens, reply.conversation, reply.turn),
+            (reply.text, reply.output_tokens, reply.finish),
+        ),
         f"{where}: its openings say something else",
     )
-    return receipt
+    return receipt, opened
 
 
 def _check_origin(
-    reply: StoredReply, receipt: Receipt, intent: Intent | None, findings: Findings
+    reply: StoredReply,
+    receipt: Receipt,
+    opened: Fields,
+    intent: Intent | None,
+    findings: Findings,
 ) -> None:
     where = f"receipt {reply.receipt_id}"
     if intent is None:
         findings.wrong.append(f"{where}: no intent")
         return
     findings.expect(intent.state == "done", f"{where}: its intent is {intent.state}")
-    same = (intent.slot_tag, intent.attempt, intent.manifest) == (
-        receipt.slot_tag,
-        receipt.attempt,
-        receipt.manifest,
+    drawn = (intent.slot_tag, intent.attempt, intent.manifest, intent.twin, intent.vrf_proof)
+    stated = (
+        *(receipt.slot_tag, receipt.attempt, receipt.manifest, receipt.twin, receipt.vrf_proof),
     )
-    findings.expect(same, f"{where}: another intent")
+    findings.expect(drawn == stated, f"{where}: another intent")
+    kept = (intent.opening_key, intent.price_nano, intent.conversation)
+    findings.expect(
+        kept == (reply.opening_key, reply.price_nano, reply.conversation),
+        f"{where}: its intent has another key, price or conversation",
+    )
+    given = (slot_of(intent), intent.message.text, intent.spans, intent.context)
+    findings.expect(
+        given == (opened.slot, opened.message, opened.spans, opened.context),
+        f"{where}: its intent has another message or context",
+    )
 
 
 def _check_outcome(
@@ -149,7 +192,10 @@ def _check_outcome(
     envelope = parse_envelope(reply.outcome_statement)
     verify_envelope(envelope, payload_type=OUTCOME_TYPE, key=signing_key)
     statement = OutcomeStatement.parse(envelope.payload)
-    outcome = Outcome[reply.outcome.upper()]
+    outcome = Outcome.__members__.get(reply.outcome.upper())
+    if outcome is None:
+        findings.wrong.append(f"receipt {reply.receipt_id}: there is no outcome {reply.outcome!r}")
+        return
     leaf = OutcomeLeaf(envelope.digest, reply.receipt_hash, outcome)
     same = (statement.receipt, statement.outcome) == (reply.receipt_hash, outcome)
     findings.expect(same, f"receipt {reply.receipt_id}: its outcome says something else")
@@ -163,11 +209,12 @@ def _check_intents(records: StoredRecords, findings: Findings) -> None:
     answered = {reply.intent for reply in records.replies}
     voided = {
         (leaf.slot_tag, leaf.attempt)
-        for leaf in map(parse_leaf, records.leaves)
+        for leaf in (_leaf_at(records, index) for index in range(len(records.leaves)))
         if isinstance(leaf, VoidLeaf)
     }
     for intent in records.intents:
         findings.count("intents")
+        _check_draw(intent, findings)
         has_reply = intent.key in answered
         has_void = (intent.slot_tag, intent.attempt) in voided
         wanted = {"done": (True, False), "void": (False, True), "open": (False, False)}
@@ -177,49 +224,25 @@ def _check_intents(records: StoredRecords, findings: Findings) -> None:
         )
 
 
-def audit_ledger(records: StoredRecords, findings: Findings) -> None:
-    """Check balances against postings, and postings against intents and receipts."""
-    sums: dict[str, int] = defaultdict(int)
-    by_key = {transaction.key: transaction for transaction in records.ledger}
-    for transaction in records.ledger:
-        findings.count("ledger transactions")
-        for posting in transaction.postings:
-            sums[posting.account] += posting.nano
-    findings.expect(dict(sums) == records.balances, "ledger: a cached balance is not the sum")
-    replies = {reply.intent: reply for reply in records.replies}
-    for intent in records.intents:
-        reply = replies.get(intent.key)
-        findings.expect(f"hold:{intent.key}" in by_key, f"intent {intent.key}: nothing was held")
-        end = by_key.pop(f"end-hold:{intent.key}", None)
-        wanted = _end_of(intent, reply)
-        findings.expect(
-            (end.kind if end else None) == wanted,
-            f"intent {intent.key}: its hold ended by {end and end.kind}, expected {wanted}",
-        )
-        held = sums.get(hold_account(intent.key), 0)
-        left = 0 if end else intent.price_nano
-        findings.expect(held == left, f"intent {intent.key}: {held} nano held, expected {left}")
-        if end is not None and reply is not None and wanted == "capture":
-            paid = {posting.account: posting.nano for posting in end.postings}
-            share = paid.get(creator_account(reply.twin)), paid.get(OPERATOR_FEES)
-            terms = reply.creator_nano, reply.price_nano - reply.creator_nano
-            findings.expect(
-                share == terms, f"receipt {reply.receipt_id}: paid {share}, not {terms}"
-            )
-    stray = [key for key in by_key if key.startswith("end-hold:")]
-    findings.expect(not stray, f"ledger: {len(stray)} holds ended without an intent")
-    negative = [a for a, nano in sums.items() if nano < 0 and not a.startswith("equity:")]
-    findings.expect(not negative, f"ledger: overdrawn: {', '.join(negative)}")
+def _check_draw(intent: Intent, findings: Findings) -> None:
+    """Check that slot tag and seed follow from the proof."""
+    try:
+        beta = vrf.proof_to_hash(intent.vrf_proof)
+    except _FALSE as error:
+        findings.wrong.append(f"intent {intent.key}: {error}")
+        return
+    seed = derive_seed(beta, intent.manifest, intent.attempt)
+    findings.expect(
+        (derive_slot_tag(beta), seed) == (intent.slot_tag, intent.seed),
+        f"intent {intent.key}: its seed does not follow from its proof",
+    )
 
 
-def _end_of(intent: Intent, reply: StoredReply | None) -> str | None:
-    """Return how an intent's hold must have ended."""
-    if intent.state == "void":
-        return "release"
-    if reply is None or reply.outcome is None:
+def _leaf_at(records: StoredRecords, index: int) -> Leaf | None:
+    """Return a leaf; None where there is none or nothing that can be read."""
+    if not 0 <= index < len(records.leaves):
         return None
-    return "capture" if reply.outcome == Outcome.DELIVERED.word else "release"
-
-
-def _leaf_at(records: StoredRecords, index: int) -> object:
-    return parse_leaf(records.leaves[index]) if index < len(records.leaves) else None
+    try:
+        return parse_leaf(records.leaves[index])
+    except FormatError:
+        return None

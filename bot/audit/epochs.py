@@ -4,7 +4,7 @@ from collections import defaultdict
 
 from bot.audit.findings import Findings
 from bot.crypto import merkle
-from bot.domain.errors import ChainUnavailableError
+from bot.domain.errors import ChainUnavailableError, ConfigurationError
 from bot.domain.ledger import creator_account, settled_account
 from bot.domain.settlement import NANO_PER_UNIT, Epoch, EpochState
 from bot.ports.audit import StoredRecords
@@ -116,3 +116,6 @@ async def _check_chain(
                 )
     except ChainUnavailableError as error:
         findings.wrong.append(f"chain: can't be asked: {error}")
+    except ConfigurationError as error:
+        # Killed while the contracts were deployed for the first time: nothing was settled yet.
+        findings.expect(last is None, f"chain: {error}")

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from bot.audit.book import audit_ledger, audit_log, audit_manifests, audit_replies
+from bot.audit.book import audit_leaves, audit_log, audit_manifests, audit_replies
 from bot.audit.epochs import audit_epochs
 from bot.audit.findings import Findings
+from bot.audit.ledger import audit_ledger
 from bot.crypto.signed_note import VerifierKey
 from bot.domain.errors import InvariantError
 from bot.ports.audit import AuditReader
@@ -37,6 +38,7 @@ class Audit:
             findings.wrong.append(f"ledger: {error}")
             return findings
         audit_log(records, self.log, findings)
+        audit_leaves(records, findings)
         audit_manifests(records, findings)
         audit_replies(records, self.signing_key, findings)
         audit_ledger(records, findings)

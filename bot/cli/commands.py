@@ -1,7 +1,8 @@
 """The commands: parse, call one use case, print, return an exit code.
 
 Exit codes: 0 done; 1 the evidence is false or an audit found a fault; 2 the command or the
-configuration is wrong; 3 something that may succeed later is out of reach.
+configuration is wrong; 3 something that may succeed later is out of reach; 4 what is stored
+contradicts itself, or the program has a bug.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from bot.cli import printing
 from bot.config import Settings, load_settings
 from bot.domain import errors
 
-FALSE, WRONG, LATER = 1, 2, 3
+FALSE, WRONG, LATER, BROKEN = 1, 2, 3, 4
 DEMO_DATA = Path("data/demo")
 
 
@@ -28,16 +29,25 @@ def run(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         printing.refuse(f"{error.format_message()} (twinproof --help lists what there is)")
         return WRONG
-    except errors.VerificationError as error:
-        printing.refuse(f"This proof is FALSE: {error}")
-        return FALSE
-    except (errors.ConfigurationError, errors.UserError) as error:
-        printing.refuse(str(error))
-        return WRONG
-    except (errors.TransientError, errors.OutcomeUnknownError) as error:
-        printing.refuse(str(error))
-        return LATER
+    except errors.BotError as error:
+        return _refuse(error)
     return code if isinstance(code, int) else 0
+
+
+def _refuse(error: errors.BotError) -> int:
+    match error:
+        case errors.VerificationError():
+            printing.refuse(f"This proof is FALSE: {error}")
+            return FALSE
+        case errors.ConfigurationError() | errors.UserError():
+            printing.refuse(str(error))
+            return WRONG
+        case errors.TransientError() | errors.OutcomeUnknownError():
+            printing.refuse(str(error))
+            return LATER
+        case _:
+            printing.refuse(f"Stopped, so as not to make it worse: {error}")
+            return BROKEN
 
 
 def _await(work: Coroutine[Any, Any, int]) -> int:

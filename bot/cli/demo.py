@@ -28,7 +28,7 @@ async def interactive(settings: Settings, *, twin: str | None) -> int:
     """Run the service with a chat in this terminal until the person leaves."""
     async with AsyncExitStack() as stack:
         with printing.step_bar() as bar:
-            app = await stack.enter_async_context(open_app(settings, progress=bar))
+            app = await stack.enter_async_context(open_app(settings, progress=bar, wanted=twin))
         await _introduce(app)
         chat = console_chat(app, explain_proof=lambda link: _explain(app, link))
         await _until_signal(chat.run(twin))
@@ -42,7 +42,7 @@ async def scripted(
     """Say each text, wait for settlement, audit; return the exit code."""
     async with AsyncExitStack() as stack:
         with printing.step_bar() as bar:
-            app = await stack.enter_async_context(open_app(settings, progress=bar))
+            app = await stack.enter_async_context(open_app(settings, progress=bar, wanted=twin))
         result = await _run_script(app, twin, texts)
     if as_json:
         printing.print_json(result)

@@ -29,7 +29,8 @@ def say(text: str, style: str | None = None) -> None:
 
 def refuse(text: str) -> None:
     """Say in one sentence why a command did not do what was asked."""
-    err.print(f"twinproof: {text}", style="red" if err.is_terminal else None, markup=False)
+    stop = "" if text.endswith((".", ")")) else "."
+    err.print(f"twinproof: {text}{stop}", style="red" if err.is_terminal else None, markup=False)
 
 
 class StepBar:

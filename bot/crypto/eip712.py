@@ -8,10 +8,10 @@ import re
 from dataclasses import dataclass, fields
 
 import coincurve
-from Crypto.Hash import keccak
 
 from bot.crypto.canonical import JsonValue
 from bot.crypto.errors import FormatError, MismatchError
+from bot.crypto.hashing import keccak256
 
 SIGNATURE_BYTES = 65
 ADDRESS_BYTES = 20
@@ -79,11 +79,6 @@ class TwinManifestData:
             "domain": dict(_DOMAIN),
             "message": message,
         }
-
-
-def keccak256(data: bytes) -> bytes:
-    """Hash with Keccak-256 as Ethereum uses it, which is not SHA3-256."""
-    return bytes(keccak.new(digest_bits=256, data=data).digest())
 
 
 def encode_address(address: bytes) -> str:

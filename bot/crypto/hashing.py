@@ -1,6 +1,8 @@
-"""Tagged hashes: SHA-256 with a domain and length-prefixed parts (formats.md section 1)."""
+"""Hashes: tagged SHA-256 (formats.md section 1), plain SHA-256, and Ethereum's Keccak-256."""
 
 import hashlib
+
+from Crypto.Hash import keccak
 
 _DOMAIN = b"twinproof/v1/"
 
@@ -20,3 +22,8 @@ def tagged_hash(tag: str, *parts: bytes | str) -> bytes:
 def sha256(data: bytes) -> bytes:
     """Hash bytes with plain SHA-256 (FIPS 180-4)."""
     return hashlib.sha256(data).digest()
+
+
+def keccak256(data: bytes) -> bytes:
+    """Hash with Keccak-256 as Ethereum uses it (the padding before FIPS 202), not SHA3-256."""
+    return bytes(keccak.new(digest_bits=256, data=data).digest())

@@ -11,6 +11,16 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bot.domain.errors import ConfigurationError
 
+# What a template written by somebody else can make Python raise, beside Jinja's own errors.
+_FAULTS = (
+    TemplateError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 _PERSONA, _FAN, _TWIN = "\u2402P{}\u2403", "\u2402F{}\u2403", "\u2402T{}\u2403"
 
 
@@ -83,7 +93,7 @@ def _render(template: str, messages: list[dict[str, str]]) -> str:
             eos_token="",
             raise_exception=refuse,
         )
-    except TemplateError as error:
+    except _FAULTS as error:
         raise ConfigurationError(
             f"The model's chat template can't be used: {error}. Choose another model."
         ) from error

@@ -50,7 +50,14 @@ def gumbel_noise(seed: bytes, position: int, token: int) -> float:
     """Return the Gumbel noise of one token id at one output position."""
     message = position.to_bytes(4, "big") + token.to_bytes(4, "big")
     digest = hmac.digest(seed, message, "sha256")
-    uniform = ((int.from_bytes(digest[:8], "big") >> 11) + 0.5) * 2.0**-53
+    return gumbel_of(int.from_bytes(digest[:8], "big") >> 11)
+
+
+def gumbel_of(draw: int) -> float:
+    """Return the standard Gumbel variate of a draw from the integers below 2^53."""
+    uniform = (draw + 0.5) * 2.0**-53
+    if uniform == 1.0:  # the largest draw alone rounds to it; binary64 says -ln(-ln 1) = infinity
+        return math.inf
     return -math.log(-math.log(uniform))
 
 

@@ -73,6 +73,8 @@ class Engine(LocalEngine):
         Every claimed output position, and the end, is sampled from the model's own logits given
         the claimed tokens before it: the first difference shows where the two part.
         """
+        if not self._knows_tokens(request):
+            return ReplayOutcome((), tokenisation_same=False, finish_same=False, text_same=False)
         claimed: list[int | None] = list(request.tokens)
         if request.finish == "end":
             claimed.append(None)
@@ -86,6 +88,12 @@ class Engine(LocalEngine):
             finish_same=finish == request.finish,
             text_same=text == request.text,
         )
+
+    def _knows_tokens(self, request: ReplayRequest) -> bool:
+        """Return whether the model could have been given and have made these tokens at all."""
+        context = request.request.context
+        vocabulary = self._model.info().vocabulary
+        return bool(context) and max(context + request.tokens) < vocabulary
 
     def _compare(
         self, request: ReplayRequest, claimed: list[int | None]
@@ -115,8 +123,9 @@ class Engine(LocalEngine):
             if output.append(self._model.piece(token)):
                 finish = "stop" if position == len(request.tokens) else "overrun"
                 return finish, output.final()
-        full = len(request.tokens) == generation.sampler.max_tokens
-        return ("length" if full else "end"), output.final()
+        over = len(request.tokens) - generation.sampler.max_tokens
+        finish = "end" if over < 0 else "length" if over == 0 else "overrun"
+        return finish, output.final()
 
     def _next(self, request: GenerationRequest, tokens: tuple[int, ...]) -> int:
         logits = self._model.evaluate(

@@ -8,8 +8,7 @@ a pair does not matter, so a proof is a plain list of siblings, lowest first.
 
 from collections.abc import Sequence
 
-from Crypto.Hash import keccak
-
+from bot.crypto.hashing import keccak256
 from bot.domain.errors import InvariantError
 from bot.domain.settlement import ClaimChunk, ClaimLeaf, Earnings, Epoch
 
@@ -20,11 +19,6 @@ EMPTY_ROOT = bytes(32)
 """The fee root of an epoch without leaves."""
 
 _CHUNK_LEVELS = 6
-
-
-def keccak256(data: bytes) -> bytes:
-    """Hash with Keccak-256 as Ethereum uses it (the padding before FIPS 202)."""
-    return keccak.new(digest_bits=256, data=data).digest()
 
 
 def audit_hash(receipt_count: int, twin_log_root: bytes) -> bytes:

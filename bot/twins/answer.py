@@ -148,7 +148,7 @@ class AnswerFan:
         async with self._store.transaction() as tx:
             known = await tx.find_intent(draft.key)
             if known is not None:
-                return _accept_known(known)
+                return _accept_known(known, draft)
             await self._policy.check_quota(tx, message, twin, self._clock.now())
             earlier = await tx.conversation(draft.conversation)
             intent = assemble_context(draft, twin, earlier=earlier, message=message_tokens)
@@ -242,7 +242,9 @@ class AnswerFan:
         return parse_manifest(stored.body)
 
 
-def _accept_known(intent: Intent) -> Intent:
+def _accept_known(intent: Intent, draft: Intent) -> Intent:
+    if intent.conversation != draft.conversation:  # its reply and opening key are somebody else's
+        raise InvariantError("two fans' messages have one id in one place")
     if intent.state == "void":
         raise AdmissionError("This message could not be answered. Please send it once more.")
     return intent

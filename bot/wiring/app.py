@@ -14,6 +14,7 @@ from pathlib import Path
 from bot.audit.run import Audit
 from bot.config import Settings
 from bot.crypto.ed25519 import public_key_of
+from bot.domain.errors import UnknownTwinError
 from bot.domain.ledger import EQUITY
 from bot.domain.money import NANO
 from bot.ledger.fees import plan_funding
@@ -87,10 +88,18 @@ def base_url_of(settings: Settings) -> str:
 
 
 @asynccontextmanager
-async def open_app(settings: Settings, *, progress: Progress) -> AsyncIterator[App]:
+async def open_app(
+    settings: Settings, *, progress: Progress, wanted: str | None = None
+) -> AsyncIterator[App]:
     """Build and start the service; it is stopped and closed when the block ends.
 
+    Args:
+        settings: from the configuration.
+        progress: told of the long steps.
+        wanted: slug of a twin that must be served.
+
     Raises:
+        UnknownTwinError: there is no persona of the wanted twin.
         ConfigurationError: one sentence that says what the operator has to change.
         PersonaError: a persona file breaks a rule.
     """
@@ -100,6 +109,7 @@ async def open_app(settings: Settings, *, progress: Progress) -> AsyncIterator[A
 
     async with AsyncExitStack() as stack:
         personas = load_personas(Path(settings.personas.folder or ROOT / "personas"))
+        check_wanted(wanted, personas)
         model = await check_model(settings.model, progress)
         check_port(settings.service.host, settings.service.port)
         folder = DataFolder.claim(settings.service.data_dir)
@@ -118,6 +128,17 @@ async def open_app(settings: Settings, *, progress: Progress) -> AsyncIterator[A
             progress=progress,
         )
         yield await builder.build(personas)
+
+
+def check_wanted(wanted: str | None, personas: list[PersonaFile]) -> None:
+    """Refuse to start for a twin that nobody serves.
+
+    Raises:
+        UnknownTwinError: there is no persona of that slug.
+    """
+    slugs = [persona.slug for persona in personas]
+    if wanted is not None and wanted not in slugs:
+        raise UnknownTwinError(f"There is no twin {wanted!r} here. Twins: {', '.join(slugs)}.")
 
 
 class _Builder:
@@ -143,7 +164,7 @@ class _Builder:
         self._progress = progress
         self._clock: Clock = SystemClock()
         self._entropy = SystemEntropy()
-        self._keys = ServiceKeys.load(folder / KEYS)
+        self._keys = ServiceKeys.load(folder / KEYS, fresh=not (folder / DATABASE).exists())
         self._roster = Roster()
 
     async def build(self, personas: list[PersonaFile]) -> App:

@@ -50,22 +50,28 @@ class ServiceKeys:
     creators: SampleCreators
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read the keys, making those that do not exist yet.
+    def load(cls, folder: Path, *, fresh: bool) -> Self:
+        """Read the keys; in a fresh folder make those that do not exist yet.
+
+        Args:
+            folder: where they are kept.
+            fresh: there is no book yet. All keys are durable before a book is begun, so one that
+                is missing beside a book was lost.
 
         Raises:
-            ConfigurationError: a key file is damaged.
+            ConfigurationError: a key file is damaged, or missing beside a book.
         """
         from adapters.files.keyring import Keyring
 
         keys = Keyring(folder)
+        load = keys.load_or_create if fresh else keys.load
         return cls(
-            receipts=keys.load_or_create("receipts"),
-            vrf=keys.load_or_create("vrf"),
-            log=keys.load_or_create("log"),
-            settler=keys.load_or_create("settler"),
-            relayer=keys.load_or_create("relayer"),
-            treasury=keys.load_or_create("treasury"),
+            receipts=load("receipts"),
+            vrf=load("vrf"),
+            log=load("log"),
+            settler=load("settler"),
+            relayer=load("relayer"),
+            treasury=load("treasury"),
             creators=SampleCreators(folder / "creators"),
         )
 

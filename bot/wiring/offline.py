@@ -86,7 +86,7 @@ async def open_audit(data_dir: Path) -> AsyncIterator[Audit]:
         raise ConfigurationError(
             f"There is no service's data in {data_dir}: name its folder with --data."
         )
-    keys = ServiceKeys.load(data_dir / KEYS)
+    keys = ServiceKeys.load(data_dir / KEYS, fresh=False)
     async with AsyncExitStack() as stack:
         database = await Database.open(data_dir / DATABASE, schema=(), read_only=True)
         stack.push_async_callback(database.close)

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from web3.exceptions import ContractLogicError
 
+from bot.crypto.hashing import keccak256
 from bot.domain.settlement import ClaimChunk, ClaimLeaf, Commitment, SignedTransaction, Signer
 from bot.settlement.claims import (
     CHUNK_LEAVES,
@@ -19,7 +20,6 @@ from bot.settlement.claims import (
     fold_chunk,
     fold_proof,
     hash_leaf,
-    keccak256,
 )
 from tests.fakes.settlement_rig import Rig
 
