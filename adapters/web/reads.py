@@ -7,10 +7,11 @@ from dataclasses import asdict
 from aiohttp import web
 
 from adapters.web.guard import Refusal
-from adapters.web.talk import parse_id, parse_twin, web_surface
+from adapters.web.talk import account_of, parse_id, parse_twin, web_surface
 from bot.ports.chat import ChatInbox, EarningsLine, HistoryTurn
 from bot.ports.proofs import ProofSource
 
+FAN_HEADER = "X-Twinproof-Fan"
 _RECEIPT_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 # A bundle gains its outcome later and disappears by erasure, so every use is revalidated.
 _REVALIDATE = {"Cache-Control": "no-cache"}
@@ -30,8 +31,9 @@ class ChatReads:
     async def history(self, request: web.Request) -> web.Response:
         """Give one browser its conversation with one twin; its fan id is the password."""
         twin = parse_twin(request.query.get("twin"))
-        fan = parse_id(request.query.get("fan"), "fan id")
-        turns = await self._inbox.history(twin, web_surface(fan), fan)
+        # In a header, because proxies log addresses; see `account_of` for what it is worth.
+        account = account_of(parse_id(request.headers.get(FAN_HEADER), "fan id"))
+        turns = await self._inbox.history(twin, web_surface(account), account)
         return web.json_response({"turns": [_turn(turn) for turn in turns]})
 
     async def earnings(self, _request: web.Request) -> web.Response:

@@ -21,9 +21,18 @@ _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _log = structlog.get_logger("web")
 
 
-def web_surface(fan: str) -> Surface:
-    """Return the conversation of one browser: its fan id is the chat."""
-    return Surface(platform="web", bot="local", chat=fan, thread="")
+def account_of(fan: str) -> str:
+    """Return the public name of a browser's account.
+
+    The fan id is the account's password and never leaves this adapter: a proof link opens the
+    slot, and whoever is shown one reply must not be able to read the others.
+    """
+    return hashlib.sha256(f"web-account\0{fan}".encode()).hexdigest()[:32]
+
+
+def web_surface(account: str) -> Surface:
+    """Return the conversation of one browser: its account is the chat."""
+    return Surface(platform="web", bot="local", chat=account, thread="")
 
 
 def parse_twin(value: object) -> str:
@@ -50,7 +59,7 @@ def parse_message(body: object) -> IncomingMessage:
     if not isinstance(body, dict) or set(body) != {"twin", "fan", "id", "text"}:
         raise RefusedRequestError(Refusal(400, "Send twin, fan, id and text."))
     fields = cast("dict[str, Any]", body)
-    twin, fan = parse_twin(fields["twin"]), parse_id(fields["fan"], "fan id")
+    twin, account = parse_twin(fields["twin"]), account_of(parse_id(fields["fan"], "fan id"))
     attempt = parse_id(fields["id"], "message id")
     text = fields["text"]
     if not isinstance(text, str) or not text.strip():
@@ -60,15 +69,15 @@ def parse_message(body: object) -> IncomingMessage:
         raise RefusedRequestError(Refusal(413, sentence))
     return IncomingMessage(
         twin=twin,
-        surface=web_surface(fan),
-        fan=fan,
-        message_id=_message_id(twin, fan, attempt),
+        surface=web_surface(account),
+        fan=account,
+        message_id=_message_id(twin, account, attempt),
         text=text,
     )
 
 
-def _message_id(twin: str, fan: str, attempt: str) -> str:
-    return hashlib.sha256(f"web-message\0{twin}\0{fan}\0{attempt}".encode()).hexdigest()[:32]
+def _message_id(twin: str, account: str, attempt: str) -> str:
+    return hashlib.sha256(f"web-message\0{twin}\0{account}\0{attempt}".encode()).hexdigest()[:32]
 
 
 def _encode_event(event: ReplyEvent) -> bytes:

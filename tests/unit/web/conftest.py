@@ -32,6 +32,11 @@ class Site:
         body = {"twin": "nova", "fan": FAN, "id": message, "text": text} | changes
         return self.client.post("/api/talk", json=body)
 
+    def history(self, twin: str, fan: str) -> "aiohttp.client._RequestContextManager":
+        """Ask for a conversation as the page does."""
+        headers = {"X-Twinproof-Fan": fan}
+        return self.client.get("/api/history", params={"twin": twin}, headers=headers)
+
 
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:

@@ -29,10 +29,9 @@ async def test_twins_are_listed(site: Site) -> None:
 async def test_history_is_what_this_fan_said(site: Site) -> None:
     async with site.post("Hello") as response:
         await response.read()
-    async with site.client.get("/api/history", params={"twin": "nova", "fan": FAN}) as response:
+    async with site.history("nova", FAN) as response:
         mine = await response.json()
-    other = {"twin": "nova", "fan": "somebody-else-0000"}
-    async with site.client.get("/api/history", params=other) as response:
+    async with site.history("nova", "somebody-else-0000") as response:
         theirs = await response.json()
 
     assert [turn["fan_text"] for turn in mine["turns"]] == ["Hello"]
@@ -41,7 +40,7 @@ async def test_history_is_what_this_fan_said(site: Site) -> None:
 
 
 async def test_history_of_an_unknown_twin_is_one_sentence(site: Site) -> None:
-    async with site.client.get("/api/history", params={"twin": "who", "fan": FAN}) as response:
+    async with site.history("who", FAN) as response:
         assert (response.status, await response.json()) == (
             404,
             {"error": "There is no twin called who.", "retry": False},
@@ -170,8 +169,9 @@ async def test_the_log_holds_neither_words_nor_queries(site: Site) -> None:
     with structlog.testing.capture_logs() as logs:
         async with site.post("MARKER-TEXT") as response:
             await response.read()
-        query = {"twin": "nova", "fan": FAN, "k": "MARKER-QUERY"}
-        async with site.client.get("/api/history", params=query) as response:
+        query = {"twin": "nova", "k": "MARKER-QUERY"}
+        headers = {"X-Twinproof-Fan": FAN}
+        async with site.client.get("/api/history", params=query, headers=headers) as response:
             await response.read()
 
     assert {"web.request"} == {line["event"] for line in logs}

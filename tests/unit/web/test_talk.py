@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from adapters.web.talk import account_of
 from bot.domain.errors import AdmissionError, EngineOverloadedError, StoreBusyError
 from tests.unit.web.conftest import FAN, Site
 
@@ -65,8 +66,20 @@ async def test_the_surface_is_the_local_web_and_the_server_numbers_messages(site
         "local",
         "",
     )
-    assert message.surface.chat == message.fan == FAN
+    assert message.surface.chat == message.fan == account_of(FAN)
     assert message.message_id != "id-0123456789abcdef"
+
+
+async def test_a_proof_link_does_not_give_the_fan_id_away(site: Site) -> None:
+    async with site.post("Hello") as response:
+        await response.read()
+
+    told = site.inbox.asked[0]
+
+    # The slot is opened by every link: what stands in it must not open the history.
+    assert FAN not in repr(told)
+    async with site.history("nova", told.surface.chat) as response:
+        assert (await response.json())["turns"] == []
 
 
 async def test_a_retry_gets_the_same_reply_and_is_not_asked_twice(site: Site) -> None:
