@@ -1,4 +1,4 @@
-"""What runs beside the conversations: heads of the log, and settlement by the clock.
+"""What runs beside the conversations: heads of the log, sweeps, and settlement by the clock.
 
 Everything runs under one TaskGroup; leaving the context stops intake first, then these, in reverse
 order of starting.
@@ -16,8 +16,10 @@ from bot.domain.errors import TransientError
 from bot.ports.stores import Store
 from bot.receipts.log import CheckpointSigner
 from bot.settlement.publish import Publisher
+from bot.twins.recovery import Recovery
 
 CHECKPOINT_EVERY_S = 2.0
+SWEEP_EVERY_S = 60
 
 _log = structlog.get_logger()
 
@@ -26,10 +28,17 @@ class Service(AbstractAsyncContextManager["Service"]):
     """Signs heads every few seconds and lets the scheduler tick the settlement."""
 
     def __init__(
-        self, *, store: Store, signer: CheckpointSigner, settlement: Publisher, epoch_seconds: int
+        self,
+        *,
+        store: Store,
+        signer: CheckpointSigner,
+        recovery: Recovery,
+        settlement: Publisher,
+        epoch_seconds: int,
     ) -> None:
         self._store = store
         self._signer = signer
+        self._recovery = recovery
         self._settlement = settlement
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         # One settlement at a time; a late one runs once, however many were missed.
@@ -40,6 +49,9 @@ class Service(AbstractAsyncContextManager["Service"]):
             max_instances=1,
             coalesce=True,
             misfire_grace_time=None,
+        )
+        self._scheduler.add_job(
+            self._sweep, "interval", seconds=SWEEP_EVERY_S, max_instances=1, coalesce=True
         )
         self._tasks = asyncio.TaskGroup()
         self._stopping = asyncio.Event()
@@ -78,6 +90,13 @@ class Service(AbstractAsyncContextManager["Service"]):
                     await self._stopping.wait()
             except TimeoutError:
                 continue
+
+    async def _sweep(self) -> None:
+        """End what an error has left open while the service went on."""
+        try:
+            await self._recovery.run()
+        except TransientError as error:
+            _log.warning("recovery.delayed", reason=str(error))
 
     async def _settle(self) -> None:
         await self.sign_head()

@@ -24,6 +24,9 @@ class DataFolder:
         """
         try:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # Chats and opening keys lie here; a folder made by somebody else may be open to all.
+            path.chmod(0o700)
+            os.umask(0o077)
             descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise ConfigurationError(

@@ -17,6 +17,20 @@ class Keyring:
         self._folder = folder
         self._random_bytes = random_bytes
 
+    def load(self, name: str) -> bytes:
+        """Return the 32 bytes of a key that must be there.
+
+        Raises:
+            ConfigurationError: the file is missing or damaged, or can't be read.
+        """
+        path = self._folder / f"{name}.key"
+        if not path.exists():
+            raise ConfigurationError(
+                f"The key {path} is missing: restore it from your backup. Twinproof does not "
+                "replace it, because receipts and money depend on it."
+            )
+        return self.load_or_create(name)
+
     def load_or_create(self, name: str) -> bytes:
         """Return the 32 bytes of a key.
 
@@ -52,3 +66,13 @@ class Keyring:
             os.link(temporary, path)
         finally:
             Path(temporary).unlink()
+        _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the folder's own list of names durable: a synced file without a name is lost."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -66,5 +66,5 @@ def read_digest(path: Path) -> str:
     """
     try:
         return path.read_text(encoding="ascii").split()[0]
-    except (OSError, IndexError) as error:
+    except (OSError, UnicodeDecodeError, IndexError) as error:
         raise ConfigurationError(f"The digest file {path} can't be read.") from error

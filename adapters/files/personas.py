@@ -1,7 +1,8 @@
 """Persona files: TOML in, checked values out."""
 
+import re
 import tomllib
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,13 @@ from bot.ports.personas import PersonaFile
 
 NANO = Decimal(10) ** 9
 MAX_FILE_BYTES = 64 * 1024
+MAX_PRICE_NANO = 2**53 - 1
+
+
+# The spellings of docs/spec/formats.md section 1, without zero.
+_POSITIVE_DECIMAL = r"^([1-9][0-9]{0,8}(\.[0-9]{1,9})?|0\.[0-9]{0,8}[1-9][0-9]{0,8})$"
+_AT_MOST_ONE = r"^(1(\.0{1,9})?|0\.[0-9]{0,8}[1-9][0-9]{0,8})$"
+_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 
 
 class _Strict(BaseModel):
@@ -29,9 +37,9 @@ class _Price(_Strict):
 
 
 class _Sampler(_Strict):
-    temperature: str = "0.2"
+    temperature: str = Field(default="0.2", pattern=_POSITIVE_DECIMAL)
     top_k: int = Field(default=40, ge=1, le=256)
-    top_p: str = "0.95"
+    top_p: str = Field(default="0.95", pattern=_AT_MOST_ONE)
     max_tokens: int = Field(default=64, ge=1, le=1024)
 
 
@@ -65,10 +73,12 @@ def load_persona(path: Path) -> PersonaFile:
     Raises:
         PersonaError: the file is unreadable or breaks a rule.
     """
+    if not _SLUG.fullmatch(path.stem):
+        raise PersonaError(
+            f"{path}: a persona's file name must be of small letters, digits, - and _."
+        )
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise PersonaError(f"{path} is larger than {MAX_FILE_BYTES} bytes.")
-        content = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        content = _File.model_validate(tomllib.loads(_read(path)))
         persona = Persona(
             name=content.name,
             role=content.role,
@@ -94,6 +104,12 @@ def load_persona(path: Path) -> PersonaFile:
     )
 
 
+def _read(path: Path) -> str:
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise PersonaError(f"the file is larger than {MAX_FILE_BYTES} bytes.")
+    return path.read_text(encoding="utf-8")
+
+
 def _sentence(error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
     where = ".".join(str(part) for part in error["loc"])
     return f"{where}: {error['msg']}."
@@ -102,9 +118,9 @@ def _sentence(error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
 def _nano(path: Path, amount: str) -> int:
     try:
         nano = Decimal(amount) * NANO
-    except InvalidOperation:
+    except ArithmeticError:  # no number, or one beyond all bounds
         nano = Decimal(-1)
-    if not nano.is_finite() or nano < 0 or nano != nano.to_integral_value():
+    if not nano.is_finite() or not 0 <= nano <= MAX_PRICE_NANO or nano != int(nano):
         raise PersonaError(
             f'{path}: price.per_reply "{amount}" must be a decimal of at most nine places, '
             'such as "0.002".'

@@ -13,9 +13,7 @@ Killed between any two lines, `recovery` finishes or voids what is open: the see
 so the same bytes come out again. Nothing is charged before its receipt is durable.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import replace
 
 import structlog
@@ -39,11 +37,11 @@ from bot.receipts.log import append_leaf
 from bot.twins.admission import AdmissionPolicy
 from bot.twins.intents import (
     assemble_context,
-    conversation_id,
     draw_intent,
     generation_request,
 )
 from bot.twins.roster import LiveTwin, Roster
+from bot.twins.turns import ConversationTurns
 
 GENERATION_TRIES = 2
 
@@ -52,11 +50,7 @@ Show = Callable[[str], None]
 
 
 class AnswerFan:
-    """The use case; one object serves every surface and twin.
-
-    `_turns` holds one lock for each conversation that is being answered: a conversation's turns
-    are made one after the other.
-    """
+    """The use case; one object serves every surface and twin."""
 
     def __init__(
         self,
@@ -78,7 +72,7 @@ class AnswerFan:
         self._policy = policy
         self._clock = clock
         self._entropy = entropy
-        self._turns: dict[bytes, tuple[asyncio.Lock, int]] = {}
+        self._turns = ConversationTurns()
 
     async def answer(self, message: IncomingMessage, show: Show) -> StoredReply:
         """Answer one message; `show` is given text as it may be shown.
@@ -90,14 +84,42 @@ class AnswerFan:
             TransientError: nothing was charged; trying again may help.
         """
         twin = self._roster.find(message.twin)
-        text = self._policy.check_message(message, twin, self._clock.now())
+        moment = self._clock.now()
+        text = self._policy.check_message(message, twin, moment)
         message = replace(message, text=text)
-        conversation = conversation_id(twin.manifest.twin, message.surface, message.fan)
-        async with self._turn_of(conversation):
-            intent = await self._intend(message, twin)
+        draft = draw_intent(
+            message, twin, vrf_key=self._vrf_key, moment=moment, entropy=self._entropy
+        )
+        async with self._turns.of(draft.conversation):
+            await self._end_stale(draft)
+            intent = await self._intend(draft, twin)
             if intent.state == "done":
                 return await self._shown_before(intent, show)
+            if intent.manifest != draft.manifest:
+                await self.void(intent, "the twin has a new version")
+                raise AdmissionError("The twin has a new version: please send this once more.")
             return await self.finish(intent, show)
+
+    async def resume(self, intent: Intent, *, finish: bool) -> bool:
+        """Finish or void an intent that may have been left open; return whether it was finished.
+
+        Waits for the conversation's turn first, so a reply that is being made is left alone.
+        """
+        async with self._turns.of(intent.conversation):
+            async with self._store.reading() as tx:
+                now = await tx.find_intent(intent.key)
+            if now is None or now.state != "open":
+                return False
+            if not finish:
+                await self.void(now, "the service was down for too long")
+                return False
+            try:
+                await self.finish(now, lambda _text: None)
+            except BotError as error:
+                # `finish` has voided it, or the store did not take it: the next sweep looks again.
+                _log.warning("reply.unfinished", intent=now.key, reason=type(error).__name__)
+                return False
+            return True
 
     async def finish(self, intent: Intent, show: Show) -> StoredReply:
         """Make the reply of an open intent and store it; the way on after a crash, too.
@@ -122,34 +144,27 @@ class AnswerFan:
             await tx.post(plan_release(intent.key, intent.price_nano))
         _log.warning("reply.void", intent=intent.key, reason=reason)
 
-    @asynccontextmanager
-    async def _turn_of(self, conversation: bytes) -> AsyncIterator[None]:
-        """Wait for the conversation's turn; forget its lock when nobody waits any more."""
-        lock, waiting = self._turns.get(conversation, (asyncio.Lock(), 0))
-        self._turns[conversation] = (lock, waiting + 1)
-        try:
-            async with lock:
-                yield
-        finally:
-            _, waiting = self._turns[conversation]
-            if waiting > 1:
-                self._turns[conversation] = (lock, waiting - 1)
-            else:
-                del self._turns[conversation]
+    async def _end_stale(self, draft: Intent) -> None:
+        """Finish what an error left open in this conversation: its turns stay in order."""
+        async with self._store.reading() as tx:
+            intents = await tx.open_intents()
+        for intent in intents:
+            if intent.conversation == draft.conversation and intent.key != draft.key:
+                if intent.manifest == draft.manifest:
+                    await self.finish(intent, lambda _text: None)
+                else:
+                    await self.void(intent, "the twin has a new version")
 
-    async def _intend(self, message: IncomingMessage, twin: LiveTwin) -> Intent:
+    async def _intend(self, draft: Intent, twin: LiveTwin) -> Intent:
         """Decide the reply: everything that determines it is durable when this returns."""
         message_tokens = await self._engine.tokenize(
-            twin.manifest.rendering.span_prefix + message.text
-        )
-        draft = draw_intent(
-            message, twin, vrf_key=self._vrf_key, clock=self._clock, entropy=self._entropy
+            twin.manifest.rendering.span_prefix + draft.message.text
         )
         async with self._store.transaction() as tx:
             known = await tx.find_intent(draft.key)
             if known is not None:
                 return _accept_known(known, draft)
-            await self._policy.check_quota(tx, message, twin, self._clock.now())
+            await self._policy.check_quota(tx, draft.message, twin, draft.created_at)
             earlier = await tx.conversation(draft.conversation)
             intent = assemble_context(draft, twin, earlier=earlier, message=message_tokens)
             await tx.post(plan_hold(intent.key, intent.price_nano))
@@ -189,7 +204,7 @@ class AnswerFan:
                 manifest=manifest,
                 persona=parse_persona(stored.persona),
                 place=place,
-                moment=self._clock.now(),
+                moment=intent.created_at,
             )
             reply = StoredReply(
                 receipt_hash=issued.receipt_hash,

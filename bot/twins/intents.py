@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from bot.crypto import vrf
 from bot.crypto.hashing import tagged_hash
@@ -9,7 +10,7 @@ from bot.domain.ids import SlotInput, derive_seed, derive_slot, derive_slot_tag
 from bot.domain.manifest import Manifest
 from bot.generation.rendering import CommittedTurn, fit_window, render
 from bot.ports.chat import IncomingMessage, Surface
-from bot.ports.clock import Clock, Entropy
+from bot.ports.clock import Entropy
 from bot.ports.inference import GenerationRequest
 from bot.ports.stores import Intent, StoredReply
 from bot.twins.roster import LiveTwin, sampler_policy
@@ -25,9 +26,13 @@ def conversation_id(twin: bytes, surface: Surface, fan: str) -> bytes:
 
 
 def draw_intent(
-    message: IncomingMessage, twin: LiveTwin, *, vrf_key: bytes, clock: Clock, entropy: Entropy
+    message: IncomingMessage, twin: LiveTwin, *, vrf_key: bytes, moment: datetime, entropy: Entropy
 ) -> Intent:
-    """Derive slot tag and seed from the platform's identifiers alone; the context comes later."""
+    """Derive slot tag and seed from the platform's identifiers alone; the context comes later.
+
+    `moment` is when the message was admitted; it becomes the receipt's time, so that a receipt
+    always lies within the validity that admission checked.
+    """
     surface = message.surface
     slot = SlotInput(
         platform=surface.platform,
@@ -54,7 +59,7 @@ def draw_intent(
         seed=derive_seed(beta, twin.manifest_hash, 0),
         opening_key=entropy.random_bytes(OPENING_KEY_BYTES),
         price_nano=twin.manifest.price_nano,
-        created_at=clock.now(),
+        created_at=moment,
     )
 
 
@@ -72,10 +77,11 @@ def assemble_context(
     Raises:
         MessageTooLongError: the message does not fit even alone.
     """
+    # Quoted turns are contiguous and end with the previous one: a withdrawn turn ends the chain.
+    withdrawn = [i for i, reply in enumerate(earlier) if reply.outcome == "withdrawn"]
     turns = [
         CommittedTurn(fan=reply.fan_tokens, twin=reply.output_tokens, receipt=reply.receipt_hash)
-        for reply in earlier
-        if reply.outcome != "withdrawn"
+        for reply in earlier[max(withdrawn, default=-1) + 1 :]
     ]
     rendering = twin.manifest.rendering
     spans = fit_window(rendering, persona=twin.persona_tokens, turns=turns, message=message)

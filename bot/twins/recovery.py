@@ -1,4 +1,6 @@
-"""After a start: finish or void what a crash left open, through the same code that answers.
+"""At each start and every minute: finish or void what was left open.
+
+It goes through the same code that answers.
 
 An open intent has its seed, so its reply comes out byte for byte the same and goes where the first
 one was going. Replies whose delivery is unknown stay in the outbox: their surface shows them again
@@ -7,7 +9,6 @@ and confirms; after a day without anybody to show them to, they count as undeliv
 
 from datetime import timedelta
 
-from bot.domain.errors import BotError
 from bot.domain.leaf import Outcome
 from bot.ports.clock import Clock
 from bot.ports.stores import Store
@@ -20,7 +21,7 @@ SHOW_WITHIN = timedelta(days=1)
 
 
 class Recovery:
-    """The use case that runs once, before any surface opens."""
+    """The use case; runs once before any surface opens, and then as a sweep."""
 
     def __init__(
         self,
@@ -49,15 +50,9 @@ class Recovery:
         finished = 0
         for intent in intents:
             twin = self._roster.by_id(intent.twin)
+            served = twin is not None and twin.manifest_hash == intent.manifest
             young = self._clock.now() - intent.created_at < FINISH_WITHIN
-            if twin is None or twin.manifest_hash != intent.manifest or not young:
-                await self._answer.void(intent, "the service was down for too long")
-                continue
-            try:
-                await self._answer.finish(intent, lambda _text: None)
-            except BotError:
-                continue  # `finish` has voided it and released its hold
-            finished += 1
+            finished += await self._answer.resume(intent, finish=served and young)
         return finished
 
     async def _give_up_deliveries(self) -> None:

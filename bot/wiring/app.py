@@ -193,9 +193,10 @@ class _Builder:
         )
         answer = self._answer(store, issuer)
         delivery = RecordDelivery(store=store, issuer=issuer, clock=self._clock)
-        recovered = await Recovery(
+        recovery = Recovery(
             store=store, roster=self._roster, answer=answer, delivery=delivery, clock=self._clock
-        ).run()
+        )
+        recovered = await recovery.run()
         chain = await self._open_chain()
         epochs, earnings = SqliteEpochStore(database), SqliteEarnings(database)
         settlement = SettlementPublisher(chain=chain, store=epochs, earnings=earnings)
@@ -212,6 +213,7 @@ class _Builder:
         service = Service(
             store=store,
             signer=self._keys.log_signer,
+            recovery=recovery,
             settlement=settlement,
             epoch_seconds=self._settings.money.epoch_seconds,
         )
