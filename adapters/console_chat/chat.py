@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from adapters.console_chat.terminal import Terminal
 from bot.domain.errors import TransientError, UserError
 from bot.domain.money import format_nano
+from bot.domain.printable import indented
 from bot.domain.wording import AI_LABEL, DISCLOSURE
 from bot.ports.chat import (
     ChatInbox,
@@ -108,8 +109,8 @@ class ConsoleChat:
         turns = await self._inbox.history(card.slug, SURFACE, FAN)
         self._terminal.line(f"\nYou talk to {card.name}, {card.role} ({card.price}).")
         for turn in turns[-SHOWN_TURNS:]:
-            self._terminal.dim(f"  earlier, you: {turn.fan_text}")
-            self._terminal.dim(f"  earlier, {card.name}: {turn.reply_text}")
+            self._terminal.dim(f"  earlier, you: {indented(turn.fan_text, '    ')}")
+            self._terminal.dim(f"  earlier, {card.name}: {indented(turn.reply_text, '    ')}")
 
     async def _talk(self, text: str) -> None:
         if self._twin is None:
@@ -129,7 +130,7 @@ class ConsoleChat:
                 if not named:
                     self._terminal.bold(f"{self._twin.name} [{AI_LABEL}]: ")
                     named = True
-                self._terminal.write(event.text)
+                self._terminal.write(indented(event.text, "  "))
             else:
                 self._last = event
         self._terminal.line()

@@ -71,14 +71,15 @@ def digest_libraries(folder: Path) -> str:
 
 def inspect_build(record: Path = RECORD) -> LibraryBuild:
     """Compare the installed library with the record that its installation left."""
+    folder = library_folder()
     library = f"llama-cpp-python {metadata.version('llama-cpp-python')}"
     try:
-        digest = digest_libraries(library_folder())
+        digest = digest_libraries(folder)
     except FileNotFoundError:
         return LibraryBuild(library, "0" * 64, portable=False, remark="unknown library layout")
     try:
-        recorded = json.loads(record.read_text())
-    except (OSError, ValueError):
+        recorded = dict(json.loads(record.read_text()))
+    except (OSError, TypeError, ValueError):
         remark = "no build record: replies are marked tolerant; reinstall with `make install`"
         return LibraryBuild(library, digest, portable=False, remark=remark)
     if recorded.get("digest") != digest or recorded.get("library") != library:

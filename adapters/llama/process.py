@@ -73,13 +73,7 @@ class EngineProcess(InferenceEngine):
                 start_new_session=True,  # Ctrl-C reaches the service, which drains and closes us
             )
             assert process.stdout is not None  # noqa: S101 - PIPE was asked for
-            first = await process.stdout.readline()
-            if not first:
-                raise errors.EngineCrashedError("The engine ended while it loaded the model.")
-            message = json.loads(first)
-            if message["event"] == "error":
-                await process.wait()
-                raise _error_of(message)
+            await _wait_until_ready(process, process.stdout)
             self._process = process
             self._reader = asyncio.create_task(self._read(process))
         for tokens in tuple(self._prefixes):
@@ -124,7 +118,8 @@ class EngineProcess(InferenceEngine):
     async def close(self) -> None:
         """Stop the process; running requests fail with EngineCrashedError."""
         self._closed = True
-        process, self._process = self._process, None
+        async with self._starting:  # a process that is just starting has to end as well
+            process, self._process = self._process, None
         if process is None:
             return
         if process.stdin is not None:
@@ -184,6 +179,31 @@ class EngineProcess(InferenceEngine):
 
 
 CRASHED = "The engine stopped in the middle of this reply; nothing was charged. Please try again."
+
+
+async def _wait_until_ready(
+    process: asyncio.subprocess.Process, output: asyncio.StreamReader
+) -> None:
+    """Return when the model is loaded; leave no process behind when it is not.
+
+    Raises:
+        ConfigurationError: the model can't be used.
+        EngineCrashedError: the process ended, or said something else.
+    """
+    ready = False
+    try:
+        first = await output.readline()
+        message = json.loads(first) if first.startswith(b"{") else None
+        if message is None:
+            raise errors.EngineCrashedError("The engine ended while it loaded the model.")
+        if message["event"] == "error":
+            raise _error_of(message)
+        ready = True
+    finally:
+        if not ready:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
 
 
 def _error_of(message: wire.Message) -> errors.BotError:

@@ -46,6 +46,7 @@ def encode_replay(request: ReplayRequest) -> Message:
         "finish": request.finish,
         "text": request.text,
         "texts": request.texts,
+        "spans": request.spans,
     }
 
 
@@ -57,6 +58,7 @@ def parse_replay(message: Message) -> ReplayRequest:
         finish=message["finish"],
         text=message["text"],
         texts=tuple((text, tuple(ids)) for text, ids in message["texts"]),
+        spans=tuple(message["spans"]),
     )
 
 

@@ -120,13 +120,16 @@ def demo(  # noqa: PLR0917 - click passes them by name
     return _await(demo_command.interactive(settings, twin=twin))
 
 
-@cli.command()
-@click.argument("link")
-@click.option(
+_trust = click.option(
     "--trust",
     type=click.Path(dir_okay=False, path_type=Path),
     help='JSON file with the keys that you trust: {"creators": ["0x…"], "logs": ["…"]}.',
 )
+
+
+@cli.command()
+@click.argument("link")
+@_trust
 @_data
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def verify(link: str, trust: Path | None, data: Path | None, as_json: bool) -> int:  # noqa: FBT001
@@ -148,12 +151,14 @@ def verify(link: str, trust: Path | None, data: Path | None, as_json: bool) -> i
     help="The weights (GGUF) that the receipt names. Default: the starter model.",
 )
 @click.option("--threads", type=click.IntRange(0, 256), default=0, help="0: all cores but one.")
+@_trust
 @_data
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def replay(
+def replay(  # noqa: PLR0917 - click passes them by name
     link: str,
     model: Path | None,
     threads: int,
+    trust: Path | None,
     data: Path | None,
     as_json: bool,  # noqa: FBT001
 ) -> int:
@@ -165,7 +170,9 @@ def replay(
     from bot.cli import proofs
 
     return _await(
-        proofs.replay(link, model=model, threads=threads, data=data or DEMO_DATA, as_json=as_json)
+        proofs.replay(
+            link, model=model, threads=threads, trust=trust, data=data or DEMO_DATA, as_json=as_json
+        )
     )
 
 

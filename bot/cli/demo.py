@@ -121,14 +121,15 @@ async def _describe(app: App, reply: ReplyShown) -> dict[str, Any]:
 
 
 async def _verify_own(app: App, link: str) -> tuple[VerifiedReceipt, str]:
-    """Verify a link of this very service, under its own keys as the policy; keep a copy."""
+    """Verify a link of this very service and keep a copy.
+
+    Without a policy: keys that the service names for itself are worth nothing more.
+    """
     parsed = parse_link(link)
     bundle = await app.proofs.bundle(parsed.receipt_id or "")
     if bundle is None:
         raise InvariantError("a reply that was shown has no bundle")
-    verified = verify_bundle(
-        bundle, key=parsed.key, policy=app.policy, receipt_id=parsed.receipt_id
-    )
+    verified = verify_bundle(bundle, key=parsed.key, policy=None, receipt_id=parsed.receipt_id)
     return verified, str(app.save_proof(verified.receipt_id, bundle))
 
 

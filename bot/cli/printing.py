@@ -8,7 +8,10 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
+from bot.domain.printable import indented, printable
+from bot.domain.wording import AI_LABEL
 from bot.ports.inference import ReplayOutcome
 from bot.receipts.verify import VerifiedReceipt
 
@@ -30,7 +33,11 @@ def say(text: str, style: str | None = None) -> None:
 def refuse(text: str) -> None:
     """Say in one sentence why a command did not do what was asked."""
     stop = "" if text.endswith((".", ")")) else "."
-    err.print(f"twinproof: {text}{stop}", style="red" if err.is_terminal else None, markup=False)
+    err.print(
+        f"twinproof: {indented(text, '  ')}{stop}",
+        style="red" if err.is_terminal else None,
+        markup=False,
+    )
 
 
 class StepBar:
@@ -71,25 +78,44 @@ def step_bar() -> Iterator[StepBar]:
 
 def print_verified(verified: VerifiedReceipt, source: str) -> None:
     """Print what was verified, step by step, and what that does not show."""
-    out.print(f"Bundle from {source}", markup=False)
+    _foreign("Bundle from ", source)
     if verified.openings is not None:
         fields = verified.openings.fields
-        out.print(f"\n  Fan: {fields.message}", markup=False)
-        out.print(f"  {verified.openings.persona.name} (AI twin): {fields.text}\n", markup=False)
+        _foreign("\n  Fan: ", fields.message)
+        _foreign(f"  {printable(verified.openings.persona.name)} ({AI_LABEL}): ", fields.text)
+        out.print()
     table = Table(show_header=False, box=None, padding=(0, 1))
     for step in verified.steps:
         mark = "[green]ok[/green]" if step.done else "[yellow]--[/yellow]"
-        table.add_row(str(step.number), mark, step.title, step.sentence)
+        table.add_row(str(step.number), mark, step.title, Text(printable(step.sentence)))
     out.print(table)
-    words = {
-        "policy": "by the keys in your trust policy",
-        "self-consistent": "self-consistent only: the keys come from the proof itself; "
-        "give your own with --trust",
-    }
-    out.print(f"\nVerified on this machine: {', '.join(verified.levels)} ({words[verified.trust]})")
+    out.print(f"\nVerified on this machine: {', '.join(verified.levels)} ({_trust_of(verified)})")
+    print_unproved(verified)
+
+
+def print_unproved(verified: VerifiedReceipt) -> None:
+    """Print what a verification does not show."""
     out.print("\nWhat this does not show:")
     for sentence in verified.unproved:
-        out.print(f"  - {sentence}", markup=False)
+        _foreign("  - ", sentence)
+
+
+def print_subject(verified: VerifiedReceipt) -> None:
+    """Print whose reply a replay is about, and on whose word."""
+    manifest = verified.manifest
+    _foreign("A reply of ", f"{manifest.name}, signed by creator {manifest.creator}")
+    out.print(f"Its proof: {', '.join(verified.levels)} ({_trust_of(verified)})")
+
+
+def _trust_of(verified: VerifiedReceipt) -> str:
+    if verified.trust == "policy":
+        return "by the keys in your trust policy"
+    return "self-consistent only: the keys come from the proof itself; give your own with --trust"
+
+
+def _foreign(lead: str, text: str) -> None:
+    """Print what somebody else wrote: it neither acts on the terminal nor looks like ours."""
+    out.print(Text(lead + indented(text, "    | ")))
 
 
 def print_replay(outcome: ReplayOutcome) -> None:
@@ -101,7 +127,7 @@ def print_replay(outcome: ReplayOutcome) -> None:
         claimed = "end" if token.claimed is None else str(token.claimed)
         drawn = "end" if token.claimed is None and token.same else str(token.recomputed)
         mark = "[green]same[/green]" if token.same else "[red]DIFFERENT[/red]"
-        table.add_row(str(token.position), claimed, drawn, visible_text(token.text), mark)
+        table.add_row(str(token.position), claimed, drawn, Text(visible_text(token.text)), mark)
     out.print(table)
     same = sum(token.same for token in outcome.tokens)
     out.print(f"\n{same} of {len(outcome.tokens)} tokens are the same.")
@@ -113,9 +139,9 @@ def print_replay(outcome: ReplayOutcome) -> None:
 
 def visible_text(text: str) -> str:
     """Return a token's text with spaces and line ends made visible."""
-    return text.replace("\n", "\\n").replace(" ", "\u00b7").replace("[", "\\[")
+    return printable(text.replace("\n", "\\n").replace(" ", "\u00b7"))
 
 
 def print_json(value: object) -> None:
-    """Print a value as one JSON object, alone on standard output."""
-    print_result(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print a value as one JSON object, alone on standard output, in ASCII."""
+    print_result(json.dumps(value, indent=2))

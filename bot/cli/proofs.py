@@ -26,9 +26,11 @@ async def verify(link: str, *, trust: Path | None, data: Path, as_json: bool) ->
     return 0
 
 
-async def replay(link: str, *, model: Path | None, threads: int, data: Path, as_json: bool) -> int:
+async def replay(
+    link: str, *, model: Path | None, threads: int, trust: Path | None, data: Path, as_json: bool
+) -> int:
     """Verify a link, make its reply again and compare; return the exit code."""
-    verified, source = await _verified(link, trust=None, data=data)
+    verified, source = await _verified(link, trust=trust, data=data)
     if verified.openings is None:
         raise UserError("A replay needs the fan's key: use the whole link, which ends in #k=….")
     if as_json:
@@ -39,11 +41,13 @@ async def replay(link: str, *, model: Path | None, threads: int, data: Path, as_
     else:
         with printing.step_bar() as bar:
             outcome = await replay_fresh(verified, model_path=model, threads=threads, progress=bar)
+        printing.print_subject(verified)
         printing.print_replay(outcome)
     if not outcome.exact:
         raise VerificationError(11, "the replay gives another reply: " + first_difference(outcome))
     if not as_json:
         printing.say("The reply is the same, bit for bit: L3-exact, replayed by you.", "green")
+        printing.print_unproved(verified)
     return 0
 
 

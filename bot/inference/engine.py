@@ -82,9 +82,7 @@ class Engine(LocalEngine):
         finish, text = self._settle_output(request)
         return ReplayOutcome(
             tokens=compared,
-            tokenisation_same=all(
-                self._model.tokenize(text, special=False) == ids for text, ids in request.texts
-            ),
+            tokenisation_same=self._spans_are_plain(request),
             finish_same=finish == request.finish,
             text_same=text == request.text,
         )
@@ -94,6 +92,13 @@ class Engine(LocalEngine):
         context = request.request.context
         vocabulary = self._model.info().vocabulary
         return bool(context) and max(context + request.tokens) < vocabulary
+
+    def _spans_are_plain(self, request: ReplayRequest) -> bool:
+        """Return whether texts give their tokens, and no span holds a control token."""
+        texts_same = all(
+            self._model.tokenize(text, special=False) == ids for text, ids in request.texts
+        )
+        return texts_same and all(self._model.piece(token) for token in set(request.spans))
 
     def _compare(
         self, request: ReplayRequest, claimed: list[int | None]

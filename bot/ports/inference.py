@@ -66,6 +66,7 @@ class ReplayRequest:
 
     Attributes:
         texts: (text, token ids) pairs whose tokenisation is to be checked.
+        spans: token ids of what people and personas said; no control token may stand there.
     """
 
     request: GenerationRequest
@@ -73,6 +74,7 @@ class ReplayRequest:
     finish: str
     text: str
     texts: tuple[tuple[str, tuple[int, ...]], ...]
+    spans: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

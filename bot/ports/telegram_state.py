@@ -1,4 +1,4 @@
-"""What the Telegram surface must not forget: updates to be answered, picked twins, sent messages."""
+"""What the Telegram surface must not forget: open updates, picked twins, sent messages."""
 
 from dataclasses import dataclass
 from typing import Protocol

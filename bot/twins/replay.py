@@ -43,6 +43,7 @@ def replay_request(verified: VerifiedReceipt) -> ReplayRequest:
             (prefix + verified.openings.persona.text(), persona),
             (prefix + fields.message, message),
         ),
+        spans=tuple(token for span in fields.spans for token in span.tokens),
     )
 
 

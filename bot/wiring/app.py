@@ -25,7 +25,6 @@ from bot.ports.personas import PersonaFile
 from bot.ports.stores import Store
 from bot.receipts.issue import Issuer
 from bot.receipts.source import StoredProofs
-from bot.receipts.trust import TrustPolicy
 from bot.service import Service
 from bot.settlement.publish import Publisher as SettlementPublisher
 from bot.settlement.statement import EarningsStatements
@@ -56,7 +55,6 @@ class App:
     """The running service as the command line holds it.
 
     Attributes:
-        policy: this operator's own keys, as a verifier would be given them.
         recovered: replies that a crash had left open and that are finished now.
         exact: whether the startup self-check found the exact profile to hold.
     """
@@ -71,7 +69,6 @@ class App:
     service: Service
     settlement: SettlementPublisher
     audit: Audit
-    policy: TrustPolicy
     recovered: int
 
     def save_proof(self, receipt_id: str, bundle: bytes) -> Path:
@@ -219,6 +216,7 @@ class _Builder:
         )
         await self._stack.enter_async_context(service)
         await self._open_web(inbox, proofs)
+        self._write_policy()
         return App(
             base_url=base_url_of(self._settings),
             folder=self._folder,
@@ -236,7 +234,6 @@ class _Builder:
                 log=self._keys.log_verifier,
                 signing_key=public_key_of(self._keys.receipts),
             ),
-            policy=self._write_policy(),
             recovered=recovered,
         )
 
@@ -303,14 +300,13 @@ class _Builder:
         await web.start()
         self._stack.push_async_callback(web.stop)
 
-    def _write_policy(self) -> TrustPolicy:
-        """Write down this operator's keys as a verifier wants them, and return them."""
+    def _write_policy(self) -> None:
+        """Write down this operator's public keys as a verifier wants them."""
         twins = self._roster.all()
         creators = sorted(twin.manifest.creator for twin in twins)
         logs = [self._keys.log_verifier.encode()]
         text = json.dumps({"creators": creators, "logs": logs}, indent=2)
         (self._folder / POLICY).write_text(text + "\n", encoding="utf-8")
-        return TrustPolicy(creators=frozenset(creators), logs=frozenset(logs))
 
 
 async def fund_sponsorship(store: Store, budget: str) -> None:

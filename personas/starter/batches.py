@@ -17,7 +17,8 @@ from personas.starter.draws import chance
 
 LENGTHS = (128, 192, 256, 320, 384, 448, 512, 1024)
 SLOTS = 4096
-DRILL_STEPS = 1500
+SECOND_PHASE = 1350
+DRILL_SHARES, TALK_SHARES, LONG_SHARE = (0.3, 0.08), (0.62, 0.8), 0.05
 PAD_ID = 4
 
 
@@ -91,13 +92,13 @@ class Mixture:
         return self.sets[name], queue.pop()
 
     def _choose(self, step: int) -> str:
-        """Choose a set; recall drills are frequent early on."""
-        drills = 0.3 if step < DRILL_STEPS else 0.1
-        if chance(self.rng, drills):
+        """Choose a set: recall drills and dialogues early on, then mostly template talk."""
+        phase = int(step >= SECOND_PHASE)
+        if chance(self.rng, DRILL_SHARES[phase]):
             return "drill"
-        if chance(self.rng, 0.05):
+        if chance(self.rng, LONG_SHARE):
             return self.rng.choice(("spc-long", "long"))
-        return "talk" if chance(self.rng, 0.62) else "spc"
+        return "talk" if chance(self.rng, TALK_SHARES[phase]) else "spc"
 
     def batches(self, steps: int) -> Iterator[Batch]:
         """Yield one batch a step."""

@@ -19,15 +19,15 @@ from personas.starter.model import Shape, Starter
 from personas.starter.optimizer import Optimizer
 
 MATRIX_RATE, OTHER_RATE = 0.02, 0.004
-WARM_UP, DECAY_SHARE = 40, 0.4
+WARM_UP, DECAY_FROM, DECAY_SHARE = 40, 1920, 0.4
 VALIDATION_SETS = ("spc-valid", "talk-valid")
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def schedule(step: int, steps: int) -> float:
     """Return the learning-rate factor: warm-up, constant, linear decay."""
-    decay = max(1, int(steps * DECAY_SHARE))
-    return min(1.0, (step + 1) / WARM_UP, max(0.0, (steps - step) / decay))
+    start = min(DECAY_FROM, int(steps * (1 - DECAY_SHARE)))
+    return min(1.0, (step + 1) / WARM_UP, (steps - step) / (steps - start))
 
 
 def make_loss(model: Starter, *, compiled: bool) -> Loss:
@@ -173,9 +173,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prepared", type=Path, required=True, help="folder that data.py wrote")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint and log")
-    parser.add_argument("--steps", type=int, default=4000, help="number of optimiser steps")
+    parser.add_argument("--steps", type=int, default=4300, help="number of optimiser steps")
     parser.add_argument("--until", type=int, help="stop here; the schedule still ends at --steps")
-    parser.add_argument("--every", type=int, default=250, help="steps between checkpoints")
+    parser.add_argument("--every", type=int, default=150, help="steps between checkpoints")
     parser.add_argument("--validation", type=int, default=64, help="samples per validation set")
     parser.add_argument("--seed", type=int, default=7, help="seed of weights and batch order")
     parser.add_argument("--width", type=int, default=192, help="model width, a multiple of 32")

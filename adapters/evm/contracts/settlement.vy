@@ -14,8 +14,8 @@
         payout address of the leaf and nobody else, and it pays `cumulative - claimed[twin]`,
         so that a stale, repeated or front-run claim pays 0 and reverts nothing.
 @dev    The treasury keeps the money and grants this contract a capped allowance; a stolen settler
-        key can post a wrong root worth that allowance at most, and within `DELAY` seconds the
-        guardian can veto it.
+        key can post a wrong root worth that allowance and whatever is committed and unclaimed at
+        most, and within `DELAY` seconds the guardian can veto it.
 """
 
 from ethereum.ercs import IERC20
