@@ -14,6 +14,7 @@ import structlog
 
 FORBIDDEN = frozenset({"text", "message", "key", "token", "secret", "link", "seed", "prompt"})
 REDACTED = "[redacted]"
+REPEAT_AFTER_S = 60.0
 
 
 def configure_logs(level: str, file: Path | None) -> None:
@@ -41,6 +42,23 @@ def configure_logs(level: str, file: Path | None) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(stream=stream, level=logging.WARNING, force=True)
+    logging.getLogger("asyncio").addFilter(OncePerMinute())
+
+
+class OncePerMinute(logging.Filter):
+    """Lets a library's message through once a minute: a full descriptor table repeats by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether this message was not logged within the last minute."""
+        last = self._seen.get(str(record.msg), -REPEAT_AFTER_S)
+        if record.created - last < REPEAT_AFTER_S:
+            return False
+        self._seen[str(record.msg)] = record.created
+        return True
 
 
 def redact(

@@ -88,10 +88,11 @@ def load_persona(path: Path) -> PersonaFile:
         )
     except PersonaError as error:
         raise PersonaError(f"{path}: {error}") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise PersonaError(f"{path} can't be read: {error}.") from error
     except ValidationError as error:
         raise PersonaError(f"{path}: {_sentence(error.errors()[0])}") from error
+    except (OSError, RecursionError, ValueError) as error:
+        # ValueError: not UTF-8, not TOML, or a number with more digits than Python reads.
+        raise PersonaError(f"{path} can't be read: {error}.") from error
     return PersonaFile(
         slug=path.stem,
         creator=content.creator,
@@ -105,6 +106,8 @@ def load_persona(path: Path) -> PersonaFile:
 
 
 def _read(path: Path) -> str:
+    if path.exists() and not path.is_file():
+        raise PersonaError("this is not a file.")
     if path.stat().st_size > MAX_FILE_BYTES:
         raise PersonaError(f"the file is larger than {MAX_FILE_BYTES} bytes.")
     return path.read_text(encoding="utf-8")

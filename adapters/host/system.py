@@ -1,7 +1,9 @@
 """The system's clock and entropy."""
 
 import os
+import resource
 import socket
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from bot.domain.errors import ConfigurationError
@@ -39,3 +41,13 @@ def check_port(host: str, port: int) -> None:
                 f"Port {port} on {host} can't be opened ({error.strerror}): stop the program that "
                 "holds it, or choose another port with --port."
             ) from error
+
+
+def raise_file_limit() -> None:
+    """Let this process have as many open files as the system allows it.
+
+    Idle connections of strangers then don't keep real visitors out so soon.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # a system that refuses leaves us what we had
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

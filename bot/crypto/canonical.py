@@ -98,5 +98,5 @@ def _bounded_integer(text: str) -> int:
     return int(text)
 
 
-def _refuse_number(text: str) -> NoReturn:
-    raise CanonicalJsonError(f"{text} is not an integer")
+def _refuse_number(_text: str) -> NoReturn:
+    raise CanonicalJsonError("a number is not an integer")

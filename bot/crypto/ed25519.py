@@ -1,7 +1,13 @@
-"""Ed25519 (RFC 8032 section 5.1): raw 32-byte keys, 64-byte signatures."""
+"""Ed25519 (RFC 8032 section 5.1): raw 32-byte keys, 64-byte signatures.
+
+A public key and a signature's point R are canonical encodings of points of prime order (formats.md
+section 1), so that every implementation of the verification equation gives the same answer, and
+no key makes one signature fit any message.
+"""
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from nacl import bindings
 
 from bot.crypto.errors import FormatError, MismatchError
 
@@ -19,21 +25,34 @@ def sign(private_key: bytes, message: bytes) -> bytes:
     return _private(private_key).sign(message)
 
 
+def check_public_key(public_key: bytes) -> None:
+    """Check that a key is the canonical encoding of a point of prime order.
+
+    Raises:
+        FormatError: another length, another spelling, no point, or one with a small-order part.
+    """
+    if len(public_key) != KEY_BYTES:
+        raise FormatError("an Ed25519 public key is 32 bytes")
+    if not bindings.crypto_core_ed25519_is_valid_point(public_key):
+        raise FormatError("not an Ed25519 public key of prime order")
+
+
 def verify(public_key: bytes, message: bytes, signature: bytes) -> None:
     """Check a signature.
 
     Raises:
-        FormatError: the key or the signature has another length.
+        FormatError: the key is not of prime order, or key or signature has another length.
         MismatchError: the signature is not by this key over this message.
     """
-    if len(public_key) != KEY_BYTES or len(signature) != SIGNATURE_BYTES:
-        raise FormatError("an Ed25519 key is 32 bytes and a signature 64")
+    check_public_key(public_key)
+    if len(signature) != SIGNATURE_BYTES:
+        raise FormatError("an Ed25519 signature is 64 bytes")
+    if not bindings.crypto_core_ed25519_is_valid_point(signature[:KEY_BYTES]):
+        raise MismatchError("the Ed25519 signature is false")
     try:
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
     except InvalidSignature as error:
         raise MismatchError("the Ed25519 signature is false") from error
-    except ValueError as error:
-        raise FormatError("not an Ed25519 public key") from error
 
 
 def _private(private_key: bytes) -> Ed25519PrivateKey:

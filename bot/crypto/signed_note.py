@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from bot.crypto import ed25519
+from bot.crypto.canonical import MAX_INTEGER
 from bot.crypto.encoding import encode_b64, parse_b64, parse_hex
 from bot.crypto.errors import FormatError, MismatchError
 
@@ -20,11 +21,11 @@ MAX_SIGNATURES = 100
 _ED25519 = b"\x01"
 _KEY_HASH_BYTES = 4
 _ROOT_BYTES = 32
-_MAX_SIZE = 2**63 - 1
-_SIGNATURE_LINE = re.compile(r"— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})")
-_NAME = re.compile(r"[^\s+\x00-\x1f\x7f]+")
+_NAME_RULE = r"[!-*,-~]{1,128}"  # printable ASCII without space and plus: formats.md section 8
+_NAME = re.compile(_NAME_RULE)
+_SIGNATURE_LINE = re.compile(rf"— ({_NAME_RULE}) ([A-Za-z0-9+/]+={{0,2}})")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
-_DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
+_DECIMAL = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,8 @@ class VerifierKey:
     """A named Ed25519 public key, as in a C2SP vkey.
 
     Raises:
-        FormatError: the name is empty or holds whitespace or a plus, or the key is not 32 bytes.
+        FormatError: the name is not 1 to 128 characters from U+0021 to U+007E without a plus, or
+            the key is no valid public key.
     """
 
     name: str
@@ -40,9 +42,10 @@ class VerifierKey:
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
-            raise FormatError("a key name is not empty and holds no whitespace and no plus")
-        if len(self.public_key) != ed25519.KEY_BYTES:
-            raise FormatError("an Ed25519 public key is 32 bytes")
+            raise FormatError(
+                "a key name is 1 to 128 printable ASCII characters without space and plus"
+            )
+        ed25519.check_public_key(self.public_key)
 
     @property
     def key_hash(self) -> bytes:
@@ -118,7 +121,7 @@ def open_note(note: str, key: VerifierKey) -> Note:
     mine = [s for s in signatures if (s.name, s.key_hash) == (key.name, key.key_hash)]
     others = tuple(s for s in signatures if s not in mine)
     if len(mine) != 1:
-        raise MismatchError(f"the note has {len(mine)} signatures by {key.name}, not one")
+        raise MismatchError(f"the note has {len(mine)} signatures by the key, not one")
     ed25519.verify(key.public_key, text.encode(), mine[0].signature)
     return Note(text, key, others)
 
@@ -157,8 +160,8 @@ class Checkpoint:
     """The state of a log: its origin, its size in leaves and its root (32 bytes).
 
     Raises:
-        FormatError: the origin is empty or has a newline, the size is no u63, or the root is
-            not 32 bytes.
+        FormatError: the origin is no key name, the size is above 2^53 - 1, or the root is not
+            32 bytes.
     """
 
     origin: str
@@ -166,10 +169,10 @@ class Checkpoint:
     root: bytes
 
     def __post_init__(self) -> None:
-        if not self.origin or "\n" in self.origin:
-            raise FormatError("a checkpoint's origin is one line that is not empty")
-        if not 0 <= self.size <= _MAX_SIZE or len(self.root) != _ROOT_BYTES:
-            raise FormatError("a checkpoint has a size below 2^63 and a root of 32 bytes")
+        if not _NAME.fullmatch(self.origin):
+            raise FormatError("a checkpoint's origin is a key name")
+        if not 0 <= self.size <= MAX_INTEGER or len(self.root) != _ROOT_BYTES:
+            raise FormatError("a checkpoint has a size below 2^53 and a root of 32 bytes")
 
     def encode(self) -> str:
         """Write as the text of a note, without extension lines."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.crypto.canonical import JsonValue, encode_canonical
-from bot.crypto.errors import FormatError
+from bot.crypto.errors import FormatError, MismatchError
 from bot.crypto.merkle import leaf_hash, root_of
 from bot.crypto.sealing import derive_salt
 from bot.domain.ids import SlotInput
@@ -158,6 +158,21 @@ def check_span_order(spans: Sequence[Span]) -> None:
     cited = [span.receipt for span in fans]
     if cited != [span.receipt for span in twins] or len(set(cited)) != len(cited):
         raise FormatError("each pair of fan and twin spans cites one receipt of its own")
+
+
+def check_earlier_turns(fields: Fields) -> None:
+    """Check that the pairs, if there are any, end with the conversation's previous turn.
+
+    Raises:
+        FormatError: the spans are outside the grammar.
+        MismatchError: more pairs than earlier turns, or the last one is of another turn.
+    """
+    check_span_order(fields.spans)
+    *_, last, _message = fields.spans
+    if (len(fields.spans) - 2) // 2 >= fields.turn:
+        raise MismatchError("the context holds more turns than the conversation has")
+    if last.kind is SpanKind.TWIN and last.receipt != fields.previous:
+        raise MismatchError("the last earlier turn in the context is not the previous turn")
 
 
 def _leaf_data(name: str, salt: bytes, value: JsonValue) -> bytes:

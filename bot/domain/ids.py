@@ -3,11 +3,17 @@
 from dataclasses import dataclass
 
 from bot.crypto.encoding import encode_b64url
+from bot.crypto.errors import FormatError
 from bot.crypto.hashing import tagged_hash
 
 SLOT_TAG_BYTES = 16
 RECEIPT_ID_BYTES = 16
-NUMBERED_BY_OPERATOR = frozenset({"terminal", "web"})
+NUMBERING = {
+    "terminal": "operator",
+    "web": "operator",
+    "discord": "platform",
+    "telegram": "platform",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +28,14 @@ class SlotInput:
 
     @property
     def numbering(self) -> str:
-        """Who numbers the messages of this surface: `operator` or `platform`."""
-        return "operator" if self.platform in NUMBERED_BY_OPERATOR else "platform"
+        """Who numbers the messages of this surface: `operator` or `platform`.
+
+        Raises:
+            FormatError: version 1 does not know the platform.
+        """
+        if self.platform not in NUMBERING:
+            raise FormatError(f"the platform is not one of {', '.join(NUMBERING)}")
+        return NUMBERING[self.platform]
 
 
 def derive_twin_id(creator: bytes, slug: str) -> bytes:
@@ -44,7 +56,7 @@ def derive_slot_tag(beta: bytes) -> bytes:
 
 
 def derive_seed(beta: bytes, manifest_hash: bytes, attempt: int) -> bytes:
-    """Return the 32-byte seed of one attempt."""
+    """Return the 32-byte seed of one attempt; version 1 knows attempt 0 alone."""
     return tagged_hash("seed", beta, manifest_hash, attempt.to_bytes(4, "big"))
 
 

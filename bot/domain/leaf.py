@@ -17,7 +17,7 @@ OUTCOME_VERSION = "twinproof-outcome/1"
 VOID_VERSION = "twinproof-void/1"
 HASH_BYTES = 32
 TWIN_PREFIX_BYTES = 8
-MAX_ATTEMPT = 2**16 - 1
+ATTEMPT = 0  # the only one of version 1
 MAX_REASON = 200
 _REPLY, _OUTCOME, _MANIFEST, _VOID = b"\x01", b"\x02", b"\x03", b"\x04"
 
@@ -98,13 +98,12 @@ def parse_leaf(data: bytes) -> Leaf:
     """Parse a leaf of any kind.
 
     Raises:
-        FormatError: an unknown kind or outcome code, or another length.
+        FormatError: an unknown kind or outcome code, another length, or an attempt above 0.
     """
     kind, body = data[:1], data[1:]
     match (kind, len(data)):
         case (b"\x01", 59):
-            attempt = int.from_bytes(body[48:50], "big")
-            return ReplyLeaf(body[:32], body[32:48], attempt, body[50:])
+            return ReplyLeaf(body[:32], body[32:48], _read_attempt(body[48:50]), body[50:])
         case (b"\x02", 66):
             try:
                 return OutcomeLeaf(body[:32], body[32:64], Outcome(body[64]))
@@ -113,7 +112,7 @@ def parse_leaf(data: bytes) -> Leaf:
         case (b"\x03", 41):
             return ManifestLeaf(body[:32], body[32:])
         case (b"\x04", 51):
-            return VoidLeaf(body[:32], body[32:48], int.from_bytes(body[48:], "big"))
+            return VoidLeaf(body[:32], body[32:48], _read_attempt(body[48:]))
         case _:
             raise FormatError("not a leaf of a known kind and length")
 
@@ -189,7 +188,7 @@ class VoidStatement:
         return cls(
             twin=reader.hex("twin", HASH_BYTES),
             slot_tag=reader.hex("slot_tag", SLOT_TAG_BYTES),
-            attempt=reader.integer("attempt", maximum=MAX_ATTEMPT),
+            attempt=reader.integer("attempt", maximum=ATTEMPT),
             reason=reader.text("reason", maximum=MAX_REASON),
             time=reader.convert("time", parse_time),
         )
@@ -198,6 +197,12 @@ class VoidStatement:
 def twin_prefix(twin: bytes) -> bytes:
     """Return what a leaf says of a twin: the first 8 bytes of its id."""
     return twin[:TWIN_PREFIX_BYTES]
+
+
+def _read_attempt(data: bytes) -> int:
+    if int.from_bytes(data, "big") != ATTEMPT:
+        raise FormatError("version 1 knows attempt 0 alone")
+    return ATTEMPT
 
 
 def _sized(data: bytes, size: int) -> bytes:

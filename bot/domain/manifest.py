@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.crypto.canonical import JsonValue, encode_canonical, parse_canonical
+from bot.crypto.ed25519 import check_public_key
 from bot.crypto.eip712 import TwinManifestData, parse_address
+from bot.crypto.encoding import parse_hex
 from bot.crypto.errors import FormatError
 from bot.crypto.hashing import sha256
 from bot.crypto.signed_note import VerifierKey, parse_vkey
@@ -114,7 +116,7 @@ def parse_manifest(data: bytes) -> Manifest:
     return Manifest(
         twin=reader.hex("twin", HASH_BYTES),
         slug=reader.convert("slug", _parse_slug),
-        name=reader.text("name", minimum=1, maximum=MAX_NAME),
+        name=reader.title("name", maximum=MAX_NAME),
         version=reader.integer("version", minimum=1),
         previous=reader.hex_or_null("previous", HASH_BYTES),
         persona=reader.hex("persona", HASH_BYTES),
@@ -128,8 +130,8 @@ def parse_manifest(data: bytes) -> Manifest:
         creator_bp=_read_split(reader.object("split", "creator_bp operator_bp")),
         creator=reader.convert("creator", _checked_address),
         payout=reader.convert("payout", _checked_address),
-        signing_key=operator.hex("signing_key", HASH_BYTES),
-        vrf_key=operator.hex("vrf_key", HASH_BYTES),
+        signing_key=operator.convert("signing_key", _parse_key),
+        vrf_key=operator.convert("vrf_key", _parse_key),
         log=_read_log(reader.object("log", "origin key")),
         valid_from=reader.convert("valid_from", parse_time),
         valid_until=reader.convert("valid_until", parse_time),
@@ -187,7 +189,7 @@ def _to_json(manifest: Manifest) -> JsonValue:
 def _read_library(reader: ObjectReader) -> str:
     reader.constant("profile", PROFILE)
     reader.constant("isa", ISA)
-    return reader.text("library", minimum=1, maximum=MAX_NAME)
+    return reader.title("library", maximum=MAX_NAME)
 
 
 def _read_split(reader: ObjectReader) -> int:
@@ -198,7 +200,14 @@ def _read_split(reader: ObjectReader) -> int:
 
 def _read_log(reader: ObjectReader) -> VerifierKey:
     key = reader.convert("key", parse_vkey)
-    reader.constant("origin", key.name)
+    if reader.text("origin") != key.name:
+        raise FormatError("manifest.log.origin: not the name in the log's key")
+    return key
+
+
+def _parse_key(text: str) -> bytes:
+    key = parse_hex(text, HASH_BYTES)
+    check_public_key(key)
     return key
 
 

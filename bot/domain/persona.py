@@ -1,19 +1,19 @@
 """Personas: how a twin speaks (docs/spec/formats.md section 2)."""
 
-import unicodedata
+import re
 from dataclasses import dataclass
 
 from bot.crypto.canonical import JsonValue, encode_canonical, parse_canonical
 from bot.crypto.hashing import sha256
 from bot.domain.errors import PersonaError
-from bot.domain.reading import ObjectReader, read_text
+from bot.domain.reading import BREAKING, FORMATTING, ObjectReader, read_text
 
 VERSION = "twinproof-persona/1"
 MAX_NAME = 64
 MAX_ROLE = 200
 MAX_LINE = 1000
 MAX_LINES = 100
-_LINE_BREAKING = frozenset({"Cc", "Zl", "Zp"})
+_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,8 @@ class Example:
 class Persona:
     """A valid persona: every text is one line, not empty, not too long.
 
+    Name and role stand in what people read and sign: no invisible formatting character either.
+
     Raises:
         PersonaError: a rule is broken; one sentence for the creator.
     """
@@ -39,8 +41,8 @@ class Persona:
     examples: tuple[Example, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_line("name", self.name, MAX_NAME)
-        _check_line("role", self.role, MAX_ROLE)
+        _check_title("name", self.name, MAX_NAME)
+        _check_title("role", self.role, MAX_ROLE)
         _check_lines("facts", self.facts)
         _check_lines("off_limits", self.off_limits)
         _check_lines("examples", tuple(example.fan for example in self.examples))
@@ -122,12 +124,21 @@ def _check_lines(field: str, lines: tuple[str, ...]) -> None:
         _check_line(f"{field} number {number}", line, MAX_LINE)
 
 
+def _check_title(field: str, line: str, maximum: int) -> None:
+    _check_line(field, line, maximum)
+    if found := FORMATTING.search(line):
+        raise PersonaError(
+            f"The persona's {field} holds an invisible formatting character "
+            f"(U+{ord(found[0]):04X}); take it out."
+        )
+
+
 def _check_line(field: str, line: str, maximum: int) -> None:
     if not line.strip():
         raise PersonaError(f"The persona's {field} is empty.")
     if len(line) > maximum:
         raise PersonaError(f"The persona's {field} is longer than {maximum} characters.")
-    if any(unicodedata.category(char) in _LINE_BREAKING for char in line):
+    if BREAKING.search(line):
         raise PersonaError(f"The persona's {field} must be one line without control characters.")
-    if any(unicodedata.category(char) == "Cs" for char in line):
+    if _LONE_SURROGATE.search(line):
         raise PersonaError(f"The persona's {field} holds half a character (a lone surrogate).")

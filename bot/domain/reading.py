@@ -3,6 +3,7 @@
 Every refusal is a `FormatError` whose sentence begins with the path of the offending value.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Self, TypeVar
 
@@ -15,6 +16,14 @@ T = TypeVar("T")
 MAX_TEXT = 65_536
 MAX_ITEMS = 65_536
 MAX_TOKEN_ID = 2**31 - 1
+MAX_QUOTED = 40
+BREAKING = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # categories Cc, Zl, Zp
+FORMATTING = re.compile(  # category Cf of Unicode 17.0, as listed in formats.md section 1
+    r"[\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f"
+    r"\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\U000110bd\U000110cd"
+    r"\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001"
+    r"\U000e0020-\U000e007f]"
+)
 
 
 class ObjectReader:
@@ -35,7 +44,7 @@ class ObjectReader:
         expected = set(keys.split())
         for key in sorted(expected.symmetric_difference(value)):
             problem = "missing" if key in expected else "unknown"
-            raise FormatError(f"{path}.{key}: {problem} key")
+            raise FormatError(f"{path}.{_quoted(key, expected)}: {problem} key")
         self._members = value
         self._path = path
 
@@ -50,6 +59,13 @@ class ObjectReader:
     def text(self, key: str, *, minimum: int = 0, maximum: int = MAX_TEXT) -> str:
         """Return a string whose length, in Unicode code points, is within limits."""
         return read_text(self._members[key], self._at(key), minimum=minimum, maximum=maximum)
+
+    def title(self, key: str, *, maximum: int) -> str:
+        """Return a title: one line, not blank, without invisible formatting characters."""
+        text = self.text(key, minimum=1, maximum=maximum)
+        if not text.strip() or BREAKING.search(text) or FORMATTING.search(text):
+            raise FormatError(f"{self._at(key)}: not one line of visible characters")
+        return text
 
     def integer(self, key: str, *, minimum: int = 0, maximum: int = MAX_INTEGER) -> int:
         """Return an integer within limits; booleans are not integers."""
@@ -116,3 +132,11 @@ def read_integer(
     if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= maximum:
         raise FormatError(f"{path}: not an integer from {minimum} to {maximum}")
     return value
+
+
+def _quoted(key: str, known: set[str]) -> str:
+    """Return a known key as it is, and a foreign one escaped and cut."""
+    if key in known:
+        return key
+    quoted = ascii(key)
+    return quoted if len(quoted) <= MAX_QUOTED else f"{quoted[: MAX_QUOTED - 1]}…"

@@ -100,7 +100,7 @@ def read_model(manifest: ObjectReader) -> ModelTerms:
     reader = manifest.object("model", "name gguf size_bytes lora")
     reader.constant("lora", None)
     return ModelTerms(
-        name=reader.text("name", minimum=1, maximum=MAX_NAME),
+        name=reader.title("name", maximum=MAX_NAME),
         gguf=reader.hex("gguf", HASH_BYTES),
         size_bytes=reader.integer("size_bytes", minimum=1),
     )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from bot.crypto.signed_note import Checkpoint
+from bot.domain.fields import SpanKind
 from bot.domain.leaf import OutcomeStatement
 from bot.domain.manifest import Manifest
 from bot.domain.receipt import Receipt
@@ -54,23 +55,46 @@ class VerifiedReceipt:
     unproved: tuple[str, ...]
 
 
+def outcome_result(outcome: OutcomeStatement | None) -> StepResult:
+    """Say what step 9 found."""
+    if outcome is None:
+        return StepResult(9, "Left out: the bundle holds no outcome.", done=False)
+    return StepResult(9, f"The operator states that the reply was {outcome.outcome.word}.")
+
+
 def unproved_claims(
-    receipt: Receipt, manifest: Manifest, *, key: bytes | None, policy: TrustPolicy | None
+    receipt: Receipt,
+    manifest: Manifest,
+    openings: Openings | None,
+    outcome: OutcomeStatement | None,
+    policy: TrustPolicy | None,
 ) -> tuple[str, ...]:
-    """Return sentences on what a verification with this key and policy does not show."""
+    """Return sentences on what a verification that found this does not show (section 11.1)."""
+    spans = () if openings is None else openings.fields.spans
     sentences = {
         "That what the reply says is true.": True,
-        "That the named model made these tokens: replay them to know (L3).": True,
-        "That the operator can't read the conversation, or shows everybody the same log: "
-        "no witness has cosigned it.": True,
-        "That the operator, posing as a fan, did not try prompts until one gave a wanted reply: "
-        "there is no public beacon in the seed.": True,
+        "That the named model made these tokens and that they spell these texts: "
+        "replay them to know (L3).": True,
+        "That the operator can't read the conversation: the model runs on its machine.": True,
+        "That everybody is shown the same log: no witness has cosigned it.": True,
+        "That a blockchain vouches for anything here: none was asked.": True,
         f"Who stands behind {manifest.creator}: the address is not tied to a person.": True,
-        "Anything about what was said, sealed part included: no key was given.": key is None,
-        "That creator and log are the ones you mean: no trust policy was given.": policy is None,
+        "That the reply was made at the stated time: it is the operator's word.": True,
+        "That the reply really was "
+        f"{outcome.outcome.word if outcome else ''}: it is the operator's word.": bool(outcome),
+        "That the fan is a stranger to the operator, which, posing as one, can try prompts until "
+        "one gives a wanted reply: there is no public beacon in the seed.": True,
         "That the message's number was not chosen: on this surface the operator numbers the "
-        "messages.": receipt.numbering == "operator",
+        "messages, and the number decides the seed.": receipt.numbering == "operator",
+        "That the platform really gave this message its number: the operator says so, and the "
+        "platform has signed nothing.": receipt.numbering == "platform",
+        "That the earlier turns are quoted rightly and that none was left out: each has a proof "
+        "of its own, and a replay is exact given them.": any(
+            span.kind is SpanKind.TWIN for span in spans
+        ),
         "That a replay is exact: the operator's machine failed the self-check, and the receipt "
         "says so.": receipt.model.verdict == "tolerant",
+        "Anything about what was said, sealed part included: no key was given.": openings is None,
+        "That creator and log are the ones you mean: no trust policy was given.": policy is None,
     }
     return tuple(sentence for sentence, holds in sentences.items() if holds)

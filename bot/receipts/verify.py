@@ -22,7 +22,14 @@ from bot.crypto.errors import MismatchError
 from bot.crypto.hashing import sha256
 from bot.crypto.merkle import leaf_hash, verify_inclusion
 from bot.crypto.signed_note import Checkpoint, open_note
-from bot.domain.fields import Fields, Finish, SpanKind, fields_root, fields_to_json
+from bot.domain.fields import (
+    Fields,
+    Finish,
+    SpanKind,
+    check_earlier_turns,
+    fields_root,
+    fields_to_json,
+)
 from bot.domain.ids import derive_seed, derive_slot, derive_slot_tag
 from bot.domain.leaf import OUTCOME_TYPE, OutcomeLeaf, OutcomeStatement, ReplyLeaf, twin_prefix
 from bot.domain.manifest import Manifest, parse_manifest, signing_data
@@ -33,7 +40,7 @@ from bot.generation.rendering import render
 from bot.receipts.bundle import LogProof, Openings, ProofBundle, open_openings, parse_bundle
 from bot.receipts.steps import evidence, require
 from bot.receipts.trust import TrustPolicy
-from bot.receipts.verified import StepResult, VerifiedReceipt, unproved_claims
+from bot.receipts.verified import StepResult, VerifiedReceipt, outcome_result, unproved_claims
 
 __all__ = ["StepResult", "TrustPolicy", "VerifiedReceipt", "verify_bundle"]
 
@@ -77,7 +84,7 @@ def verify_bundle(
     where = f"Leaf {bundle.log.index} of {checkpoint.size} in the log {checkpoint.origin}"
     steps.append(StepResult(8, f"{where}; no witness has cosigned it."))
     outcome = _read_outcome(bundle, receipt, checkpoint)
-    steps += [_outcome_result(outcome), _check_policy(manifest, policy)]
+    steps += [outcome_result(outcome), _check_policy(manifest, policy)]
     return VerifiedReceipt(
         receipt=receipt,
         receipt_hash=bundle.receipt.digest,
@@ -90,7 +97,7 @@ def verify_bundle(
         steps=tuple(steps),
         levels=("L0", "L1-unwitnessed"),
         trust="self-consistent" if policy is None else "policy",
-        unproved=unproved_claims(receipt, manifest, key=key, policy=policy),
+        unproved=unproved_claims(receipt, manifest, openings, outcome, policy),
     )
 
 
@@ -180,6 +187,7 @@ def _open(bundle: ProofBundle, receipt: Receipt, manifest: Manifest, key: bytes)
 def _derive_checked_seed(receipt: Receipt, manifest: Manifest, fields: Fields) -> bytes:
     """Step 6: nobody chose the seed."""
     with evidence(6):
+        numbering = fields.slot.numbering
         slot = derive_slot(receipt.twin, fields.slot)
         beta = vrf.verify(manifest.vrf_key, slot, receipt.vrf_proof)
     require(
@@ -189,7 +197,7 @@ def _derive_checked_seed(receipt: Receipt, manifest: Manifest, fields: Fields) -
     )
     require(
         step=6,
-        that=fields.slot.numbering == receipt.numbering,
+        that=numbering == receipt.numbering,
         otherwise="the receipt is wrong about who numbers the messages",
     )
     return derive_seed(beta, receipt.manifest, receipt.attempt)
@@ -202,8 +210,7 @@ def _check_context(manifest: Manifest, fields: Fields) -> StepResult:
             raise MismatchError("the spans do not render to the context")
         if len(fields.context) > manifest.rendering.window_tokens:
             raise MismatchError("the context is longer than the window")
-        if (len(fields.spans) - 2) // 2 >= fields.turn:
-            raise MismatchError("the context holds more turns than the conversation has")
+        check_earlier_turns(fields)
         _check_output(manifest, fields)
     sentence = f"{len(fields.spans)} spans give the {len(fields.context)} context tokens."
     return StepResult(7, sentence)
@@ -290,9 +297,3 @@ def _check_inclusion(proof: LogProof, checkpoint: Checkpoint) -> None:
         proof=proof.inclusion,
         root=checkpoint.root,
     )
-
-
-def _outcome_result(outcome: OutcomeStatement | None) -> StepResult:
-    if outcome is None:
-        return StepResult(9, "Left out: the bundle holds no outcome.", done=False)
-    return StepResult(9, f"The operator states that the reply was {outcome.outcome.word}.")

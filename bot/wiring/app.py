@@ -102,7 +102,7 @@ async def open_app(
     """
     from adapters.files.data_folder import DataFolder
     from adapters.files.personas import load_personas
-    from adapters.host.system import check_port
+    from adapters.host.system import check_port, raise_file_limit
 
     async with AsyncExitStack() as stack:
         personas = load_personas(Path(settings.personas.folder or ROOT / "personas"))
@@ -111,6 +111,7 @@ async def open_app(
         check_port(settings.service.host, settings.service.port)
         folder = DataFolder.claim(settings.service.data_dir)
         stack.callback(folder.release)
+        raise_file_limit()
         configure_logs(settings.log.level, folder.path / LOG)
         progress("Loading the model", None)
         engine = await stack.enter_async_context(
