@@ -95,7 +95,7 @@ def is_installed(library: str) -> bool:
             and record["cmake_args"] == CMAKE_ARGS
             and record["digest"] == digest_libraries()
         )
-    except (OSError, ValueError, KeyError):
+    except (OSError, TypeError, ValueError, KeyError):
         return False
 
 

@@ -43,6 +43,7 @@ from scripts.vector_parts import (
     fixed_key,
     make_bundle,
 )
+from scripts.vector_strict import bad_strict, good_strict, with_high_s
 
 FOLDER = Path(__file__).parents[1] / "docs" / "spec" / "vectors"
 
@@ -73,7 +74,7 @@ class Vector:
 
 def make_vectors() -> list[Vector]:
     """Build every vector."""
-    return [*_good(), *_bad_recipes(), *_bad_bundles(), *_bad_bytes(), *_bad_trust()]
+    return [*_good(), *_bad_recipes(), *_bad_bundles(), *_bad_bytes(), *_bad_trust(), *_strict()]
 
 
 def _good() -> list[Vector]:
@@ -189,7 +190,7 @@ def _bad_bundles() -> list[Vector]:
     assert good.outcome is not None  # noqa: S101 - it was just made
     body = good.receipt.payload.replace(b'"seq":41', b'"seq":42')
     renamed = good.checkpoint.partition("\n\n")[0].replace(ORIGIN, "log.example/fork", 1) + "\n"
-    high_s = _with_high_s(good.manifest_signature)
+    high_s = with_high_s(good.manifest_signature)
     outcome_of_other = make_bundle(Recipe(receipt={"seq": 42})).outcome
     changes: list[tuple[int, str, str, Parts]] = [
         (2, "body-changed", "the receipt's body was changed after signing",
@@ -259,10 +260,14 @@ def _bad_trust() -> list[Vector]:
     ]  # fmt: skip
 
 
-def _with_high_s(signature: bytes) -> bytes:
-    order = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
-    high = order - int.from_bytes(signature[32:64], "big")
-    return signature[:32] + high.to_bytes(32, "big") + bytes([55 - signature[64]])
+def _strict() -> list[Vector]:
+    """Bundles at the edge of the format; most are alone in a log that no policy names."""
+    known = {"levels": ["L0", "L1-unwitnessed"], "trust": "self-consistent", "opened": True}
+    good = [Vector(name, about, data, known, policy=None) for name, about, data in good_strict()]
+    return good + [
+        Vector(f"bad-{step:02d}-{name}", about, data, {"step": step}, policy=None)
+        for step, name, about, data in bad_strict()
+    ]
 
 
 def _signature_line(checkpoint: str) -> str:

@@ -192,5 +192,5 @@ def _other_leaves(manifest: Manifest) -> list[bytes]:
     leaves = [ManifestLeaf(manifest.hash, twin_prefix(manifest.twin)).encode(), void]
     for number in range(5):
         receipt = fixed_key(f"receipt {number}")
-        leaves.append(ReplyLeaf(receipt, receipt[:16], number, twin_prefix(manifest.twin)).encode())
+        leaves.append(ReplyLeaf(receipt, receipt[:16], 0, twin_prefix(manifest.twin)).encode())
     return leaves

@@ -42,9 +42,12 @@ class Database:
                 that was never begun.
         """
         uri = f"file:{quote(str(path))}?mode={'ro' if read_only else 'rwc'}"
+        connecting = aiosqlite.connect(uri, uri=True, isolation_level=None)
         try:
-            connection = await aiosqlite.connect(uri, uri=True, isolation_level=None)
+            connection = await connecting
         except sqlite3.Error as error:
+            # Its thread still has to report its end to this loop, which may close before that.
+            await asyncio.to_thread(connecting._thread.join)  # noqa: SLF001
             raise ConfigurationError(f"Can't open the database {path}: {error}.") from error
         try:
             await connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")

@@ -4,13 +4,17 @@ from collections import defaultdict
 
 from bot.audit.findings import Findings
 from bot.crypto import merkle
+from bot.crypto.eip712 import parse_address
+from bot.crypto.hashing import sha256
 from bot.domain.errors import ChainUnavailableError, ConfigurationError
 from bot.domain.ledger import creator_account, settled_account
+from bot.domain.manifest import parse_manifest
 from bot.domain.settlement import NANO_PER_UNIT, Epoch, EpochState
 from bot.ports.audit import StoredRecords
 from bot.ports.chain import SettlementChain
 from bot.ports.settlement import EpochStore
 from bot.settlement.claims import ClaimTree
+from bot.settlement.epoch import encode_publication
 
 
 async def audit_epochs(
@@ -57,6 +61,19 @@ def _check_epoch(records: StoredRecords, epoch: Epoch, findings: Findings) -> No
             == (earned[earnings.twin], len(own), merkle.root_of(own)),
             f"{where}: twin {earnings.twin.hex()[:16]} is not what its receipts say",
         )
+        signed = {
+            parse_address(parse_manifest(stored.body).payout)
+            for stored in records.manifests
+            if stored.twin == earnings.twin
+        }
+        findings.expect(
+            earnings.payout in signed,
+            f"{where}: twin {earnings.twin.hex()[:16]} is paid where its creator never signed",
+        )
+    published = encode_publication(
+        epoch.number, epoch.earnings, log_size=size, log_root=commitment.log_root
+    )
+    findings.expect(sha256(published) == commitment.data_hash, f"{where}: another publication")
     missing = set(receipts) - {earnings.twin for earnings in epoch.earnings}
     findings.expect(not missing, f"{where}: {len(missing)} twins left out")
 

@@ -6,7 +6,8 @@ from bot.audit.book import audit_leaves, audit_log, audit_manifests, audit_repli
 from bot.audit.epochs import audit_epochs
 from bot.audit.findings import Findings
 from bot.audit.ledger import audit_ledger
-from bot.crypto.signed_note import VerifierKey
+from bot.audit.proofs import audit_proofs, audit_quotes, audit_seen
+from bot.crypto.signed_note import Checkpoint, VerifierKey
 from bot.domain.errors import InvariantError
 from bot.ports.audit import AuditReader
 from bot.ports.chain import SettlementChain
@@ -21,6 +22,8 @@ class Audit:
         log: the key under which heads must be signed.
         signing_key: the operator's public key of receipts.
         chain: None to leave the chain out.
+        chain_lost: there is no chain where one must be, if anything was ever answered.
+        seen: heads that were given out, in bundles that people have kept.
     """
 
     reader: AuditReader
@@ -28,6 +31,8 @@ class Audit:
     chain: SettlementChain | None
     log: VerifierKey
     signing_key: bytes
+    seen: tuple[Checkpoint, ...] = ()
+    chain_lost: bool = False
 
     async def run(self) -> Findings:
         """Check everything that is stored; return what was found."""
@@ -41,6 +46,10 @@ class Audit:
         audit_leaves(records, findings)
         audit_manifests(records, findings)
         audit_replies(records, self.signing_key, findings)
+        audit_proofs(records, findings)
+        audit_quotes(records, findings)
+        audit_seen(records, self.seen, findings)
         audit_ledger(records, findings)
+        findings.expect(not (self.chain_lost and records.replies), "chain: it is missing")
         await audit_epochs(records, self.epochs, self.chain, findings)
         return findings

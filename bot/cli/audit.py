@@ -1,6 +1,7 @@
 """`audit`: check a data folder as a whole."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 from bot.audit.findings import Findings
@@ -10,13 +11,13 @@ from bot.wiring.offline import open_audit
 SETTLE_S = 1.5
 
 
-async def audit(data: Path, *, as_json: bool) -> int:
+async def audit(data: Path, *, bundles: Sequence[Path], as_json: bool) -> int:
     """Audit a data folder and print the findings; return the exit code."""
-    findings = await _run(data)
+    findings = await _run(data, bundles)
     if findings.wrong:
         # A running service moves between our look at the book and at the chain: look again.
         await asyncio.sleep(SETTLE_S)
-        findings = await _run(data)
+        findings = await _run(data, bundles)
     if as_json:
         printing.print_json({"checked": findings.checked, "wrong": findings.wrong})
     else:
@@ -34,6 +35,6 @@ def print_findings(findings: Findings) -> None:
     printing.out.print(f"Audit: {verdict}.")
 
 
-async def _run(data: Path) -> Findings:
-    async with open_audit(data) as opened:
+async def _run(data: Path, bundles: Sequence[Path]) -> Findings:
+    async with open_audit(data, bundles=bundles) as opened:
         return await opened.run()

@@ -178,12 +178,23 @@ def replay(  # noqa: PLR0917 - click passes them by name
 
 @cli.command()
 @_data
+@click.option(
+    "--bundle",
+    "bundles",
+    multiple=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A proof bundle that somebody kept: the log must still contain its head. Repeat.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-def audit(data: Path | None, as_json: bool) -> int:  # noqa: FBT001
-    """Re-derive every root, balance and claim from what is stored, and ask the chain."""
+def audit(data: Path | None, bundles: tuple[Path, ...], as_json: bool) -> int:  # noqa: FBT001
+    """Re-derive every root, balance and claim from what is stored, and ask the chain.
+
+    Run it where the service's data folder is. History that was cut off as a whole shows only
+    against what others kept: bundles in the folder's proofs/, and those given with --bundle.
+    """
     from bot.cli import audit as audit_command
 
-    return _await(audit_command.audit(data or DEMO_DATA, as_json=as_json))
+    return _await(audit_command.audit(data or DEMO_DATA, bundles=bundles, as_json=as_json))
 
 
 @cli.command(hidden=True)

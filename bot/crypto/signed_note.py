@@ -189,5 +189,7 @@ class Checkpoint:
         if len(lines) != 4 or lines[3]:  # noqa: PLR2004 - three lines, each ended
             raise FormatError("a checkpoint has the lines origin, size and root, and no others")
         if not _DECIMAL.fullmatch(lines[1]):
-            raise FormatError("a checkpoint's size is a decimal number without leading zeros")
+            raise FormatError(
+                "a checkpoint's size is a decimal number below 2^53, without leading zeros"
+            )
         return cls(lines[0], int(lines[1]), parse_b64(lines[2]))

@@ -185,10 +185,11 @@ class VoidStatement:
         """
         reader = ObjectReader(parse_canonical(data), "void", "v twin slot_tag attempt reason time")
         reader.constant("v", VOID_VERSION)
+        reader.constant("attempt", ATTEMPT)
         return cls(
             twin=reader.hex("twin", HASH_BYTES),
             slot_tag=reader.hex("slot_tag", SLOT_TAG_BYTES),
-            attempt=reader.integer("attempt", maximum=ATTEMPT),
+            attempt=ATTEMPT,
             reason=reader.text("reason", maximum=MAX_REASON),
             time=reader.convert("time", parse_time),
         )

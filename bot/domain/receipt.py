@@ -98,6 +98,7 @@ def parse_receipt(data: bytes) -> Receipt:
     reader = ObjectReader(parse_canonical(data), "receipt", _KEYS)
     reader.constant("v", VERSION)
     reader.constant("type", "reply")
+    reader.constant("attempt", ATTEMPT)
     reader.constant("numbering", "operator", "platform")
     for reserved in ("rule", "rate_table", "payer", "registry_block"):
         reader.constant(reserved, None)
@@ -109,7 +110,7 @@ def parse_receipt(data: bytes) -> Receipt:
         twin=reader.hex("twin", HASH_BYTES),
         manifest=reader.hex("manifest", HASH_BYTES),
         seq=reader.integer("seq", minimum=1),
-        attempt=reader.integer("attempt", maximum=ATTEMPT),
+        attempt=ATTEMPT,
         numbering=reader.text("numbering"),
         model=_read_model(reader.object("model", "gguf library build profile verdict")),
         vrf_proof=seed.base64("vrf_proof", VRF_PROOF_BYTES),

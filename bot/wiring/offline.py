@@ -1,15 +1,23 @@
 """What an outsider does: fetch or open a bundle, replay it, audit a data folder."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from bot.audit.run import Audit
 from bot.config import ModelSettings
 from bot.crypto.ed25519 import public_key_of
-from bot.domain.errors import ConfigurationError, TransientError, UserError
+from bot.crypto.errors import FormatError, MismatchError
+from bot.crypto.signed_note import Checkpoint, VerifierKey, open_note
+from bot.domain.errors import (
+    ConfigurationError,
+    TransientError,
+    UserError,
+    VerificationError,
+)
 from bot.ports.inference import ReplayOutcome
+from bot.receipts.bundle import parse_bundle
 from bot.receipts.link import ProofLink
 from bot.receipts.verify import VerifiedReceipt
 from bot.twins.replay import replay
@@ -69,9 +77,32 @@ async def replay_fresh(
         return await replay(verified, engine=running.engine, model_sha256=model.terms.gguf)
 
 
+def load_heads(files: Sequence[Path], log: VerifierKey) -> tuple[Checkpoint, ...]:
+    """Return the log's heads in bundles that people have kept.
+
+    Raises:
+        UserError: a file is no bundle, or its head is not signed by this log's key.
+    """
+    heads = []
+    for file in files:
+        try:
+            note = open_note(parse_bundle(file.read_bytes()).checkpoint, log)
+            heads.append(Checkpoint.parse(note.text))
+        except OSError as error:
+            raise UserError(f"The bundle {file} can't be read: {error.strerror}.") from error
+        except (FormatError, MismatchError, VerificationError) as error:
+            raise UserError(f"The bundle {file} has no head of this log: {error}.") from error
+    return tuple(heads)
+
+
 @asynccontextmanager
-async def open_audit(data_dir: Path) -> AsyncIterator[Audit]:
+async def open_audit(data_dir: Path, *, bundles: Sequence[Path] = ()) -> AsyncIterator[Audit]:
     """Open a data folder for reading only; the service may be running on it.
+
+    Args:
+        data_dir: of the service.
+        bundles: files that fans have kept, beside those in the folder `proofs`; the log must
+            contain the heads that they carry.
 
     Raises:
         ConfigurationError: the folder holds no service's data.
@@ -87,6 +118,8 @@ async def open_audit(data_dir: Path) -> AsyncIterator[Audit]:
             f"There is no service's data in {data_dir}: name its folder with --data."
         )
     keys = ServiceKeys.load(data_dir / KEYS, fresh=False)
+    kept = [*sorted((data_dir / PROOFS).glob("*.json")), *bundles]
+    seen = await asyncio.to_thread(load_heads, kept, keys.log_verifier)
     async with AsyncExitStack() as stack:
         database = await Database.open(data_dir / DATABASE, schema=(), read_only=True)
         stack.push_async_callback(database.close)
@@ -103,4 +136,6 @@ async def open_audit(data_dir: Path) -> AsyncIterator[Audit]:
             chain=chain,
             log=keys.log_verifier,
             signing_key=public_key_of(keys.receipts),
+            seen=seen,
+            chain_lost=chain is None,
         )

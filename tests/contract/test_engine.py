@@ -1,4 +1,4 @@
-"""The engine's contract, over the fake and over the real process with the shipped starter model."""
+"""The engine's contract: the fake, a process around a fake model, the shipped starter model."""
 
 import asyncio
 import os
@@ -26,6 +26,10 @@ from tests.fakes.engine import MemoryEngine
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 COMMAND = (sys.executable, "-m", "bot", "engine", "--model", str(STARTER), "--threads", "1")
+FAKE_CHILD = (
+    "from adapters.llama.child import serve_pipe; from bot.inference.engine import Engine; "
+    "from tests.fakes.model import FakeModel; serve_pipe(lambda: Engine(model=FakeModel()))"
+)
 HOT = SamplerPolicy(temperature=2.0, top_k=40, top_p=1.0, max_tokens=24)
 FAKE_REQUEST = GenerationRequest(tuple(b"hello"), 0, bytes(range(32)), HOT, (), ())
 
@@ -33,11 +37,13 @@ FAKE_REQUEST = GenerationRequest(tuple(b"hello"), 0, bytes(range(32)), HOT, (), 
 @pytest_asyncio.fixture(
     loop_scope="module",
     scope="module",
-    params=["memory", pytest.param("process", marks=pytest.mark.slow)],
+    params=["memory", "process of a fake", pytest.param("process", marks=pytest.mark.slow)],
 )
 async def engine(request: pytest.FixtureRequest) -> AsyncIterator[InferenceEngine]:
     opened: InferenceEngine = MemoryEngine()
-    if request.param == "process":
+    if request.param == "process of a fake":
+        opened = EngineProcess(command=(sys.executable, "-c", FAKE_CHILD), max_queued=4)
+    elif request.param == "process":
         opened = EngineProcess(command=COMMAND, max_queued=4)
     yield opened
     await opened.close()

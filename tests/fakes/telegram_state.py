@@ -12,12 +12,14 @@ class MemoryTelegramState(TelegramState):
 
     Attributes:
         fail_take: error that the next `take` raises, once; nothing is written.
+        fail_add: the same for the next `add_part`.
         open: unfinished updates by bot and number, in order.
         seen: numbers of updates by bot.
         messages: fans' messages that were taken.
     """
 
     fail_take: BotError | None = None
+    fail_add: BotError | None = None
     open: dict[tuple[str, int], TakenUpdate] = field(default_factory=dict)
     seen: set[tuple[str, int]] = field(default_factory=set)
     messages: set[tuple[str, str, str]] = field(default_factory=set)
@@ -56,6 +58,9 @@ class MemoryTelegramState(TelegramState):
 
     async def add_part(self, part: SentPart) -> None:
         """Remember a message of ours."""
+        if self.fail_add is not None:
+            error, self.fail_add = self.fail_add, None
+            raise error
         known = await self.parts(part.place.bot, part.receipt_id)
         if part.number > len(known):
             raise InvariantError(f"part {part.number} of {part.receipt_id} came too early")
@@ -65,9 +70,7 @@ class MemoryTelegramState(TelegramState):
     async def parts(self, bot: str, receipt_id: str) -> list[SentPart]:
         """Return the parts of a reply."""
         return [
-            part
-            for part in self.sent
-            if (part.place.bot, part.receipt_id) == (bot, receipt_id)
+            part for part in self.sent if (part.place.bot, part.receipt_id) == (bot, receipt_id)
         ]
 
     async def find_part(self, bot: str, chat: str, message_id: str) -> SentPart | None:

@@ -26,8 +26,8 @@ from bot.crypto import merkle
 from bot.domain.errors import TransientError, UserError
 from bot.domain.leaf import Outcome
 from bot.domain.ledger import creator_account
-from tests.fakes.store import KILLS, MemoryStore, ProcessKilled, WriteFault
-from tests.stage import MIRA, THEO, Stage, memory_stage
+from tests.fakes.store import MemoryStore, ProcessKilled, WriteFault
+from tests.stage import MIRA, THEO, memory_stage
 
 FANS = st.sampled_from(["ana", "bo"])
 NUMBERS = st.integers(1, 4)
@@ -138,5 +138,5 @@ class ServiceMachine(RuleBasedStateMachine):
 
 TestService = ServiceMachine.TestCase
 TestService.settings = settings(
-    max_examples=12, stateful_step_count=14, deadline=None, suppress_health_check=list(HealthCheck)
+    stateful_step_count=20, suppress_health_check=list(HealthCheck), print_blob=True
 )

@@ -1,3 +1,4 @@
+import hashlib
 from itertools import count
 
 import pytest
@@ -21,6 +22,14 @@ PETER_NOTE = (
     "tpRZb6KE6RyyBwJnAM=\n"
 )
 
+IDENTITY = b"\x01" + bytes(31)
+
+
+def _vkey(name: str, key: bytes = KEY.public_key) -> str:
+    """Write a vkey whose key hash is right, whatever its name and key."""
+    digest = hashlib.sha256(name.encode() + b"\n\x01" + key).digest()
+    return f"{name}+{digest[:4].hex()}+{encode_b64(bytes([1]) + key)}"
+
 
 def test_published_note_opens_with_its_published_key() -> None:
     note = open_note(PETER_NOTE, parse_vkey(PETER))
@@ -32,6 +41,7 @@ def test_published_note_opens_with_its_published_key() -> None:
 def test_vkey_survives() -> None:
     assert parse_vkey(KEY.encode()) == KEY
     assert parse_vkey(PETER).encode() == PETER
+    assert parse_vkey(_vkey("!" * 128)).name == "!" * 128
 
 
 @pytest.mark.parametrize(
@@ -43,6 +53,13 @@ def test_vkey_survives() -> None:
         PETER.replace("c74f20a3", "C74F20A3"),
         PETER.replace("+ARpc", "+BRpc"),
         PETER.replace("Peter", "Peter "),
+        _vkey("a\u00a0b"),
+        _vkey("a\tb"),
+        _vkey("a\x07"),
+        _vkey("a\x7f"),
+        _vkey("l\u043eg"),
+        _vkey("x" * 129),
+        _vkey("log", IDENTITY),
         PETER + "\n",
         "+" + PETER.partition("+")[2],
     ],
@@ -113,6 +130,8 @@ def test_text_that_cannot_be_signed_is_refused() -> None:
 
 def test_checkpoint_survives() -> None:
     assert Checkpoint.parse(TEXT) == Checkpoint(KEY.name, 7, bytes(32))
+    largest = Checkpoint(KEY.name, 2**53 - 1, bytes(32))
+    assert Checkpoint.parse(largest.encode()) == largest
 
 
 @pytest.mark.parametrize(
@@ -121,7 +140,8 @@ def test_checkpoint_survives() -> None:
         TEXT.replace("\n7\n", "\n07\n"),
         TEXT.replace("\n7\n", "\n+7\n"),
         TEXT.replace("\n7\n", "\n\u0667\n"),
-        TEXT.replace("\n7\n", f"\n{2**63}\n"),
+        TEXT.replace("\n7\n", f"\n{2**53}\n"),
+        TEXT.replace(KEY.name, "log\u00a0example"),
         TEXT + "extension\n",
         TEXT[:-1],
         TEXT.replace("A=\n", "B=\n"),

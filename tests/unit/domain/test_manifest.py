@@ -48,6 +48,14 @@ def test_twin_derives_from_creator_and_slug() -> None:
         ("slug", ""),
         ("slug", "-a"),
         ("name", ""),
+        ("name", "\u3000"),
+        ("name", "two\nlines"),
+        ("name", "Mira\u202e"),
+        ("name", "Mira\u2028"),
+        ("model.name", "a\x1b[2J"),
+        ("model.name", "a\u200bb"),
+        ("engine.library", "a\x9bb"),
+        ("engine.library", "a\U000e0041"),
         ("version", 0),
         ("version", True),
         ("previous", ""),
@@ -82,10 +90,15 @@ def test_twin_derives_from_creator_and_slug() -> None:
         ("creator", MANIFEST.creator.lower()),
         ("payout", "0x00"),
         ("operator.signing_key", "zz"),
+        ("operator.signing_key", "01" + "00" * 31),
+        ("operator.signing_key", "ee" + "ff" * 30 + "7f"),
+        ("operator.vrf_key", "00" * 32),
+        ("operator.vrf_key", "02" + "00" * 31),
         ("log.origin", "other"),
         ("log.key", "no+vkey"),
         ("valid_from", "2026-11-01T00:00:00+00:00"),
         ("valid_from", "2026-02-30T00:00:00Z"),
+        ("valid_from", "0000-01-01T00:00:00Z"),
     ],
     ids=repr,
 )
@@ -100,6 +113,14 @@ def test_missing_key_is_refused_by_its_path() -> None:
 
     with pytest.raises(FormatError, match=r"manifest\.split: missing key"):
         parse_manifest(encode_canonical(rest))
+
+
+def test_foreign_key_name_is_quoted_and_cut() -> None:
+    with pytest.raises(FormatError) as caught:
+        parse_manifest(_with("\x1b[2J\u202e\n" + "x" * 5000, 1))
+
+    assert str(caught.value).startswith(r"manifest.'\x1b[2J\u202e\nxxx")
+    assert len(str(caught.value)) == len("manifest.") + 40 + len(": unknown key")
 
 
 def test_manifest_that_would_not_parse_is_not_encoded() -> None:

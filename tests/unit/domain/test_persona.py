@@ -42,6 +42,12 @@ def test_text_of_a_bare_persona_is_one_line() -> None:
         ({"role": "x" * 201}, "The persona's role is longer than 200 characters."),
         ({"role": "a\nb"}, "The persona's role must be one line without control characters."),
         ({"role": "a\u2028b"}, "The persona's role must be one line without control characters."),
+        (
+            {"name": "Mira\u202e"},
+            "The persona's name holds an invisible formatting character (U+202E)",
+        ),
+        ({"role": "a\u200bcook"}, "The persona's role holds an invisible formatting character"),
+        ({"role": "a\U00013439"}, "The persona's role holds an invisible formatting character"),
         ({"facts": ("ok", "")}, "The persona's facts number 2 is empty."),
         ({"facts": ("f",) * 101}, "The persona has more than 100 facts."),
         ({"off_limits": ("a\tb",)}, "The persona's off_limits number 1 must be one line"),
@@ -54,6 +60,12 @@ def test_broken_rule_is_told_in_one_sentence(change: dict[str, object], sentence
         replace(PERSONA, **change)  # type: ignore[arg-type]
 
     assert str(caught.value).startswith(sentence)
+
+
+def test_emoji_joined_of_several_is_allowed_in_facts() -> None:
+    fact = "I am a \U0001f469\u200d\U0001f373."
+
+    assert replace(PERSONA, facts=(fact,)).facts == (fact,)
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.crypto.canonical import JsonValue, encode_canonical
-from bot.crypto.errors import FormatError
+from bot.crypto.errors import FormatError, MismatchError
 from bot.crypto.merkle import leaf_hash, root_of
 from bot.crypto.sealing import derive_salt
 from bot.domain.fields import (
     FIELD_NAMES,
     Span,
     SpanKind,
+    check_earlier_turns,
     check_span_order,
     fields_from_json,
     fields_root,
@@ -24,6 +25,7 @@ from bot.domain.leaf import (
     OutcomeLeaf,
     ReplyLeaf,
     VoidLeaf,
+    VoidStatement,
     parse_leaf,
 )
 from bot.domain.money import format_nano, split_price
@@ -59,9 +61,23 @@ def test_split_loses_nothing(creator_bp: int) -> None:
     assert all(sum(split_price(nano, creator_bp)) == nano for nano in range(1000))
 
 
-@pytest.mark.parametrize(("platform", "by"), [("terminal", "operator"), ("discord", "platform")])
+@pytest.mark.parametrize(
+    ("platform", "by"),
+    [
+        ("terminal", "operator"),
+        ("web", "operator"),
+        ("discord", "platform"),
+        ("telegram", "platform"),
+    ],
+)
 def test_surface_tells_who_numbers_its_messages(platform: str, by: str) -> None:
     assert SlotInput(platform, "", "", "", "1").numbering == by
+
+
+@pytest.mark.parametrize("platform", ["", "Web", "TERMINAL", "matrix", "web "])
+def test_unknown_platform_is_refused(platform: str) -> None:
+    with pytest.raises(FormatError):
+        _ = SlotInput(platform, "", "", "", "1").numbering
 
 
 def test_receipt_id_is_22_characters() -> None:
@@ -95,7 +111,7 @@ def test_other_spelling_of_a_time_is_refused(text: str) -> None:
 
 
 def test_leaves_have_the_lengths_of_the_specification() -> None:
-    reply = ReplyLeaf(bytes(32), bytes(16), 1, bytes(8)).encode()
+    reply = ReplyLeaf(bytes(32), bytes(16), 0, bytes(8)).encode()
     outcome = OutcomeLeaf(bytes(32), bytes(32), Outcome.REFUNDED).encode()
     void = VoidLeaf(bytes(32), bytes(16), 258).encode()
 
@@ -104,11 +120,26 @@ def test_leaves_have_the_lengths_of_the_specification() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\x05" + bytes(58), b"\x01" + bytes(57), b"\x02" + bytes(65)]
+    "data",
+    [
+        b"",
+        b"\x05" + bytes(58),
+        b"\x01" + bytes(57),
+        b"\x02" + bytes(65),
+        ReplyLeaf(bytes(32), bytes(16), 1, bytes(8)).encode(),
+        VoidLeaf(bytes(32), bytes(16), 256).encode(),
+    ],
 )
 def test_bytes_of_no_known_kind_are_no_leaf(data: bytes) -> None:
     with pytest.raises(FormatError):
         parse_leaf(data)
+
+
+def test_void_statement_of_another_attempt_is_refused() -> None:
+    void = VoidStatement(bytes(32), bytes(16), 1, "why", datetime(2026, 1, 1, tzinfo=UTC))
+
+    with pytest.raises(FormatError, match="attempt"):
+        VoidStatement.parse(void.encode())
 
 
 def test_leaf_with_a_part_of_another_length_is_not_encoded() -> None:
@@ -182,6 +213,21 @@ def test_spans_outside_the_grammar_are_refused(spans: list[Span]) -> None:
         check_span_order(spans)
 
 
+def test_pairs_end_with_the_previous_turn() -> None:
+    check_earlier_turns(FIELDS)
+    with pytest.raises(MismatchError, match="not the previous turn"):
+        check_earlier_turns(replace(FIELDS, previous=bytes(32)))
+
+
+def test_context_without_pairs_may_follow_any_turn() -> None:
+    check_earlier_turns(replace(FIELDS, turn=7, spans=(PERSONA, MESSAGE)))
+
+
+def test_more_pairs_than_earlier_turns_are_refused() -> None:
+    with pytest.raises(MismatchError, match="more turns"):
+        check_earlier_turns(replace(FIELDS, turn=1, previous=None))
+
+
 def test_span_without_its_receipt_cannot_be_made() -> None:
     with pytest.raises(FormatError):
         Span(SpanKind.TWIN, (1,))
@@ -191,7 +237,7 @@ def test_span_without_its_receipt_cannot_be_made() -> None:
     "change",
     [
         {"seq": 0},
-        {"attempt": 65536},
+        {"attempt": 1},
         {"numbering": "nobody"},
         {"vrf_proof": bytes(79)},
         {"slot_tag": bytes(15)},

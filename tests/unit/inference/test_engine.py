@@ -197,6 +197,32 @@ def test_output_beyond_the_longest_is_not_exact() -> None:
         assert not Engine(model=FakeModel()).replay(replace(overlong, finish=finish)).exact
 
 
+def test_stop_token_within_the_output_is_not_exact() -> None:
+    ended = _claim(_seed_with("end"))
+    with_end = (*ended.tokens, END)
+    full = replace(ended.request.sampler, max_tokens=len(with_end))
+    request = replace(ended.request, sampler=full)
+
+    outcome = Engine(model=FakeModel()).replay(
+        replace(ended, request=request, tokens=with_end, finish="length")
+    )
+
+    assert outcome.finish_same
+    assert outcome.text_same
+    assert not outcome.exact
+
+
+def test_tokens_past_the_one_that_completed_a_stop_string_are_not_exact() -> None:
+    claim = _claim(ENDLESS)
+    stopped = _claim(replace(ENDLESS, stop_strings=(claim.text[3:5],)))
+    assert Engine(model=FakeModel()).replay(stopped).exact
+
+    outcome = Engine(model=FakeModel()).replay(replace(stopped, tokens=claim.tokens))
+
+    assert outcome.text_same
+    assert not outcome.exact
+
+
 def test_text_past_a_stop_string_is_not_exact() -> None:
     claim = _claim(ENDLESS)
     stopped = replace(ENDLESS, stop_strings=(claim.text[3:5],))

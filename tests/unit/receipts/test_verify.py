@@ -9,6 +9,7 @@ from bot.domain.errors import VerificationError
 from bot.domain.ids import derive_seed
 from bot.domain.leaf import Outcome
 from bot.domain.receipt import ReceiptModel
+from bot.generation.rendering import render
 from bot.receipts.bundle import encode_bundle
 from bot.receipts.trust import parse_policy
 from bot.receipts.verify import verify_bundle
@@ -18,6 +19,7 @@ from scripts.vector_parts import (
     OPENING_KEY,
     PERSONA,
     POLICY,
+    SPANS,
     Recipe,
     fixed_key,
     make_bundle,
@@ -115,5 +117,39 @@ def test_receipt_at_either_end_of_the_validity_is_accepted() -> None:
 def test_what_is_never_proved_is_always_said() -> None:
     unproved = " ".join(verify_bundle(DATA, key=OPENING_KEY, policy=TRUST).unproved)
 
-    for claim in ("is true", "L3", "read the conversation", "not tied to a person", "beacon"):
+    for claim in (
+        *("is true", "L3", "read the conversation", "same log", "blockchain"),
+        *("not tied to a person", "stated time", "beacon"),
+    ):
         assert claim in unproved
+
+
+FIRST = replace(FIELDS, turn=1, previous=None, spans=(SPANS[0], SPANS[-1]))
+WEB = replace(FIELDS, slot=replace(FIELDS.slot, platform="web"))
+
+
+@pytest.mark.parametrize(
+    ("claim", "recipe", "key", "said"),
+    [
+        ("given them", Recipe(), OPENING_KEY, True),
+        ("given them", Recipe(), None, False),
+        (
+            "given them",
+            Recipe(fields=replace(FIRST, context=render(MANIFEST.rendering, FIRST.spans))),
+            OPENING_KEY,
+            False,
+        ),
+        ("platform really gave", Recipe(), None, True),
+        ("operator numbers", Recipe(), None, False),
+        ("operator numbers", Recipe(fields=WEB, proved_slot=WEB.slot), OPENING_KEY, True),
+        ("platform really gave", Recipe(fields=WEB, proved_slot=WEB.slot), OPENING_KEY, False),
+        ("really was delivered", Recipe(), None, True),
+        ("no key was given", Recipe(), OPENING_KEY, False),
+    ],
+)
+def test_conditional_claim_is_said_when_it_belongs(
+    claim: str, recipe: Recipe, key: bytes | None, *, said: bool
+) -> None:
+    result = verify_bundle(encode_bundle(make_bundle(recipe)), key=key, policy=None)
+
+    assert any(claim in sentence for sentence in result.unproved) is said

@@ -1,0 +1,123 @@
+"""The contracts of the chat inbox and of served proofs, over the fakes and the real use cases."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+import pytest
+
+from bot.domain.errors import UnknownTwinError
+from bot.ports.chat import ChatInbox, IncomingMessage, ReplyShown, Surface, TextPiece
+from bot.ports.proofs import ProofSource
+from bot.receipts.link import parse_link
+from tests.fakes.chat import MemoryInbox, MemoryProofs
+from tests.stage import memory_stage
+
+SURFACE = Surface(platform="web", bot="local", chat="fan-1", thread="")
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """An inbox and the slug of a twin behind it."""
+
+    inbox: ChatInbox
+    twin: str
+
+    def message(self, number: str = "one", text: str = "hello there") -> IncomingMessage:
+        """Return a fan's message."""
+        return IncomingMessage(self.twin, SURFACE, "fan", number, text)
+
+    async def answer(self, number: str = "one") -> tuple[str, ReplyShown]:
+        """Return the joined pieces and what came last, once."""
+        events = [event async for event in self.inbox.answer(self.message(number))]
+        *pieces, last = events
+        assert isinstance(last, ReplyShown)
+        assert all(isinstance(piece, TextPiece) for piece in pieces)
+        return "".join(piece.text for piece in pieces if isinstance(piece, TextPiece)), last
+
+
+@pytest.fixture(params=["memory", "use cases"])
+async def door(request: pytest.FixtureRequest) -> Door:
+    if request.param == "memory":
+        return Door(MemoryInbox(), "nova")
+    stage = memory_stage()
+    await stage.open()
+    return Door(stage.make_inbox(), "mira")
+
+
+async def test_pieces_join_to_the_reply_that_comes_last(door: Door) -> None:
+    text, shown = await door.answer()
+
+    assert text == shown.text
+    assert text
+
+
+async def test_link_opens_and_the_public_one_does_not(door: Door) -> None:
+    _, shown = await door.answer()
+
+    link, public = parse_link(shown.link), parse_link(shown.public_link)
+    assert link.key is not None
+    assert public.key is None
+    assert link.receipt_id == public.receipt_id == shown.receipt_id
+
+
+async def test_same_message_again_is_the_same_reply(door: Door) -> None:
+    first = await door.answer()
+
+    assert await door.answer() == first
+    assert (await door.answer("two"))[1].receipt_id != first[1].receipt_id
+
+
+async def test_delivery_may_be_told_twice(door: Door) -> None:
+    _, shown = await door.answer()
+
+    await door.inbox.delivered(shown.receipt_id)
+    await door.inbox.delivered(shown.receipt_id)
+
+
+async def test_history_has_the_turns_in_order_and_is_the_fans_own(door: Door) -> None:
+    shown = [(await door.answer(number))[1] for number in ("one", "two")]
+
+    turns = await door.inbox.history(door.twin, SURFACE, "fan")
+
+    assert [turn.link for turn in turns] == [reply.link for reply in shown]
+    assert [turn.reply_text for turn in turns] == [reply.text for reply in shown]
+    assert await door.inbox.history(door.twin, SURFACE, "somebody else") == []
+
+
+async def test_closed_stream_leaves_the_message_answerable(door: Door) -> None:
+    events = door.inbox.answer(door.message())
+    assert isinstance(events, AsyncGenerator)
+    await anext(events)
+    await events.aclose()
+
+    text, shown = await door.answer()
+
+    assert text == shown.text
+
+
+async def test_unknown_twin_is_refused(door: Door) -> None:
+    stranger = IncomingMessage("nobody", SURFACE, "fan", "one", "hello")
+
+    with pytest.raises(UnknownTwinError):
+        [event async for event in door.inbox.answer(stranger)]
+    with pytest.raises(UnknownTwinError):
+        await door.inbox.history("nobody", SURFACE, "fan")
+
+
+async def test_cards_name_the_live_twins(door: Door) -> None:
+    assert [card.slug for card in await door.inbox.twins()] == [door.twin]
+
+
+@pytest.mark.parametrize("kind", ["memory", "use cases"])
+async def test_bundle_and_checkpoint_are_none_until_there_is_one(kind: str) -> None:
+    stage = memory_stage()
+    await stage.open()
+    proofs: ProofSource = MemoryProofs() if kind == "memory" else stage.proofs
+    before = await proofs.bundle("nothing"), await proofs.checkpoint()
+    receipt = (await stage.say()).receipt_id
+    if isinstance(proofs, MemoryProofs):
+        proofs.bundles[receipt], proofs.note = b"{}", "note"
+
+    assert before == (None, None)
+    assert await proofs.bundle(receipt)
+    assert await proofs.checkpoint()

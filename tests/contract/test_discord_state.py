@@ -1,0 +1,95 @@
+"""What every memory of the Discord surface must do, over the fake and over SQLite."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from adapters.sqlite.database import Database
+from adapters.sqlite.discord_state import SCHEMA, SqliteDiscordState
+from bot.domain.errors import StoreBusyError
+from bot.ports.discord_state import DiscordState, Post
+from tests.fakes.discord_state import MemoryDiscordState
+
+POST = Post("900", "800", 0, "70", "", "11", "nova", "5", "", "")
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def state(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[DiscordState]:
+    if request.param == "memory":
+        yield MemoryDiscordState()
+        return
+    database = await Database.open(tmp_path / "book.sqlite", schema=[SCHEMA])
+    yield SqliteDiscordState(database)
+    await database.close()
+
+
+async def test_a_pick_belongs_to_exactly_its_place(state: DiscordState) -> None:
+    await state.pick("1", "", "nova")
+    await state.pick("1", "7", "otto")
+
+    assert await state.picked("1", "") == "nova"
+    assert await state.picked("1", "7") == "otto"
+    assert await state.picked("1", "8") is None
+    assert await state.picked("", "7") is None
+
+
+async def test_the_last_pick_counts(state: DiscordState) -> None:
+    await state.pick("1", "7", "nova")
+    await state.pick("1", "7", "otto")
+
+    assert await state.picked("1", "7") == "otto"
+
+
+async def test_webhooks_are_never_forgotten(state: DiscordState) -> None:
+    await state.keep_webhook("7", "70")
+    await state.keep_webhook("7", "71")
+    await state.keep_webhook("7", "71")
+
+    assert await state.is_webhook("70")
+    assert await state.is_webhook("71")
+    assert not await state.is_webhook("7")
+
+
+async def test_a_post_is_read_back_whole_and_replaced(state: DiscordState) -> None:
+    await state.keep_post(POST)
+    assert await state.post("900") == POST
+
+    final = replace(POST, receipt="r" * 22, digest="d" * 64)
+    await state.keep_post(final)
+
+    assert await state.post("900") == final
+    assert await state.post("800") is None
+
+
+async def test_posts_of_one_answer_come_in_order(state: DiscordState) -> None:
+    second = replace(POST, message="1000", part=1)
+    for post in (second, POST, replace(POST, message="901", asked="801")):
+        await state.keep_post(post)
+
+    assert await state.posts_of("800") == (POST, second)
+    assert await state.posts_of("802") == ()
+
+
+async def test_everything_survives_a_reopening(tmp_path: Path) -> None:
+    first = await Database.open(tmp_path / "book.sqlite", schema=[SCHEMA])
+    await SqliteDiscordState(first).keep_post(POST)
+    await SqliteDiscordState(first).pick("1", "", "nova")
+    await first.close()
+
+    second = await Database.open(tmp_path / "book.sqlite", schema=[SCHEMA])
+    assert await SqliteDiscordState(second).post("900") == POST
+    assert await SqliteDiscordState(second).picked("1", "") == "nova"
+    await second.close()
+
+
+async def test_the_fake_loses_the_writes_that_a_test_wants() -> None:
+    state = MemoryDiscordState(fail_writes=1)
+
+    with pytest.raises(StoreBusyError):
+        await state.keep_post(POST)
+
+    assert await state.post("900") is None
+    await state.keep_post(POST)
+    assert await state.post("900") == POST

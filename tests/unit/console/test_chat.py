@@ -1,0 +1,143 @@
+"""The terminal chat, fed by a pipe: what a person types and what they read."""
+
+import io
+import sys
+from dataclasses import replace
+
+import pytest
+
+from adapters.console_chat.chat import ConsoleChat
+from bot.domain.errors import EngineCrashedError
+from bot.domain.wording import AI_LABEL, DISCLOSURE
+from bot.ports.chat import EarningsLine
+from tests.fakes.chat import NOVA, MemoryInbox
+
+LINE = EarningsLine(
+    twin_name="Nova",
+    token="tUSD",  # noqa: S106 - a currency
+    accrued_nano=4_000_000,
+    committed_nano=2_000_000,
+    claimed_nano=2_000_000,
+    payout="0xabc",
+    chain_balance_nano=None,
+    last_tx="0xfeed",
+)
+
+
+async def _explain(link: str) -> str:
+    return f"  explained {link}"
+
+
+async def _chat(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *typed: str,
+    inbox: MemoryInbox | None = None,
+    first: str | None = None,
+) -> str:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{line}\n" for line in typed)))
+    chat = ConsoleChat(inbox=inbox or MemoryInbox(), session="s", explain_proof=_explain)
+    await chat.run(first)
+    return capsys.readouterr().out
+
+
+async def test_chat_says_first_that_it_is_ai(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = await _chat(monkeypatch, capsys)
+
+    assert shown.startswith(DISCLOSURE)
+    assert "You talk to Nova" in shown
+    assert shown.rstrip().endswith("Goodbye.")
+
+
+async def test_message_is_answered_with_label_proof_and_fee_and_delivered(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inbox = MemoryInbox()
+
+    shown = await _chat(monkeypatch, capsys, "hello", "hello again", "/quit", "never", inbox=inbox)
+
+    assert f"Nova [{AI_LABEL}]: Ships come home." in shown
+    assert shown.count("#k=") == 2
+    assert "fee 0.002 TPT" in shown
+    assert [message.message_id for message in inbox.asked] == ["s-1", "s-2"]
+    assert len(inbox.confirmed) == 2
+
+
+async def test_blank_lines_are_passed_over(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inbox = MemoryInbox()
+
+    await _chat(monkeypatch, capsys, "", "   ", inbox=inbox)
+
+    assert inbox.asked == []
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("/twins", "nova"),
+        ("/help", "/earnings"),
+        ("/proof", "no reply yet"),
+        ("/nonsense", "no command /nonsense"),
+        ("/twin nobody", "There is no twin 'nobody'. Try one of: nova"),
+        ("/twin", "There is no twin ''"),
+    ],
+)
+async def test_commands_answer_in_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str, words: str
+) -> None:
+    assert words in await _chat(monkeypatch, capsys, command)
+
+
+async def test_proof_explains_the_last_reply(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = await _chat(monkeypatch, capsys, "hello", "/proof")
+
+    assert "explained http://127.0.0.1:8800/r/" in shown
+
+
+async def test_other_twin_is_talked_to_after_it_was_chosen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inbox = MemoryInbox(cards=[NOVA, replace(NOVA, slug="rex", name="Rex")])
+
+    shown = await _chat(monkeypatch, capsys, "one", "/twin nova", "two", inbox=inbox, first="rex")
+
+    assert [message.twin for message in inbox.asked] == ["rex", "nova"]
+    assert "You talk to Rex" in shown
+
+
+async def test_earlier_turns_are_shown_when_a_twin_is_chosen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = await _chat(monkeypatch, capsys, "first words", "/twin nova")
+
+    assert "earlier, you: first words" in shown
+
+
+async def test_error_is_one_line_and_the_chat_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inbox = MemoryInbox(fail=EngineCrashedError("Please try again."), fail_after=1)
+
+    shown = await _chat(monkeypatch, capsys, "hello", "/twins", inbox=inbox)
+
+    assert "  Please try again." in shown
+    assert shown.count("nova") > 0
+
+
+async def test_earnings_say_what_is_not_known_and_not_settled(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settled = replace(LINE, chain_balance_nano=2_000_000)
+
+    shown = await _chat(monkeypatch, capsys, "/earnings", inbox=MemoryInbox(lines=[LINE, settled]))
+
+    assert "earned by the book    0.004 tUSD" in shown
+    assert "unknown" in shown
+    assert "are not settled yet" in shown
+    assert "agree" in shown
