@@ -8,16 +8,12 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 
 from bot.audit.run import Audit
 from bot.config import Settings
 from bot.crypto.ed25519 import public_key_of
 from bot.domain.errors import UnknownTwinError
-from bot.domain.ledger import EQUITY
-from bot.domain.money import NANO
-from bot.ledger.fees import plan_funding
 from bot.logs import configure_logs
 from bot.ports.chain import SettlementChain
 from bot.ports.clock import Clock
@@ -35,6 +31,7 @@ from bot.twins.inbox import Inbox
 from bot.twins.publish import OperatorTerms, Publisher
 from bot.twins.recovery import Recovery
 from bot.twins.roster import Roster
+from bot.twins.sponsorship import fund_sponsorship
 from bot.wiring.engine import (
     ROOT,
     CheckedModel,
@@ -44,9 +41,10 @@ from bot.wiring.engine import (
     open_engine,
 )
 from bot.wiring.keys import ServiceKeys
+from bot.wiring.stores import DATABASE, Stores, open_chain, open_stores
 
 TOKEN = "tUSD"  # noqa: S105 - the settlement token's symbol
-DATABASE, CHAIN, KEYS, POLICY, PROOFS = "twinproof.db", "chain.db", "keys", "trust.json", "proofs"
+KEYS, POLICY, PROOFS = "keys", "trust.json", "proofs"
 LOG = "twinproof.log"
 
 
@@ -139,6 +137,15 @@ def check_wanted(wanted: str | None, personas: list[PersonaFile]) -> None:
         raise UnknownTwinError(f"There is no twin {wanted!r} here. Twins: {', '.join(slugs)}.")
 
 
+@dataclass(frozen=True, slots=True)
+class _UseCases:
+    """What is done for fans."""
+
+    answer: AnswerFan
+    delivery: RecordDelivery
+    recovery: Recovery
+
+
 class _Builder:
     """Puts the parts of one service together; every part that closes goes on the stack."""
 
@@ -167,55 +174,28 @@ class _Builder:
 
     async def build(self, personas: list[PersonaFile]) -> App:
         """Open the stores, bring twins and chain up, recover, and open the doors last."""
-        from adapters.sqlite.audit import SqliteAuditReader
-        from adapters.sqlite.database import Database
-        from adapters.sqlite.earnings import SqliteEarnings
-        from adapters.sqlite.epochs import SCHEMA as EPOCHS_SCHEMA
-        from adapters.sqlite.epochs import SqliteEpochStore
-        from adapters.sqlite.replies import SqliteStore
-        from adapters.sqlite.schema import APPEND_ONLY_SCHEMA, REPLIES_SCHEMA
-
+        enter = self._stack.enter_async_context
         self._progress("Opening the book", None)
-        database = await Database.open(
-            self._folder / DATABASE, schema=(REPLIES_SCHEMA, APPEND_ONLY_SCHEMA, EPOCHS_SCHEMA)
-        )
-        self._stack.push_async_callback(database.close)
-        store = SqliteStore(database)
-        await fund_sponsorship(store, self._settings.money.sponsorship)
-        await self._publish(store, personas)
-        info = await self._engine.engine.info()
-        issuer = Issuer(
-            signing_key=self._keys.receipts,
-            build=self._engine.build,
-            verdict="exact" if info.profile_exact else "tolerant",
-        )
-        answer = self._answer(store, issuer)
-        delivery = RecordDelivery(store=store, issuer=issuer, clock=self._clock)
-        recovery = Recovery(
-            store=store, roster=self._roster, answer=answer, delivery=delivery, clock=self._clock
-        )
-        recovered = await recovery.run()
-        chain = await self._open_chain()
-        epochs, earnings = SqliteEpochStore(database), SqliteEarnings(database)
-        settlement = SettlementPublisher(chain=chain, store=epochs, earnings=earnings)
-        inbox = Inbox(
-            roster=self._roster,
-            store=store,
-            answer=answer,
-            delivery=delivery,
-            statements=EarningsStatements(chain=chain, store=epochs, earnings=earnings),
-            base_url=base_url_of(self._settings),
-        )
+        stores = await enter(open_stores(self._folder))
+        await fund_sponsorship(stores.replies, self._settings.money.sponsorship)
+        await self._publish(stores.replies, personas)
+        exact = (await self._engine.engine.info()).profile_exact
+        cases = self._use_cases(stores.replies, exact=exact)
+        recovered = await cases.recovery.run()
+        self._progress("Opening the chain", None)
+        chain = await enter(open_chain(self._folder, self._keys, self._clock))
+        settlement = SettlementPublisher(chain=chain, store=stores.epochs, earnings=stores.earnings)
+        inbox = self._inbox(stores, chain, cases)
         self._stack.push_async_callback(inbox.drain)
-        proofs = StoredProofs(store=store, signer=self._keys.log_signer)
+        proofs = StoredProofs(store=stores.replies, signer=self._keys.log_signer)
         service = Service(
-            store=store,
+            store=stores.replies,
             signer=self._keys.log_signer,
-            recovery=recovery,
+            recovery=cases.recovery,
             settlement=settlement,
             epoch_seconds=self._settings.money.epoch_seconds,
         )
-        await self._stack.enter_async_context(service)
+        await enter(service)
         await self._open_web(inbox, proofs)
         self._write_policy()
         return App(
@@ -223,19 +203,47 @@ class _Builder:
             folder=self._folder,
             model=self._model,
             engine=self._engine,
-            exact=info.profile_exact,
+            exact=exact,
             inbox=inbox,
             proofs=proofs,
             service=service,
             settlement=settlement,
-            audit=Audit(
-                reader=SqliteAuditReader(database),
-                epochs=epochs,
-                chain=chain,
-                log=self._keys.log_verifier,
-                signing_key=public_key_of(self._keys.receipts),
-            ),
+            audit=self._audit(stores, chain),
             recovered=recovered,
+        )
+
+    def _use_cases(self, store: Store, *, exact: bool) -> _UseCases:
+        issuer = Issuer(
+            signing_key=self._keys.receipts,
+            build=self._engine.build,
+            verdict="exact" if exact else "tolerant",
+        )
+        answer = self._answer(store, issuer)
+        delivery = RecordDelivery(store=store, issuer=issuer, clock=self._clock)
+        recovery = Recovery(
+            store=store, roster=self._roster, answer=answer, delivery=delivery, clock=self._clock
+        )
+        return _UseCases(answer, delivery, recovery)
+
+    def _inbox(self, stores: Stores, chain: SettlementChain, cases: _UseCases) -> Inbox:
+        return Inbox(
+            roster=self._roster,
+            store=stores.replies,
+            answer=cases.answer,
+            delivery=cases.delivery,
+            statements=EarningsStatements(
+                chain=chain, store=stores.epochs, earnings=stores.earnings
+            ),
+            base_url=base_url_of(self._settings),
+        )
+
+    def _audit(self, stores: Stores, chain: SettlementChain) -> Audit:
+        return Audit(
+            reader=stores.audit,
+            epochs=stores.epochs,
+            chain=chain,
+            log=self._keys.log_verifier,
+            signing_key=public_key_of(self._keys.receipts),
         )
 
     async def _publish(self, store: Store, personas: list[PersonaFile]) -> None:
@@ -273,26 +281,6 @@ class _Builder:
             entropy=self._entropy,
         )
 
-    async def _open_chain(self) -> SettlementChain:
-        from adapters.evm.client import EvmSettlementChain
-        from adapters.evm.embedded import EmbeddedChain
-
-        self._progress("Opening the chain", None)
-        embedded = await EmbeddedChain.open(
-            self._folder / CHAIN,
-            settler_key=self._keys.settler,
-            relayer_key=self._keys.relayer,
-            treasury_key=self._keys.treasury,
-            clock=self._clock,
-        )
-        self._stack.push_async_callback(embedded.close)
-        return EvmSettlementChain(
-            provider=embedded.provider,
-            settlement=embedded.deployment.settlement,
-            settler_key=self._keys.settler,
-            relayer_key=self._keys.relayer,
-        )
-
     async def _open_web(self, inbox: Inbox, proofs: StoredProofs) -> None:
         from adapters.web.server import WebServer
 
@@ -308,12 +296,3 @@ class _Builder:
         logs = [self._keys.log_verifier.encode()]
         text = json.dumps({"creators": creators, "logs": logs}, indent=2)
         (self._folder / POLICY).write_text(text + "\n", encoding="utf-8")
-
-
-async def fund_sponsorship(store: Store, budget: str) -> None:
-    """Bring the sponsorship account's total funding up to the budget, in tokens."""
-    async with store.transaction() as tx:
-        funded = -await tx.balance(EQUITY)
-        funding = plan_funding(int(Decimal(budget) * NANO), funded)
-        if funding is not None:
-            await tx.post(funding)

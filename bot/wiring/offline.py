@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bot.audit.run import Audit
@@ -21,9 +21,10 @@ from bot.receipts.bundle import parse_bundle
 from bot.receipts.link import ProofLink
 from bot.receipts.verify import VerifiedReceipt
 from bot.twins.replay import replay
-from bot.wiring.app import CHAIN, DATABASE, KEYS, PROOFS
+from bot.wiring.app import KEYS, PROOFS
 from bot.wiring.engine import Progress, check_model, open_engine
 from bot.wiring.keys import ServiceKeys
+from bot.wiring.stores import DATABASE, open_chain_snapshot, open_stores
 
 
 async def load_bundle(link: ProofLink, *, data_dir: Path) -> tuple[bytes, str]:
@@ -107,12 +108,6 @@ async def open_audit(data_dir: Path, *, bundles: Sequence[Path] = ()) -> AsyncIt
     Raises:
         ConfigurationError: the folder holds no service's data.
     """
-    from adapters.evm.client import EvmSettlementChain
-    from adapters.evm.embedded import EmbeddedChain
-    from adapters.sqlite.audit import SqliteAuditReader
-    from adapters.sqlite.database import Database
-    from adapters.sqlite.epochs import SqliteEpochStore
-
     if not (data_dir / DATABASE).exists() or not (data_dir / KEYS / "log.key").exists():
         raise ConfigurationError(
             f"There is no service's data in {data_dir}: name its folder with --data."
@@ -120,19 +115,13 @@ async def open_audit(data_dir: Path, *, bundles: Sequence[Path] = ()) -> AsyncIt
     keys = ServiceKeys.load(data_dir / KEYS, fresh=False)
     kept = [*sorted((data_dir / PROOFS).glob("*.json")), *bundles]
     seen = await asyncio.to_thread(load_heads, kept, keys.log_verifier)
-    async with AsyncExitStack() as stack:
-        database = await Database.open(data_dir / DATABASE, schema=(), read_only=True)
-        stack.push_async_callback(database.close)
-        chain = None
-        if (data_dir / CHAIN).exists():
-            embedded = await EmbeddedChain.open_snapshot(data_dir / CHAIN)
-            stack.push_async_callback(embedded.close)
-            chain = EvmSettlementChain(
-                provider=embedded.provider, settlement=embedded.deployment.settlement
-            )
+    async with (
+        open_stores(data_dir, read_only=True) as stores,
+        open_chain_snapshot(data_dir) as chain,
+    ):
         yield Audit(
-            reader=SqliteAuditReader(database),
-            epochs=SqliteEpochStore(database),
+            reader=stores.audit,
+            epochs=stores.epochs,
             chain=chain,
             log=keys.log_verifier,
             signing_key=public_key_of(keys.receipts),

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fromHex, toHex, utf8 } from '../src/verify/bytes.js';
+import { describeLimits } from '../src/page/words.js';
+import { fromHex, toBase64, toHex, utf8 } from '../src/verify/bytes.js';
 import { encodeCanonical, parseCanonical } from '../src/verify/canonical.js';
+import { parseVerifierKey } from '../src/verify/checkpoint.js';
 import { verifyVrf } from '../src/verify/ecvrf.js';
+import { sha256 } from '../src/verify/hashing.js';
 import { parseFragment, parseLink, parsePolicy } from '../src/verify/link.js';
 import { isIncluded, leafHash, merkleRoot, nodeHash } from '../src/verify/merkle.js';
 import { verify } from '../src/verify/verify.js';
@@ -61,6 +64,18 @@ const LIES = [
   ['two messages', { fields: (f) => { f.spans.push(f.spans[3]); } }, 7],
   ['output too long', { fields: (f) => { f.output.tokens = Array(9).fill(20); } }, 7],
   ['length without reaching it', { fields: (f) => { f.reply.finish = 'length'; } }, 7],
+  ['a second attempt', { receipt: (r) => { r.attempt = 1; } }, 1],
+  ['valid from the year 0', { manifest: (m) => { m.valid_from = '0000-01-01T00:00:00Z'; } }, 1],
+  ['name of two lines', { manifest: (m) => { m.name = 'Nova\nprice: 0'; } }, 1],
+  ['name with an override', { manifest: (m) => { m.name = 'Nova\u202e'; } }, 1],
+  ['blank model name', { manifest: (m) => { m.model.name = '\u3000'; } }, 1],
+  ['library with a hidden space', { manifest: (m) => { m.engine.library += '\u200b'; } }, 1],
+  ['VRF key of order 4', { manifest: (m) => { m.operator.vrf_key = '00'.repeat(32); } }, 1],
+  ['identity as signing key', { manifest: (m) => { m.operator.signing_key = `01${'00'.repeat(31)}`; } }, 1],
+  ['other spelling of the identity', { manifest: (m) => { m.operator.signing_key = `ee${'ff'.repeat(30)}7f`; } }, 1],
+  ['unknown platform', { fields: (f) => { f.slot.platform = 'Web'; } }, 6],
+  ['history of another conversation', { fields: (f) => { f.turn.previous = 'ef'.repeat(32); } }, 7],
+  ['leaf of a second attempt', { leaf: (l) => { l[50] = 1; } }, 8],
   ['leaf of another receipt', { leaf: (l) => { l[5] ^= 1; } }, 8],
   ['other root', { checkpoint: (c) => { c.root = new Uint8Array(32); } }, 8],
   ['other size', { checkpoint: (c) => { c.size = 9; } }, 8],
@@ -71,6 +86,48 @@ const LIES = [
 for (const [name, hooks, step] of LIES) {
   test(`${name} fails step ${step}`, async () => assert.equal(await failedStep(hooks), step));
 }
+
+test('a context without pairs is accepted after any turn', async () => {
+  const fields = (f) => {
+    f.turn.n = 9;
+    f.spans.splice(1, 2);
+    f.context.tokens.splice(4, 4);
+  };
+
+  assert.equal(await failedStep({ fields }), undefined);
+});
+
+test('a log key with a foreign name or point is none', () => {
+  const vkey = (name, key) => {
+    const typed = new Uint8Array([1, ...key]);
+    const hash = toHex(sha256(new Uint8Array([...utf8(`${name}\n`), ...typed]))).slice(0, 8);
+    return `${name}+${hash}+${toBase64(typed)}`;
+  };
+  const good = fromHex('d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a');
+
+  assert.equal(parseVerifierKey(vkey('!'.repeat(128), good)).name.length, 128);
+  for (const name of ['', 'a b', 'a\u00a0b', 'a\tb', 'a\x07', 'l\u043eg', 'x'.repeat(129)]) {
+    assert.throws(() => parseVerifierKey(vkey(name, good)), name);
+  }
+  for (const key of [`01${'00'.repeat(31)}`, '00'.repeat(32), `ee${'ff'.repeat(30)}7f`]) {
+    assert.throws(() => parseVerifierKey(vkey('log', fromHex(key))), key);
+  }
+});
+
+test('what is not proved is said, and no more than belongs', async () => {
+  const claims = async (hooks, key) => {
+    const report = await verify({ bundle: text(makeBundle(hooks)), key });
+    return describeLimits(report).map(([claim]) => claim).join('\n');
+  };
+  const opened = await claims({}, KEY);
+  const closed = await claims({}, null);
+
+  assert.match(opened, /is true[^]*same log[^]*blockchain[^]*nobody chose[^]*none was left out/);
+  assert.doesNotMatch(opened, /platform really|about the contents/);
+  assert.match(closed, /is true[^]*about the contents/);
+  assert.doesNotMatch(closed, /none was left out/);
+  assert.match(await claims({ receipt: (r) => { r.numbering = 'platform'; } }, null), /platform really gave this number/);
+});
 
 test('a wrong key fails step 5', async () => assert.equal(await failedStep({}, new Uint8Array(32)), 5));
 

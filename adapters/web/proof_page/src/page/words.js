@@ -27,9 +27,8 @@ const EXCUSES = {
 };
 
 function seedSentence({ receipt }) {
-  const again = receipt.attempt === 0 ? '' : ` This is attempt ${receipt.attempt + 1} for the same message.`;
   const numbered = receipt.numbering === 'operator' ? ' The message’s number was given by the operator.' : '';
-  return `This browser checked that the seed follows from the message’s place and number under the operator’s key: one message, one seed.${numbered}${again}`;
+  return `This browser checked that the seed follows from the message’s place and number under the operator’s key: one message, one seed.${numbered}`;
 }
 
 const earlierTurns = ({ fields }) => (fields.spans.length - 2) / 2;
@@ -86,35 +85,30 @@ export function describeVerdict({ failure, trust, found }, source) {
 }
 
 /**
- * What the result leaves open, in plain words.
+ * What the result leaves open, in plain words (formats.md section 11.1).
  * @param {import('../verify/verify.js').Report} report of a verification that did not fail
  * @returns {[string, string][]} claim and explanation
  */
-export function describeLimits({ found: { manifest, receipt, key, openings } }) {
-  const limits = [
-    ['That the reply is true.', 'A proof shows where words come from, not whether they are right.'],
-    ['That the operator cannot read the chat.', 'It can: the model runs on the operator’s machine.'],
-    ['Who the creator is.', `${manifest.creator}, not tied to a person.`],
-    ['That everybody sees the same log.', 'No independent witnesses have cosigned it; an operator could show others another one.'],
-    ['That a blockchain vouches for it.', 'Nothing here was checked on a chain. In the demo the chain is the operator’s own and proves nothing more.'],
-    ['That the model really gives these words.', 'Only a replay shows that, and none was done in this browser. The command is below.'],
+export function describeLimits({ trust, found: { manifest, receipt, openings, outcome } }) {
+  const platform = receipt.numbering === 'platform';
+  const claims = [
+    [true, 'That the reply is true.', 'A proof shows where words come from, not whether they are right.'],
+    [true, 'That the model really gives these words.', 'Only a replay shows that the model gives these tokens and that they spell these texts; none was done in this browser.'],
+    [true, 'That the operator cannot read the chat.', 'It can: the model runs on the operator’s machine.'],
+    [true, 'That everybody sees the same log.', 'No independent witnesses have cosigned it; an operator could show others another one.'],
+    [true, 'That a blockchain vouches for it.', 'Nothing here was checked on a chain. In the demo the chain is the operator’s own and proves nothing more.'],
+    [true, 'Who the creator is.', `${manifest.creator}, not tied to a person.`],
+    [true, 'When the reply was made.', 'The time is the operator’s word.'],
+    [outcome, `That the reply really was ${outcome?.outcome}.`, 'The outcome is the operator’s word.'],
+    [true, 'That the fan is a stranger to the operator.', 'An operator who poses as a fan can try prompts in private until one gives a wanted reply; no public beacon is part of the seed.'],
+    [!platform, 'That nobody chose the message’s number.', 'Here the operator numbers the messages itself, and a number decides the seed.'],
+    [platform, 'That the platform really gave this number.', 'The operator says so; the platform has signed nothing.'],
+    [openings && earlierTurns(openings) > 0, 'That the earlier turns are quoted rightly and none was left out.', 'Each has a proof of its own, which is not part of this bundle; a replay is exact given them.'],
+    [receipt.model.verdict === 'tolerant', 'That a replay fits bit for bit.', 'The operator’s machine did not pass the self-check for the exact profile, and the receipt says so.'],
+    [!openings, 'Anything about the contents.', 'Without the key this browser has seen neither message nor reply.'],
+    [trust !== 'policy', 'That creator and log are the ones you mean.', 'You have entered no keys of your own.'],
   ];
-  if (key === null) limits.splice(0, 1, ['Anything about the contents.', 'Without the key this browser has seen neither message nor reply.']);
-  if (receipt.numbering === 'operator') {
-    limits.push(['That nobody tried several numbers.', 'Here the operator numbers the messages itself, and a number decides the seed. Besides, an operator who poses as a fan can always try prompts in private.']);
-  } else {
-    limits.push(['That the fan is a stranger to the operator.', 'An operator who poses as a fan can try prompts in private.']);
-  }
-  if (openings && earlierTurns(openings) > 0) {
-    limits.push(['That earlier turns are quoted rightly.', 'They cite receipts of their own, which are not part of this bundle.']);
-  }
-  if (receipt.attempt > 0) {
-    limits.push(['That the earlier attempts were dropped for a good reason.', `This is attempt ${receipt.attempt + 1} for one message.`]);
-  }
-  if (receipt.model.verdict === 'tolerant') {
-    limits.push(['That a replay fits bit for bit.', 'The operator’s machine did not pass the exact profile; a replay compares within tolerances.']);
-  }
-  return limits;
+  return claims.filter(([holds]) => holds).map(([, claim, why]) => [claim, why]);
 }
 
 /**
@@ -125,7 +119,7 @@ export function describeLimits({ found: { manifest, receipt, key, openings } }) 
 export function describeFacts({ found: { bundle, receipt, manifest, checkpoint, openings }, receiptId, receiptHash }) {
   const facts = [
     ['Receipt', receiptId], ['Receipt hash', receiptHash], ['Time, says the operator', receipt.time],
-    ['Number of this twin’s reply', String(receipt.seq)], ['Attempt', String(receipt.attempt)],
+    ['Number of this twin’s reply', String(receipt.seq)],
     ['Numbered by', receipt.numbering], ['Twin', `${manifest.name} (${manifest.slug}), version ${manifest.version}`],
     ['Twin id', receipt.twin], ['Manifest hash', receipt.manifest], ['Valid', `${manifest.valid_from} to ${manifest.valid_until}`],
     ['Creator', `${manifest.creator}, not tied to a person`], ['Paid to', manifest.payout],

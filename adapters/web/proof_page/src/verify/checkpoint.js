@@ -1,8 +1,13 @@
 /** Checkpoints: C2SP signed notes with one Ed25519 signature (formats.md section 8). */
 import { concat, equal, fromBase64, toHex, utf8 } from './bytes.js';
-import { ed25519Verifies } from './ciphers.js';
+import { ed25519Verifies, isPrimeOrderPoint } from './ciphers.js';
 import { Malformed } from './failure.js';
 import { sha256 } from './hashing.js';
+
+/** A key name, which a log's origin is too: printable ASCII without space and plus. */
+const NAME = '[!-*,-~]{1,128}';
+const NOTE = new RegExp(`^((${NAME})\\n(0|[1-9][0-9]{0,15})\\n([^\\n]+)\\n)\\n— (${NAME}) ([^\\n ]+)\\n$`);
+const VERIFIER_KEY = new RegExp(`^(${NAME})\\+([0-9a-f]{8})\\+(.+)$`);
 
 /**
  * @typedef {object} Checkpoint
@@ -17,7 +22,7 @@ import { sha256 } from './hashing.js';
 
 /** @param {string} note @returns {Checkpoint} */
 export function parseCheckpoint(note) {
-  const match = /^(([^\n]+)\n(0|[1-9][0-9]{0,15})\n([^\n]+)\n)\n— ([^\n ]+) ([^\n ]+)\n$/.exec(note);
+  const match = NOTE.exec(note);
   if (!match) throw new Malformed('the checkpoint is not a note with origin, size, root and one signature');
   const [, body, origin, size, root, signer, blob] = match;
   const signature = fromBase64(blob);
@@ -35,12 +40,13 @@ export function parseCheckpoint(note) {
  * @returns {{name: string, keyHash: Uint8Array, key: Uint8Array}}
  */
 export function parseVerifierKey(vkey) {
-  const match = /^([^\n+ ]+)\+([0-9a-f]{8})\+(.+)$/.exec(vkey);
+  const match = VERIFIER_KEY.exec(vkey);
   const typed = match ? fromBase64(match[3]) : new Uint8Array(0);
   if (!match || typed.length !== 33 || typed[0] !== 1) throw new Malformed('the log key is not an Ed25519 verifier key');
   const [, name, hash] = match;
   const keyHash = sha256(concat(utf8(`${name}\n`), typed)).subarray(0, 4);
   if (toHex(keyHash) !== hash) throw new Malformed('the log key does not carry its own hash');
+  if (!isPrimeOrderPoint(typed.subarray(1))) throw new Malformed('the log key is not a point of prime order');
   return { name, keyHash, key: typed.subarray(1) };
 }
 

@@ -2,7 +2,23 @@
 import { gcm } from '@noble/ciphers/aes.js';
 import { ed25519 } from '@noble/curves/ed25519.js';
 
+const { Point } = ed25519;
 const subtle = globalThis.crypto?.subtle;
+
+/**
+ * Tell whether bytes are the canonical encoding of a point of prime order: what keys and the R of
+ * a signature must be (formats.md section 1).
+ * @param {Uint8Array} bytes
+ * @returns {boolean}
+ */
+export function isPrimeOrderPoint(bytes) {
+  try {
+    const point = Point.fromBytes(bytes, false);
+    return !point.is0() && point.isTorsionFree();
+  } catch {
+    return false;
+  }
+}
 
 /**
  * @param {Uint8Array} key public key, 32 bytes
@@ -12,6 +28,7 @@ const subtle = globalThis.crypto?.subtle;
  */
 export async function ed25519Verifies(key, message, signature) {
   if (key.length !== 32 || signature.length !== 64) return false;
+  if (!isPrimeOrderPoint(key) || !isPrimeOrderPoint(signature.subarray(0, 32))) return false;
   let native;
   try {
     native = await subtle?.importKey('raw', key, 'Ed25519', false, ['verify']);

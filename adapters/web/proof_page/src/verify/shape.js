@@ -18,6 +18,29 @@ export const textOf = (least, most) => (value) => {
 /** @type {Check} */
 export const text = textOf(0, MAX_TEXT);
 
+/** One line that is not blank, by the whitespace of formats.md section 5. */
+const BLANK = /^[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$/;
+const BREAKING = /[\p{Cc}\p{Zl}\p{Zp}]/u;
+/** The list of formats.md section 1; \p{Cf} itself differs between versions of Unicode. */
+const FORMATTING = new RegExp(`[${[
+  '\\xad', '\\u0600-\\u0605', '\\u061c', '\\u06dd', '\\u070f', '\\u0890\\u0891', '\\u08e2', '\\u180e',
+  '\\u200b-\\u200f', '\\u202a-\\u202e', '\\u2060-\\u2064', '\\u2066-\\u206f', '\\ufeff', '\\ufff9-\\ufffb',
+  '\\u{110bd}', '\\u{110cd}', '\\u{13430}-\\u{1343f}', '\\u{1bca0}-\\u{1bca3}', '\\u{1d173}-\\u{1d17a}',
+  '\\u{e0001}', '\\u{e0020}-\\u{e007f}',
+].join('')}]`, 'u');
+
+/** @param {number} most code points @returns {Check} one line, not blank */
+export function lineOf(most) {
+  const fits = textOf(1, most);
+  return (value) => fits(value) && !BLANK.test(value) && !BREAKING.test(value);
+}
+
+/** @param {number} most code points @returns {Check} a line that hides nothing */
+export function titleOf(most) {
+  const isLine = lineOf(most);
+  return (value) => isLine(value) && !FORMATTING.test(value);
+}
+
 /** @type {Check} base64 of any length; whoever decodes it checks the spelling */
 export const base64 = (value) => typeof value === 'string';
 
@@ -51,9 +74,10 @@ export const decimal = (value) => (
   text(value) && /^(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,9})?$/.test(value) && Number(value) > 0
 );
 
-/** @type {Check} RFC 3339 in UTC with whole seconds, and a day that exists */
+/** @type {Check} RFC 3339 in UTC with whole seconds, and a day that exists after the year 0 */
 export const time = (value) => {
   if (!text(value) || !/^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$/.test(value)) return false;
+  if (value.startsWith('0000')) return false;
   const at = new Date(value);
   return !Number.isNaN(at.getTime()) && at.toISOString() === value.replace('Z', '.000Z');
 };

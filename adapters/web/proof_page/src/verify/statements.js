@@ -1,14 +1,19 @@
 /** The statements that get signed: receipt, manifest, outcome, persona, openings. */
 import { parseCanonical } from './canonical.js';
 import { parseVerifierKey } from './checkpoint.js';
+import { isPrimeOrderPoint } from './ciphers.js';
+import { fromHex } from './bytes.js';
 import { checksumAddress } from './creator.js';
 import {
-  decimal, integer, isBase64Of, isHex, list, nullOr, object, oneOf, record, text, textOf, time, tokens,
+  decimal, integer, isBase64Of, isHex, lineOf, list, nullOr, object, oneOf, record, text, textOf, time, titleOf, tokens,
 } from './shape.js';
 
 const nothing = oneOf(null);
 const amount = integer(0);
-const title = textOf(1, 64);
+const title = titleOf(64);
+const short = textOf(1, 64);
+const isKey = isHex(32);
+const publicKey = (value) => isKey(value) && isPrimeOrderPoint(fromHex(value));
 const count = integer(1, 65536);
 const address = (value) => text(value) && /^0x[0-9a-fA-F]{40}$/.test(value) && checksumAddress(value) === value;
 
@@ -22,14 +27,14 @@ const RECEIPT = {
   twin: isHex(32),
   manifest: isHex(32),
   seq: integer(1),
-  attempt: integer(0, 65535),
+  attempt: oneOf(0),
   numbering: oneOf('operator', 'platform'),
   model: object({
-    gguf: isHex(32), library: title, build: isHex(32), profile: oneOf('exact/1'), verdict: oneOf('exact', 'tolerant'),
+    gguf: isHex(32), library: short, build: isHex(32), profile: oneOf('exact/1'), verdict: oneOf('exact', 'tolerant'),
   }, 'receipt’s model'),
   seed: object({ vrf_proof: isBase64Of(80), slot_tag: isHex(16), beacon: nothing }, 'seed'),
   fields: object({ root: isHex(32), count: oneOf(8) }, 'field commitment'),
-  price: object({ nano: amount, token: title, creator_nano: amount, operator_nano: amount }, 'receipt’s price'),
+  price: object({ nano: amount, token: short, creator_nano: amount, operator_nano: amount }, 'receipt’s price'),
   rule: nothing,
   rate_table: nothing,
   payer: nothing,
@@ -56,12 +61,12 @@ const MANIFEST = {
     algorithm: oneOf('gumbel-max/1'), temperature: decimal, top_k: integer(1, 256),
     top_p: (value) => decimal(value) && Number(value) <= 1, max_tokens: count,
   }, 'sampler'),
-  filter: object({ policy: oneOf('stop/1'), stop_tokens: tokens, stop_strings: list(title) }, 'filter'),
+  filter: object({ policy: oneOf('stop/1'), stop_tokens: tokens, stop_strings: list(short) }, 'filter'),
   price: object({ nano: amount, token: symbol }, 'manifest’s price'),
   split: (value) => isSplit(value) && value.creator_bp + value.operator_bp === 10000,
   creator: address,
   payout: address,
-  operator: object({ signing_key: isHex(32), vrf_key: isHex(32) }, 'operator’s keys'),
+  operator: object({ signing_key: publicKey, vrf_key: publicKey }, 'operator’s keys'),
   log: (value) => isLog(value) && parseVerifierKey(value.key).name === value.origin,
   beacon: nothing,
   valid_from: time,
@@ -75,26 +80,17 @@ const OUTCOME = {
   time,
 };
 
-/** One line that is not blank, by the whitespace of formats.md section 5. */
-const BLANK = /^[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$/;
-const BREAKING = /[\p{Cc}\p{Zl}\p{Zp}]/u;
-
-function line(most) {
-  const fits = textOf(1, most);
-  return (value) => fits(value) && !BLANK.test(value) && !BREAKING.test(value);
-}
-
 function lines(check) {
   return (value) => list(check)(value) && value.length <= 100;
 }
 
 const PERSONA = {
   v: oneOf('twinproof-persona/1'),
-  name: line(64),
-  role: line(200),
-  facts: lines(line(1000)),
-  off_limits: lines(line(1000)),
-  examples: lines(object({ fan: line(1000), twin: line(1000) }, 'example')),
+  name: titleOf(64),
+  role: titleOf(200),
+  facts: lines(lineOf(1000)),
+  off_limits: lines(lineOf(1000)),
+  examples: lines(object({ fan: lineOf(1000), twin: lineOf(1000) }, 'example')),
 };
 
 const isTurn = object({ n: integer(1), previous: nullOr(isHex(32)) }, 'turn');

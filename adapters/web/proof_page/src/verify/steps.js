@@ -17,7 +17,8 @@ import { receiptIdOf } from './link.js';
 const RECEIPT_TYPE = 'application/vnd.twinproof.receipt+json';
 const OUTCOME_TYPE = 'application/vnd.twinproof.outcome+json';
 const MAX_BUNDLE_BYTES = 4 * 1024 * 1024;
-const SELF_NUMBERING = ['terminal', 'web'];
+/** Who numbers the messages of a platform; there are no other platforms. */
+const NUMBERING = new Map([['terminal', 'operator'], ['web', 'operator'], ['discord', 'platform'], ['telegram', 'platform']]);
 const OUTCOME_CODES = { delivered: 1, undelivered: 2, withdrawn: 3, refunded: 4 };
 
 /**
@@ -109,8 +110,8 @@ export async function checkOpenings(found) {
 /** @param {Case} found */
 export function checkSeed({ receipt, manifest, openings }) {
   const { platform, bot, chat, thread, message } = openings.fields.slot;
-  const numbering = SELF_NUMBERING.includes(platform) ? 'operator' : 'platform';
-  must(6, receipt.numbering === numbering, 'the receipt is wrong about who numbered the message');
+  must(6, NUMBERING.has(platform), 'the message comes from a platform that version 1 does not know');
+  must(6, receipt.numbering === NUMBERING.get(platform), 'the receipt is wrong about who numbered the message');
   const slot = taggedHash('slot-input', fromHex(manifest.twin), platform, bot, chat, thread, message);
   const beta = verifyVrf(fromHex(manifest.operator.vrf_key), slot, fromBase64(receipt.seed.vrf_proof));
   must(6, beta !== null, 'the proof of the seed is false');
@@ -126,7 +127,10 @@ export function checkContext({ manifest, openings: { fields } }) {
   const same = rendered.tokens.length === context.length && rendered.tokens.every((token, i) => token === context[i]);
   must(7, same, 'the spans do not render to the context');
   must(7, context.length <= manifest.rendering.window_tokens, 'the context is longer than the window');
-  must(7, (fields.spans.length - 2) / 2 < fields.turn.n, 'the context holds more turns than there were');
+  const pairs = (fields.spans.length - 2) / 2;
+  must(7, pairs < fields.turn.n, 'the context holds more turns than there were');
+  const newest = fields.spans[fields.spans.length - 2];
+  must(7, pairs === 0 || newest.receipt === fields.turn.previous, 'the newest earlier turn is not the previous one');
   const broken = brokenOutputRule(fields, manifest);
   must(7, broken === null, broken);
 }
