@@ -48,7 +48,7 @@ async def measure(*, rounds: int) -> list[dict[str, Any]]:
     async with open_engine(STARTER, threads=1) as running:
         engine = running.engine
         info = await engine.info()
-        segments = compile_template(info.chat_template)
+        segments = compile_template(info.chat_template, begin_text=info.begin_text)
 
         async def ids(text: str, *, special: bool = False) -> tuple[int, ...]:
             return await engine.tokenize(text, special=special)

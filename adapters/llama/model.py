@@ -22,6 +22,7 @@ BATCH_TOKENS = 256
 MAX_CONTEXT = 4096
 KV_Q8_0 = 8
 FLASH_ATTENTION_ON = 1
+PIECE_BYTES, MAX_PIECE_BYTES = 256, 65_536
 CHECK_TOKENS = 48
 CHECK_PREFIX = 16
 
@@ -72,6 +73,10 @@ class LlamaModel(ModelRunner):
             context_tokens=self._context_tokens,
             vocabulary=self._size,
             profile_exact=portable and self._profile_holds(),
+            begin_text=self._text_of(lib.llama_vocab_bos(vocabulary))
+            if lib.llama_vocab_get_add_bos(vocabulary)
+            else "",
+            end_text=self._text_of(lib.llama_vocab_eos(vocabulary)),
         )
 
     def _open_context(self, model: object, threads: int) -> object:
@@ -117,16 +122,19 @@ class LlamaModel(ModelRunner):
 
     def piece(self, token: int) -> bytes:
         """Return the bytes that a token stands for; empty for control tokens."""
-        buffer = ctypes.create_string_buffer(256)
-        count = lib.llama_token_to_piece(
-            self._vocabulary,
-            token,
-            buffer,
-            len(buffer),
-            0,
-            False,  # noqa: FBT003
-        )
-        return buffer.raw[: max(count, 0)]
+        for size in (PIECE_BYTES, MAX_PIECE_BYTES):
+            buffer = ctypes.create_string_buffer(size)
+            no_special = False
+            count = lib.llama_token_to_piece(self._vocabulary, token, buffer, size, 0, no_special)
+            if count >= 0:
+                return buffer.raw[:count]
+        raise EngineCrashedError(f"token {token} stands for too many bytes")
+
+    def _text_of(self, token: int) -> str:
+        """Return how a control token is written; empty where the vocabulary has none."""
+        if token < 0:
+            return ""
+        return bytes(lib.llama_vocab_get_text(self._vocabulary, token)).decode()
 
     def prepare_prefix(self, tokens: tuple[int, ...]) -> None:
         """Compute and keep the state of a persona prefix, evicting the coldest if need be."""

@@ -39,11 +39,15 @@ class TemplateSegments:
     twin_to_fan: str
 
 
-def compile_template(template: str) -> TemplateSegments:
+def compile_template(
+    template: str, *, begin_text: str = "", end_text: str = ""
+) -> TemplateSegments:
     """Find the literal segments of a chat template by rendering marked messages.
 
     Args:
         template: Jinja source, as in a GGUF's `tokenizer.chat_template`.
+        begin_text: the control token that begins every context of the model; empty if none does.
+        end_text: the control token that ends a turn, for templates that write it by name.
 
     Raises:
         ConfigurationError: the template has no system role, or is not the same for every turn.
@@ -52,7 +56,7 @@ def compile_template(template: str) -> TemplateSegments:
     marks.append(_FAN.format(3))
     roles = ["system", "user", "assistant", "user", "assistant", "user"]
     messages = [{"role": r, "content": m} for r, m in zip(roles, marks, strict=True)]
-    rest = _render(template, messages)
+    rest = _render(template, messages, begin_text, end_text)
     parts = []
     for mark in marks:
         before, found, rest = rest.partition(mark)
@@ -63,12 +67,17 @@ def compile_template(template: str) -> TemplateSegments:
             )
         parts.append(before)
     before_persona, persona_to_fan, fan_to_twin, twin_to_fan, again, twin_again = parts
-    if again != fan_to_twin or twin_again != twin_to_fan or rest != fan_to_twin:
-        rest_is_prompt = rest.rstrip(" ") == fan_to_twin.rstrip(" ")
-        if again != fan_to_twin or twin_again != twin_to_fan or not rest_is_prompt:
-            raise ConfigurationError(
-                "The model's chat template is not the same for every turn: choose another model."
-            )
+    same = (again, twin_again, rest.rstrip(" ")) == (
+        fan_to_twin,
+        twin_to_fan,
+        fan_to_twin.rstrip(" "),
+    )
+    if not same:
+        raise ConfigurationError(
+            "The model's chat template is not the same for every turn: choose another model."
+        )
+    if not before_persona.startswith(begin_text):
+        before_persona = begin_text + before_persona
     return _move_spaces(before_persona, persona_to_fan, fan_to_twin, twin_to_fan)
 
 
@@ -80,7 +89,7 @@ def _move_spaces(before: str, to_fan: str, to_twin: str, twin_to_fan: str) -> Te
     return TemplateSegments("", *segments)
 
 
-def _render(template: str, messages: list[dict[str, str]]) -> str:
+def _render(template: str, messages: list[dict[str, str]], begin_text: str, end_text: str) -> str:
     def refuse(message: str) -> None:
         raise TemplateError(message)
 
@@ -89,8 +98,8 @@ def _render(template: str, messages: list[dict[str, str]]) -> str:
         return environment.from_string(template).render(
             messages=messages,
             add_generation_prompt=True,
-            bos_token="",
-            eos_token="",
+            bos_token=begin_text,
+            eos_token=end_text,
             raise_exception=refuse,
         )
     except _FAULTS as error:

@@ -152,8 +152,9 @@ class ChatInbox(Protocol):
     """The core's door for chat surfaces.
 
     Errors that may leave it: `UserError` (say its sentence), `TransientError` (may be sent again
-    with the same message id). Calls for different fans may run concurrently; an adapter has at
-    most one `answer` running for one message id.
+    with the same message id; where the first try was voided, that answers with a `UserError`).
+    Calls for different fans may run concurrently; an adapter has at most one `answer` running for
+    one message id.
     """
 
     def answer(self, message: IncomingMessage) -> AsyncIterator[ReplyEvent]:
@@ -161,7 +162,8 @@ class ChatInbox(Protocol):
 
         Idempotent by (surface, message_id): a message whose reply is committed is answered from
         the store with the same `ReplyShown` (perhaps in one piece), neither generated nor charged
-        again. The caller exhausts the iterator or closes it; closing it early cancels.
+        again. The caller exhausts the iterator or closes it; closed early, the reply runs to its
+        end all the same and waits in the outbox.
 
         Raises:
             UserError: before or during the stream; nothing was charged.

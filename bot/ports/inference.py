@@ -123,6 +123,8 @@ class ModelInfo:
         end_tokens: ids that end a turn.
         context_tokens: longest context that the runner accepts.
         profile_exact: whether the startup self-check found the exact profile to hold here.
+        begin_text: the control token that begins every context; empty if none does.
+        end_text: the control token that ends a turn.
     """
 
     name: str
@@ -131,6 +133,8 @@ class ModelInfo:
     context_tokens: int
     vocabulary: int
     profile_exact: bool
+    begin_text: str = ""
+    end_text: str = ""
 
 
 class ModelRunner(Protocol):

@@ -105,7 +105,9 @@ class Publisher:
 
     async def _compile_rendering(self, file: PersonaFile) -> RenderingProgram:
         info = await self._engine.info()
-        segments = compile_template(info.chat_template)
+        segments = compile_template(
+            info.chat_template, begin_text=info.begin_text, end_text=info.end_text
+        )
 
         async def ids(text: str) -> tuple[int, ...]:
             return await self._engine.tokenize(text, special=True)

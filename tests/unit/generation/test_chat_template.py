@@ -113,3 +113,14 @@ def test_hostile_template_is_refused_and_does_nothing(hostile: str, tmp_path: Pa
         compile_template(hostile + WORKING)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_token_that_begins_every_context_is_kept_where_the_template_writes_it() -> None:
+    segments = compile_template(LLAMA_3, begin_text="<|begin_of_text|>")
+
+    assert segments.before_persona.startswith("<|begin_of_text|>")
+    assert segments.before_persona.count("<|begin_of_text|>") == 1
+
+
+def test_token_that_begins_every_context_is_added_where_the_template_forgets_it() -> None:
+    assert compile_template(WORKING, begin_text="<s>").before_persona == "<s>system:"
