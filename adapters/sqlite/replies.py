@@ -110,10 +110,15 @@ class SqliteTransaction(StoreTransaction):
         found = await self._all(f"{rows.SELECT_INTENT} WHERE state = 'open' ORDER BY rowid")
         return [rows.read_intent(row) for row in found]
 
-    async def close_intent(self, key: str, state: str) -> None:
+    async def close_intent(
+        self, key: str, state: str, *, void_statement: bytes | None = None
+    ) -> None:
         """Move an open intent to `done` or `void`; anything else is an InvariantError."""
         await self._change_one(
-            "UPDATE intents SET state = ? WHERE key = ? AND state = 'open'", state, key
+            "UPDATE intents SET state = ?, void_statement = ? WHERE key = ? AND state = 'open'",
+            state,
+            void_statement,
+            key,
         )
 
     async def count_intents(self, platform: str, fan: str, since: datetime) -> int:

@@ -18,6 +18,7 @@ _INTENT = (
     *("key", "slot_tag", "attempt", "twin", "manifest", "conversation", "twin_slug", "platform"),
     *("bot", "chat", "thread", "message_id", "fan", "text", "spans", "context", "prefix_tokens"),
     *("vrf_proof", "seed", "opening_key", "price_nano", "created_at", "state"),
+    "void_statement",
 )
 _REPLY = (
     *("receipt_hash", "receipt_id", "intent", "twin", "seq", "conversation", "turn"),
@@ -96,6 +97,7 @@ def intent_values(intent: Intent) -> dict[str, object]:
         "price_nano": intent.price_nano,
         "created_at": intent.created_at.isoformat(),
         "state": intent.state,
+        "void_statement": intent.void_statement,
     }
 
 
@@ -126,6 +128,7 @@ def read_intent(row: Row) -> Intent:
         price_nano=cast("int", values["price_nano"]),
         created_at=datetime.fromisoformat(text["created_at"]),
         state=text["state"],
+        void_statement=cast("bytes | None", values["void_statement"]),
     )
 
 

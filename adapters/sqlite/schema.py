@@ -16,7 +16,8 @@ CREATE TABLE IF NOT EXISTS intents (
   spans TEXT NOT NULL, context TEXT NOT NULL, prefix_tokens INTEGER NOT NULL,
   vrf_proof BLOB NOT NULL, seed BLOB NOT NULL, opening_key BLOB NOT NULL,
   price_nano INTEGER NOT NULL, created_at TEXT NOT NULL,
-  state TEXT NOT NULL CHECK (state IN ('open', 'done', 'void'))
+  state TEXT NOT NULL CHECK (state IN ('open', 'done', 'void')),
+  void_statement BLOB CHECK ((state = 'void') = (void_statement IS NOT NULL))
 ) STRICT;
 CREATE INDEX IF NOT EXISTS intents_open ON intents(state) WHERE state = 'open';
 CREATE INDEX IF NOT EXISTS intents_fan ON intents(platform, fan, created_at);

@@ -14,6 +14,7 @@ from bot.domain.fields import Fields
 from bot.domain.ids import derive_seed, derive_slot_tag, receipt_id_of
 from bot.domain.leaf import (
     OUTCOME_TYPE,
+    VOID_TYPE,
     Leaf,
     ManifestLeaf,
     Outcome,
@@ -21,6 +22,7 @@ from bot.domain.leaf import (
     OutcomeStatement,
     ReplyLeaf,
     VoidLeaf,
+    VoidStatement,
     parse_leaf,
     twin_prefix,
 )
@@ -116,7 +118,7 @@ def audit_replies(records: StoredRecords, signing_key: bytes, findings: Findings
             _check_outcome(records, reply, signing_key, findings)
         except _FALSE as error:
             findings.wrong.append(f"receipt {reply.receipt_id}: {error}")
-    _check_intents(records, findings)
+    _check_intents(records, signing_key, findings)
 
 
 def _check_receipt(
@@ -205,10 +207,10 @@ def _check_outcome(
     )
 
 
-def _check_intents(records: StoredRecords, findings: Findings) -> None:
+def _check_intents(records: StoredRecords, signing_key: bytes, findings: Findings) -> None:
     answered = {reply.intent for reply in records.replies}
     voided = {
-        (leaf.slot_tag, leaf.attempt)
+        (leaf.slot_tag, leaf.attempt): leaf
         for leaf in (_leaf_at(records, index) for index in range(len(records.leaves)))
         if isinstance(leaf, VoidLeaf)
     }
@@ -222,6 +224,24 @@ def _check_intents(records: StoredRecords, findings: Findings) -> None:
             (has_reply, has_void) == wanted[intent.state],
             f"intent {intent.key}: is {intent.state}, but reply/void are {has_reply}/{has_void}",
         )
+        if has_void:
+            _check_void(intent, voided[intent.slot_tag, intent.attempt], signing_key, findings)
+
+
+def _check_void(intent: Intent, leaf: VoidLeaf, signing_key: bytes, findings: Findings) -> None:
+    """Check that the statement which a void's leaf cites is kept, signed, and of this intent."""
+    try:
+        envelope = parse_envelope(intent.void_statement or b"")
+        verify_envelope(envelope, payload_type=VOID_TYPE, key=signing_key)
+        statement = VoidStatement.parse(envelope.payload)
+    except _FALSE as error:
+        findings.wrong.append(f"intent {intent.key}: its void: {error}")
+        return
+    of_this = (statement.twin, statement.slot_tag) == (intent.twin, intent.slot_tag)
+    findings.expect(
+        of_this and envelope.digest == leaf.statement,
+        f"intent {intent.key}: its void says something else",
+    )
 
 
 def _check_draw(intent: Intent, findings: Findings) -> None:

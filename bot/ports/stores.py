@@ -32,6 +32,7 @@ class Intent:
         opening_key: 32 random bytes, the fan's.
         price_nano: held from the payer under this key.
         state: `open`, `done` (there is a reply) or `void`.
+        void_statement: DSSE envelope bytes of the void that the log cites.
     """
 
     key: str
@@ -50,6 +51,7 @@ class Intent:
     price_nano: int
     created_at: datetime
     state: str = "open"
+    void_statement: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +137,13 @@ class StoreTransaction(Protocol):
         """Return the intents that have neither reply nor void, oldest first."""
         ...
 
-    async def close_intent(self, key: str, state: str) -> None:
-        """Move an open intent to `done` or `void`; anything else is an InvariantError."""
+    async def close_intent(
+        self, key: str, state: str, *, void_statement: bytes | None = None
+    ) -> None:
+        """Move an open intent to `done` or `void`; anything else is an InvariantError.
+
+        A void brings the signed statement that its leaf cites, and only a void does.
+        """
         ...
 
     async def count_intents(self, platform: str, fan: str, since: datetime) -> int:

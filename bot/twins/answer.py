@@ -140,7 +140,7 @@ class AnswerFan:
         statement = self._issuer.state_void(intent, reason, self._clock.now())
         async with self._store.transaction() as tx:
             await append_leaf(tx, statement.leaf)
-            await tx.close_intent(intent.key, "void")
+            await tx.close_intent(intent.key, "void", void_statement=statement.envelope)
             await tx.post(plan_release(intent.key, intent.price_nano))
         _log.warning("reply.void", intent=intent.key, reason=reason)
 

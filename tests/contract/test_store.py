@@ -154,18 +154,28 @@ async def test_known_manifest_intent_and_reply_are_refused(stocked: Store) -> No
 @pytest.mark.parametrize("state", ["done", "void"])
 async def test_intent_closes_once(stocked: Store, state: str) -> None:
     key = make_intent(2).key
+    statement = b"signed" if state == "void" else None
     async with stocked.transaction() as tx:
-        await tx.close_intent(key, state)
+        await tx.close_intent(key, state, void_statement=statement)
 
-    for again in ("done", "void"):
+    for again, word in (("done", None), ("void", b"signed")):
         with pytest.raises(InvariantError):
             async with stocked.transaction() as tx:
-                await tx.close_intent(key, again)
+                await tx.close_intent(key, again, void_statement=word)
     async with stocked.reading() as tx:
         found = await tx.find_intent(key)
         assert found is not None
-        assert found.state == state
+        assert (found.state, found.void_statement) == (state, statement)
         assert await tx.open_intents() == []
+
+
+@pytest.mark.parametrize(("state", "statement"), [("void", None), ("done", b"signed")])
+async def test_void_and_nothing_else_has_a_statement(
+    stocked: Store, state: str, statement: bytes | None
+) -> None:
+    with pytest.raises(InvariantError):
+        async with stocked.transaction() as tx:
+            await tx.close_intent(make_intent(2).key, state, void_statement=statement)
 
 
 async def test_outcome_is_decided_once(stocked: Store) -> None:

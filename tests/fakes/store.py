@@ -213,13 +213,17 @@ class MemoryTransaction(StoreTransaction):
         """Return the intents that have neither reply nor void, oldest first."""
         return [i for i in (await self._read()).intents.values() if i.state == "open"]
 
-    async def close_intent(self, key: str, state: str) -> None:
+    async def close_intent(
+        self, key: str, state: str, *, void_statement: bytes | None = None
+    ) -> None:
         """Move an open intent to `done` or `void`."""
         tables = await self._write()
         intent = tables.intents.get(key)
         if intent is None or intent.state != "open" or state not in {"done", "void"}:
             raise InvariantError(f"intent {key} can't become {state}")
-        tables.intents[key] = replace(intent, state=state)
+        if (state == "void") != (void_statement is not None):
+            raise InvariantError("a void has a statement, and nothing else has one")
+        tables.intents[key] = replace(intent, state=state, void_statement=void_statement)
 
     async def count_intents(self, platform: str, fan: str, since: datetime) -> int:
         """Count a fan's messages since a time, over all twins."""

@@ -196,6 +196,10 @@ TAMPERS: dict[str, Tamper] = {
     "intent attempt": _intent(lambda _: {"attempt": 1}),
     "intent manifest": _intent(lambda i: {"manifest": _flip(i.manifest)}),
     "intent price": _intent(lambda i: {"price_nano": i.price_nano + 1}),
+    "void statement byte": _intent(
+        lambda i: {"void_statement": _flip(i.void_statement or b"?", 60)}, number=5
+    ),
+    "void statement lost": _intent(lambda _: {"void_statement": None}, number=5),
     "intent seed": _intent(lambda i: {"seed": _flip(i.seed)}),
     "intent proof": _intent(lambda i: {"vrf_proof": _flip(i.vrf_proof)}),
     "intent opening key": _intent(lambda i: {"opening_key": _flip(i.opening_key)}),
