@@ -337,7 +337,7 @@ async def test_a_broken_write_loses_nothing_and_pays_once(
 
 
 @pytest.mark.parametrize("fault", [Fault.LOST, Fault.UNKNOWN])
-@pytest.mark.parametrize("at", range(1, len(WRITES) + 1), ids=lambda n: f"{n} {WRITES[n - 1]}")
+@pytest.mark.parametrize("at", range(1, WRITES.index("settle") + 1))  # a tick tries again itself
 async def test_a_broken_write_is_made_good_in_the_same_process(
     world: World, at: int, fault: Fault
 ) -> None:
@@ -397,10 +397,10 @@ def _check_message(records: StoredRecords, message: IncomingMessage) -> None:
     ends = [t for t in records.ledger if t.key == f"end-hold:{intent.key}"]
     assert len([t for t in records.ledger if t.key == f"hold:{intent.key}"]) == 1
     got = (intent.state, outcomes, [end.kind for end in ends])
-    answered = ("done", ["delivered"], ["capture"])
+    answered: tuple[str, list[str | None], list[str]] = ("done", ["delivered"], ["capture"])
     waiting: tuple[str, list[str | None], list[str]] = ("done", [None], [])
     void: tuple[str, list[str | None], list[str]] = ("void", [], ["release"])
-    expected = {
+    expected: dict[IncomingMessage, list[tuple[str, list[str | None], list[str]]]] = {
         ASKED: [answered],
         TOO_OLD: [void],
         NEVER_SHOWN: [("done", ["undelivered"], ["release"])],
