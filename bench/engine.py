@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from bot.domain.terms import RenderingProgram
 from bot.generation.chat_template import compile_template
 from bot.generation.rendering import Span, SpanKind, persona_prefix, render
 from bot.generation.sampling import SamplerPolicy
-from bot.ports.inference import Generated, GenerationRequest
+from bot.ports.inference import Generated, GenerationRequest, InferenceEngine, ModelInfo
 from bot.wiring.engine import STARTER, open_engine
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,60 +44,75 @@ def main() -> int:
 
 
 async def measure(*, rounds: int) -> list[dict[str, Any]]:
-    """Generate replies without any cached prefix, then with it, and count tokens."""
-    persona = load_persona(ROOT / "personas" / "mira.toml")
+    """Generate replies with nothing cached, then with the persona's prefix hot."""
     async with open_engine(STARTER, threads=1) as running:
-        engine = running.engine
-        info = await engine.info()
-        segments = compile_template(info.chat_template, begin_text=info.begin_text)
-
-        async def ids(text: str, *, special: bool = False) -> tuple[int, ...]:
-            return await engine.tokenize(text, special=special)
-
-        program = RenderingProgram(
-            span_prefix=segments.span_prefix,
-            before_persona=await ids(segments.before_persona, special=True),
-            persona_to_fan=await ids(segments.persona_to_fan, special=True),
-            fan_to_twin=await ids(segments.fan_to_twin, special=True),
-            twin_to_fan=await ids(segments.twin_to_fan, special=True),
-            window_tokens=info.context_tokens,
-        )
-        spoken = await ids(segments.span_prefix + persona.persona.text())
-        prefix = persona_prefix(program, spoken)
-        requests = []
-        for number in range(rounds):
-            question = await ids(segments.span_prefix + QUESTIONS[number % len(QUESTIONS)])
-            spans = (Span(SpanKind.PERSONA, spoken), Span(SpanKind.MESSAGE, question))
-            requests.append(
-                GenerationRequest(
-                    context=render(program, spans),
-                    prefix_tokens=len(prefix),
-                    seed=number.to_bytes(32, "big"),
-                    sampler=SamplerPolicy(0.2, 40, 0.95, 64),
-                    stop_tokens=info.end_tokens,
-                    stop_strings=(),
-                )
-            )
-
-        async def run() -> tuple[int, int, float]:
-            before = engine_cpu_s()
-            prompt = made = 0
-            for request in requests:
-                async for event in engine.generate(request):
-                    if isinstance(event, Generated):
-                        prompt += len(request.context)
-                        made += len(event.tokens)
-            return prompt, made, engine_cpu_s() - before
-
-        prompt, made, warm_s = await run()
-        await engine.prepare_prefix(prefix)
-        _, _, hot_s = await run()
-    together = (prompt + made) / warm_s
+        maker = await RequestMaker.prepare(running.engine)
+        strangers = [await maker.request(number, stranger=True) for number in range(rounds)]
+        prompt, made, cold_s = await run(running.engine, strangers)
+        fans = [await maker.request(number, stranger=False) for number in range(rounds)]
+        await running.engine.prepare_prefix(fans[0].context[: fans[0].prefix_tokens])
+        _, made_hot, hot_s = await run(running.engine, fans)
+    together = (prompt + made) / cold_s
     return [
         figure("prompt and generation together", together, "tokens/CPU-s", TARGET_TOKENS_PER_S),
-        figure("generated, persona prefix hot", made / hot_s, "tokens/CPU-s"),
+        figure("reply, nothing cached", cold_s / rounds * 1000, "CPU ms"),
         figure("reply, persona prefix hot", hot_s / rounds * 1000, "CPU ms"),
+        figure("generated, persona prefix hot", made_hot / hot_s, "tokens/CPU-s"),
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestMaker:
+    """Makes requests as the service does, for one persona or for ever new ones."""
+
+    engine: InferenceEngine
+    info: ModelInfo
+    program: RenderingProgram
+    persona: str
+
+    @classmethod
+    async def prepare(cls, engine: InferenceEngine) -> "RequestMaker":
+        """Compile the model's template."""
+        info = await engine.info()
+        segments = compile_template(info.chat_template, begin_text=info.begin_text)
+        program = RenderingProgram(
+            span_prefix=segments.span_prefix,
+            before_persona=await engine.tokenize(segments.before_persona, special=True),
+            persona_to_fan=await engine.tokenize(segments.persona_to_fan, special=True),
+            fan_to_twin=await engine.tokenize(segments.fan_to_twin, special=True),
+            twin_to_fan=await engine.tokenize(segments.twin_to_fan, special=True),
+            window_tokens=info.context_tokens,
+        )
+        persona = load_persona(ROOT / "personas" / "mira.toml").persona.text()
+        return cls(engine, info, program, persona)
+
+    async def request(self, number: int, *, stranger: bool) -> GenerationRequest:
+        """Return a request; a stranger's persona differs from its first word on."""
+        text = f"Number {number}. {self.persona}" if stranger else self.persona
+        spoken = await self.engine.tokenize(self.program.span_prefix + text)
+        question = QUESTIONS[number % len(QUESTIONS)]
+        asked = await self.engine.tokenize(self.program.span_prefix + question)
+        spans = (Span(SpanKind.PERSONA, spoken), Span(SpanKind.MESSAGE, asked))
+        return GenerationRequest(
+            context=render(self.program, spans),
+            prefix_tokens=len(persona_prefix(self.program, spoken)),
+            seed=number.to_bytes(32, "big"),
+            sampler=SamplerPolicy(0.2, 40, 0.95, 64),
+            stop_tokens=self.info.end_tokens,
+            stop_strings=(),
+        )
+
+
+async def run(engine: InferenceEngine, requests: list[GenerationRequest]) -> tuple[int, int, float]:
+    """Return prompt tokens, generated tokens and the engine's CPU-seconds."""
+    before = engine_cpu_s()
+    prompt = made = 0
+    for request in requests:
+        async for event in engine.generate(request):
+            if isinstance(event, Generated):
+                prompt += len(request.context)
+                made += len(event.tokens)
+    return prompt, made, engine_cpu_s() - before
 
 
 def figure(name: str, value: float, unit: str, target: float | None = None) -> dict[str, Any]:
