@@ -46,3 +46,8 @@ $(VENV)/.installed-dev: requirements-dev.lock pyproject.toml scripts/install_eng
 
 clean: ## remove what was built; your data folder stays
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.PHONY: coverage
+coverage: install-dev ## run the tests under coverage and report what they miss
+	@$(BIN)/coverage run -m pytest $(ARGS)
+	@$(BIN)/coverage combine --quiet && $(BIN)/coverage report

@@ -19,6 +19,7 @@ from pydantic_settings import (
 from bot.domain.errors import ConfigurationError
 
 ENVIRONMENT_PREFIX = "TWINPROOF_"
+_ADDRESS = r"^(https?://[^/?#\s]+(/[^?#\s]*)?)?$"
 
 
 class _Section(BaseModel):
@@ -31,7 +32,7 @@ class ServiceSettings(_Section):
     data_dir: Path = Path("data")
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8800
-    base_url: Annotated[str, Field(pattern=r"^(https?://[^/?#\s]+(/[^?#\s]*)?)?$")] = ""
+    base_url: Annotated[str, Field(pattern=_ADDRESS)] = ""
 
 
 class ModelSettings(_Section):
@@ -64,6 +65,31 @@ class MoneySettings(_Section):
     epoch_seconds: Annotated[int, Field(ge=5)] = 60
 
 
+class DiscordSettings(_Section):
+    """The Discord application; off while it has no token."""
+
+    token_file: str = ""
+    message_content: bool = True
+    api_base: Annotated[str, Field(pattern=_ADDRESS)] = ""
+    gateway_url: Annotated[str, Field(pattern=r"^(wss?://\S+)?$")] = ""
+
+
+class TelegramBot(_Section):
+    """One Telegram bot: of all twins, or of one."""
+
+    token_file: Annotated[str, Field(min_length=1)]
+    twin: str = ""
+
+
+class TelegramSettings(_Section):
+    """The operator's Telegram bots; off while there are none."""
+
+    bots: tuple[TelegramBot, ...] = ()
+    api_base: Annotated[str, Field(pattern=_ADDRESS)] = ""
+    file_base: Annotated[str, Field(pattern=_ADDRESS)] = ""
+    webhook_secret_file: str = ""
+
+
 class LogSettings(_Section):
     """How the program speaks to its operator."""
 
@@ -85,6 +111,8 @@ class Settings(BaseSettings):
     personas: PersonaSettings = PersonaSettings()
     limits: LimitSettings = LimitSettings()
     money: MoneySettings = MoneySettings()
+    discord: DiscordSettings = DiscordSettings()
+    telegram: TelegramSettings = TelegramSettings()
     log: LogSettings = LogSettings()
 
     @classmethod

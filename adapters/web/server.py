@@ -38,11 +38,13 @@ class WebServer:
         host: str,
         port: int,
         allowed_hosts: Iterable[str] = (),
+        routes: Iterable[web.RouteDef] = (),
     ) -> None:
         self._host = host
         self._port = port
         self._inbox = inbox
         self._proofs = proofs
+        self._routes = tuple(routes)
         self._guard = Guard(host=host, allowed_hosts=allowed_hosts)
         self._runner: web.AppRunner | None = None
 
@@ -100,6 +102,7 @@ class WebServer:
         app.router.add_get("/r/{id:[A-Za-z0-9_-]{22}}", proof_page.handle)
         app.router.add_get("/log/checkpoint", proofs.checkpoint)
         app.router.add_get("/healthz", _health)
+        app.router.add_routes(self._routes)
         return app
 
 

@@ -54,10 +54,14 @@ def _await(work: Coroutine[Any, Any, int]) -> int:
     return asyncio.run(work)
 
 
+def _config_file(given: Path | None) -> Path | None:
+    """Return the file to read: the one given, or config.toml where there is one."""
+    default = Path("config.toml")
+    return given or (default if default.exists() else None)
+
+
 def _settings(config: Path | None, data: Path | None, port: int | None) -> Settings:
-    if config is None and Path("config.toml").exists():
-        config = Path("config.toml")
-    settings = load_settings(config)
+    settings = load_settings(_config_file(config))
     changed: dict[str, Any] = {}
     if data is not None or "data_dir" not in settings.service.model_fields_set:
         changed["data_dir"] = data or DEMO_DATA
@@ -118,6 +122,28 @@ def demo(  # noqa: PLR0917 - click passes them by name
     if texts:
         return _await(demo_command.scripted(settings, twin=twin, texts=texts, as_json=as_json))
     return _await(demo_command.interactive(settings, twin=twin))
+
+
+@cli.command()
+@click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="TOML file.")
+@_data
+@click.option("--port", type=click.IntRange(1, 65535), help="Port of the web pages. Default: 8800.")
+def serve(config: Path | None, data: Path | None, port: int | None) -> int:
+    """Serve fans on the chat platforms that the configuration names, until Ctrl-C.
+
+    Set [discord] token_file or [telegram] bots in config.toml first: docs/discord.md and
+    docs/telegram.md say how. A platform that fails does not stop the other.
+    """
+    from bot.cli.serve import serve as serve_command
+
+    settings = load_settings(_config_file(config))
+    changed: dict[str, Any] = {}
+    if data is not None:
+        changed["data_dir"] = data
+    if port is not None:
+        changed["port"] = port
+    service = settings.service.model_copy(update=changed)
+    return _await(serve_command(settings.model_copy(update={"service": service})))
 
 
 _trust = click.option(

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from bot.audit.run import Audit
 from bot.config import Settings
@@ -18,18 +19,11 @@ from bot.logs import configure_logs
 from bot.ports.chain import SettlementChain
 from bot.ports.clock import Clock
 from bot.ports.personas import PersonaFile
-from bot.ports.stores import Store
-from bot.receipts.issue import Issuer
 from bot.receipts.source import StoredProofs
 from bot.service import Service
 from bot.settlement.publish import Publisher as SettlementPublisher
 from bot.settlement.statement import EarningsStatements
-from bot.twins.admission import AdmissionPolicy
-from bot.twins.answer import AnswerFan
-from bot.twins.delivery import RecordDelivery
 from bot.twins.inbox import Inbox
-from bot.twins.publish import OperatorTerms, Publisher
-from bot.twins.recovery import Recovery
 from bot.twins.roster import Roster
 from bot.twins.sponsorship import fund_sponsorship
 from bot.wiring.engine import (
@@ -41,9 +35,10 @@ from bot.wiring.engine import (
     open_engine,
 )
 from bot.wiring.keys import ServiceKeys
+from bot.wiring.platforms import NO_PLATFORMS, Platforms, build_platforms
 from bot.wiring.stores import DATABASE, Stores, open_chain, open_stores
+from bot.wiring.twins import TwinWiring, UseCases
 
-TOKEN = "tUSD"  # noqa: S105 - the settlement token's symbol
 KEYS, POLICY, PROOFS = "keys", "trust.json", "proofs"
 LOG = "twinproof.log"
 
@@ -68,6 +63,7 @@ class App:
     settlement: SettlementPublisher
     audit: Audit
     recovered: int
+    platforms: Platforms
 
     def save_proof(self, receipt_id: str, bundle: bytes) -> Path:
         """Keep the fan's own copy of a bundle in the data folder."""
@@ -84,7 +80,7 @@ def base_url_of(settings: Settings) -> str:
 
 @asynccontextmanager
 async def open_app(
-    settings: Settings, *, progress: Progress, wanted: str | None = None
+    settings: Settings, *, progress: Progress, wanted: str | None = None, serving: bool = False
 ) -> AsyncIterator[App]:
     """Build and start the service; it is stopped and closed when the block ends.
 
@@ -92,6 +88,7 @@ async def open_app(
         settings: from the configuration.
         progress: told of the long steps.
         wanted: slug of a twin that must be served.
+        serving: build the chat platforms that the settings name; they are run by the caller.
 
     Raises:
         UnknownTwinError: there is no persona of the wanted twin.
@@ -123,7 +120,7 @@ async def open_app(
             stack=stack,
             progress=progress,
         )
-        yield await builder.build(personas)
+        yield await builder.build(personas, serving=serving)
 
 
 def check_wanted(wanted: str | None, personas: list[PersonaFile]) -> None:
@@ -135,15 +132,6 @@ def check_wanted(wanted: str | None, personas: list[PersonaFile]) -> None:
     slugs = [persona.slug for persona in personas]
     if wanted is not None and wanted not in slugs:
         raise UnknownTwinError(f"There is no twin {wanted!r} here. Twins: {', '.join(slugs)}.")
-
-
-@dataclass(frozen=True, slots=True)
-class _UseCases:
-    """What is done for fans."""
-
-    answer: AnswerFan
-    delivery: RecordDelivery
-    recovery: Recovery
 
 
 class _Builder:
@@ -159,7 +147,7 @@ class _Builder:
         stack: AsyncExitStack,
         progress: Progress,
     ) -> None:
-        from adapters.host.system import SystemClock, SystemEntropy
+        from adapters.host.system import SystemClock
 
         self._settings = settings
         self._folder = folder
@@ -168,19 +156,24 @@ class _Builder:
         self._stack = stack
         self._progress = progress
         self._clock: Clock = SystemClock()
-        self._entropy = SystemEntropy()
         self._keys = ServiceKeys.load(folder / KEYS, fresh=not (folder / DATABASE).exists())
-        self._roster = Roster()
 
-    async def build(self, personas: list[PersonaFile]) -> App:
+    async def build(self, personas: list[PersonaFile], *, serving: bool) -> App:
         """Open the stores, bring twins and chain up, recover, and open the doors last."""
         enter = self._stack.enter_async_context
         self._progress("Opening the book", None)
         stores = await enter(open_stores(self._folder))
         await fund_sponsorship(stores.replies, self._settings.money.sponsorship)
-        await self._publish(stores.replies, personas)
+        twins = TwinWiring(
+            settings=self._settings,
+            store=stores.replies,
+            engine=self._engine,
+            keys=self._keys,
+            clock=self._clock,
+        )
+        await twins.publish(personas, self._model.terms, self._progress)
         exact = (await self._engine.engine.info()).profile_exact
-        cases = self._use_cases(stores.replies, exact=exact)
+        cases = twins.build(exact=exact)
         recovered = await cases.recovery.run()
         self._progress("Opening the chain", None)
         chain = await enter(open_chain(self._folder, self._keys, self._clock))
@@ -196,8 +189,9 @@ class _Builder:
             epoch_seconds=self._settings.money.epoch_seconds,
         )
         await enter(service)
-        await self._open_web(inbox, proofs)
-        self._write_policy()
+        platforms = self._platforms(stores, inbox, proofs) if serving else NO_PLATFORMS
+        await self._open_web(inbox, proofs, platforms)
+        self._write_policy(cases.roster)
         return App(
             base_url=base_url_of(self._settings),
             folder=self._folder,
@@ -210,24 +204,21 @@ class _Builder:
             settlement=settlement,
             audit=self._audit(stores, chain),
             recovered=recovered,
+            platforms=platforms,
         )
 
-    def _use_cases(self, store: Store, *, exact: bool) -> _UseCases:
-        issuer = Issuer(
-            signing_key=self._keys.receipts,
-            build=self._engine.build,
-            verdict="exact" if exact else "tolerant",
+    def _platforms(self, stores: Stores, inbox: Inbox, proofs: StoredProofs) -> Platforms:
+        return build_platforms(
+            self._settings,
+            stores=stores,
+            inbox=inbox,
+            proofs=proofs,
+            base_url=base_url_of(self._settings),
         )
-        answer = self._answer(store, issuer)
-        delivery = RecordDelivery(store=store, issuer=issuer, clock=self._clock)
-        recovery = Recovery(
-            store=store, roster=self._roster, answer=answer, delivery=delivery, clock=self._clock
-        )
-        return _UseCases(answer, delivery, recovery)
 
-    def _inbox(self, stores: Stores, chain: SettlementChain, cases: _UseCases) -> Inbox:
+    def _inbox(self, stores: Stores, chain: SettlementChain, cases: UseCases) -> Inbox:
         return Inbox(
-            roster=self._roster,
+            roster=cases.roster,
             store=stores.replies,
             answer=cases.answer,
             delivery=cases.delivery,
@@ -246,53 +237,24 @@ class _Builder:
             signing_key=public_key_of(self._keys.receipts),
         )
 
-    async def _publish(self, store: Store, personas: list[PersonaFile]) -> None:
-        publisher = Publisher(
-            store=store,
-            engine=self._engine.engine,
-            clock=self._clock,
-            terms=OperatorTerms(
-                signing_key=self._keys.receipts,
-                vrf_key=self._keys.vrf,
-                log=self._keys.log_verifier,
-                token=TOKEN,
-                operator_bp=self._settings.money.operator_bp,
-                model=self._model.terms,
-                library=self._engine.library,
-            ),
-            creators=self._keys.creators,
-            roster=self._roster,
-        )
-        for done, persona in enumerate(personas):
-            self._progress("Prefilling personas", done / len(personas))
-            await publisher.publish(persona)
-        self._progress("Prefilling personas", 1.0)
-
-    def _answer(self, store: Store, issuer: Issuer) -> AnswerFan:
-        limits = self._settings.limits
-        return AnswerFan(
-            roster=self._roster,
-            store=store,
-            engine=self._engine.engine,
-            issuer=issuer,
-            vrf_key=self._keys.vrf,
-            policy=AdmissionPolicy(limits.daily_messages, limits.message_chars),
-            clock=self._clock,
-            entropy=self._entropy,
-        )
-
-    async def _open_web(self, inbox: Inbox, proofs: StoredProofs) -> None:
+    async def _open_web(self, inbox: Inbox, proofs: StoredProofs, platforms: Platforms) -> None:
         from adapters.web.server import WebServer
 
         service = self._settings.service
-        web = WebServer(inbox=inbox, proofs=proofs, host=service.host, port=service.port)
+        web = WebServer(
+            inbox=inbox,
+            proofs=proofs,
+            host=service.host,
+            port=service.port,
+            allowed_hosts=[urlsplit(base_url_of(self._settings)).hostname or service.host],
+            routes=platforms.routes,
+        )
         await web.start()
         self._stack.push_async_callback(web.stop)
 
-    def _write_policy(self) -> None:
+    def _write_policy(self, roster: Roster) -> None:
         """Write down this operator's public keys as a verifier wants them."""
-        twins = self._roster.all()
-        creators = sorted(twin.manifest.creator for twin in twins)
+        creators = sorted(twin.manifest.creator for twin in roster.all())
         logs = [self._keys.log_verifier.encode()]
         text = json.dumps({"creators": creators, "logs": logs}, indent=2)
         (self._folder / POLICY).write_text(text + "\n", encoding="utf-8")

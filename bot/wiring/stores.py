@@ -8,8 +8,10 @@ from pathlib import Path
 from bot.ports.audit import AuditReader
 from bot.ports.chain import SettlementChain
 from bot.ports.clock import Clock
+from bot.ports.discord_state import DiscordState
 from bot.ports.settlement import EarningsReader, EpochStore
 from bot.ports.stores import Store
+from bot.ports.telegram_state import TelegramState
 from bot.wiring.keys import ServiceKeys
 
 DATABASE, CHAIN = "twinproof.db", "chain.db"
@@ -23,6 +25,8 @@ class Stores:
     epochs: EpochStore
     earnings: EarningsReader
     audit: AuditReader
+    discord: DiscordState
+    telegram: TelegramState
 
 
 @asynccontextmanager
@@ -34,13 +38,18 @@ async def open_stores(folder: Path, *, read_only: bool = False) -> AsyncIterator
     """
     from adapters.sqlite.audit import SqliteAuditReader
     from adapters.sqlite.database import Database
+    from adapters.sqlite.discord_state import SCHEMA as DISCORD_SCHEMA
+    from adapters.sqlite.discord_state import SqliteDiscordState
     from adapters.sqlite.earnings import SqliteEarnings
     from adapters.sqlite.epochs import SCHEMA as EPOCHS_SCHEMA
     from adapters.sqlite.epochs import SqliteEpochStore
     from adapters.sqlite.replies import SqliteStore
     from adapters.sqlite.schema import APPEND_ONLY_SCHEMA, REPLIES_SCHEMA
+    from adapters.sqlite.telegram_state import SCHEMA as TELEGRAM_SCHEMA
+    from adapters.sqlite.telegram_state import SqliteTelegramState
 
-    schema = () if read_only else (REPLIES_SCHEMA, APPEND_ONLY_SCHEMA, EPOCHS_SCHEMA)
+    book = (REPLIES_SCHEMA, APPEND_ONLY_SCHEMA, EPOCHS_SCHEMA, DISCORD_SCHEMA, TELEGRAM_SCHEMA)
+    schema = () if read_only else book
     database = await Database.open(folder / DATABASE, schema=schema, read_only=read_only)
     try:
         yield Stores(
@@ -48,6 +57,8 @@ async def open_stores(folder: Path, *, read_only: bool = False) -> AsyncIterator
             epochs=SqliteEpochStore(database),
             earnings=SqliteEarnings(database),
             audit=SqliteAuditReader(database),
+            discord=SqliteDiscordState(database),
+            telegram=SqliteTelegramState(database),
         )
     finally:
         await database.close()

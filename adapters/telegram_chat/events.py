@@ -1,0 +1,193 @@
+"""What we take from an update, and nothing more: names and unaddressed messages end here.
+
+An event is kept until it is handled, so it can be written as JSON and read back after a crash.
+"""
+
+import json
+import re
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from telegram import CallbackQuery, Message, MessageOriginUser, Update, User
+from telegram.constants import ChatType, MessageEntityType
+
+from adapters.telegram_chat.wording import KNOWN_COMMANDS
+from bot.domain.errors import InvariantError
+
+ALLOWED_UPDATES = ("message", "callback_query")  # Telegram remembers the list: always sent whole
+ADDED = "added"  # the event of joining a group, told as a command that nobody can type
+_COMMAND = re.compile(r"/(\w{1,32})(?:@(\w{1,64}))?(?:\s+(.*))?", re.DOTALL | re.ASCII)
+
+
+class Author(StrEnum):
+    """Who wrote the message that is replied to."""
+
+    US = "us"
+    FORWARDED = "forwarded"  # by somebody else, from us
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A thread of a chat, and who speaks there."""
+
+    chat: int
+    thread: int | None
+    is_private: bool
+    fan: int
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message that is addressed to us.
+
+    Attributes:
+        text: without the command or the mention that addressed us; None if it has no words.
+        command: a command's name without its slash; empty for plain words.
+        replied_id: number of the message that it replies to; 0 if none.
+        album: of a photo among several; empty otherwise.
+    """
+
+    update_id: int
+    spot: Spot
+    message_id: int
+    text: str | None
+    command: str
+    replied_id: int
+    replied_author: Author
+    album: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """A button of ours that was pressed; `message_id` is the message it stands under."""
+
+    update_id: int
+    spot: Spot
+    message_id: int
+    query_id: str
+    data: str
+
+
+Event = Said | Pressed
+
+
+def read_update(update: Update, me: User) -> Event | None:
+    """Return what is for us in an update; None if nothing is."""
+    if update.callback_query is not None:
+        return _read_press(update.update_id, update.callback_query)
+    if update.message is not None:
+        return _read_message(update.update_id, update.message, me)
+    return None
+
+
+def encode_event(event: Event) -> str:
+    """Write an event for the store."""
+    return json.dumps({"type": type(event).__name__} | asdict(event), ensure_ascii=False)
+
+
+def parse_event(payload: str) -> Event:
+    """Read an event that was stored.
+
+    Raises:
+        InvariantError: another version of this program wrote it.
+    """
+    try:
+        fields: dict[str, Any] = json.loads(payload)
+        kind: type[Event] = {"Said": Said, "Pressed": Pressed}[fields.pop("type")]
+        fields["spot"] = Spot(**fields["spot"])
+        if "replied_author" in fields:
+            fields["replied_author"] = Author(fields["replied_author"])
+        event: Event = kind(**fields)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InvariantError("a stored event can't be read") from error
+    return event
+
+
+def _read_press(update_id: int, query: CallbackQuery) -> Pressed | None:
+    if query.message is None or query.data is None or query.from_user.is_bot:
+        return None
+    thread = _thread_of(query.message) if isinstance(query.message, Message) else None
+    chat = query.message.chat
+    spot = Spot(chat.id, thread, chat.type == ChatType.PRIVATE, query.from_user.id)
+    return Pressed(update_id, spot, query.message.message_id, query.id, query.data)
+
+
+def _read_message(update_id: int, message: Message, me: User) -> Said | None:
+    fan, chat = message.from_user, message.chat
+    if fan is None or fan.is_bot or message.sender_chat is not None:
+        return None  # other bots, channels and anonymous administrators are no fans
+    spot = Spot(chat.id, _thread_of(message), chat.type == ChatType.PRIVATE, fan.id)
+    replied_id, author = _replied(message, me)
+    said = Said(update_id, spot, message.message_id, message.text, "", replied_id, author)
+    if any(member.id == me.id for member in message.new_chat_members):
+        return replace(said, command=ADDED, text="")
+    if message.text is None:
+        return _read_wordless(said, message, me)
+    return _read_command(said, message, me) if _is_command(message) else _read_words(said, me)
+
+
+def _read_wordless(said: Said, message: Message, me: User) -> Said | None:
+    """Take a photo, a sticker and the like; service messages are not for us."""
+    if message.effective_attachment is None:
+        return None
+    mentioned = f"@{me.username}".lower() in (message.caption or "").lower()
+    addressed = said.spot.is_private or said.replied_author is Author.US or mentioned
+    return replace(said, album=message.media_group_id or "") if addressed else None
+
+
+def _read_command(said: Said, message: Message, me: User) -> Said | None:
+    found = _COMMAND.fullmatch(message.text or "")
+    if found is None:
+        return said if said.spot.is_private else None
+    name, target, rest = found[1].lower(), found[2], found[3] or ""
+    for_us = target is not None and target.lower() == (me.username or "").lower()
+    if target is not None and not for_us:
+        return None
+    if not said.spot.is_private and not for_us and name not in KNOWN_COMMANDS:
+        return None  # some other bot's
+    return replace(said, command=name, text=rest)
+
+
+def _read_words(said: Said, me: User) -> Said | None:
+    text = said.text or ""
+    mention = re.compile(rf"(?<!\w)@{re.escape(me.username or '')}\b", re.IGNORECASE)
+    mentioned = me.username is not None and mention.search(text) is not None
+    if not (said.spot.is_private or said.replied_author is Author.US or mentioned):
+        return None
+    return replace(said, command="", text=_without_address(text, mention) if mentioned else text)
+
+
+def _without_address(text: str, mention: re.Pattern[str]) -> str:
+    """Drop the mention that begins or ends a message; within a sentence it is a word of it."""
+    text = text.strip()
+    first = mention.match(text)
+    if first is not None:
+        return text[first.end() :].lstrip(" ,:\n") or text
+    *_, last = mention.finditer(text)
+    return text[: last.start()].rstrip() if last.end() == len(text) else text
+
+
+def _is_command(message: Message) -> bool:
+    return any(
+        entity.type == MessageEntityType.BOT_COMMAND and entity.offset == 0
+        for entity in message.entities
+    )
+
+
+def _thread_of(message: Message) -> int | None:
+    """Return the topic; a reply chain in an ordinary group has a number too, and is no topic."""
+    return message.message_thread_id if message.is_topic_message else None
+
+
+def _replied(message: Message, me: User) -> tuple[int, Author]:
+    replied = message.reply_to_message
+    if replied is None or replied.forum_topic_created is not None:
+        return 0, Author.OTHER  # in a topic every message "replies" to the topic's creation
+    if replied.from_user is not None and replied.from_user.id == me.id:
+        return replied.message_id, Author.US
+    origin = replied.forward_origin
+    if isinstance(origin, MessageOriginUser) and origin.sender_user.id == me.id:
+        return replied.message_id, Author.FORWARDED
+    return replied.message_id, Author.OTHER

@@ -1,0 +1,33 @@
+"""How fast the surface speaks and how long it waits."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Limits and waits; the defaults are the platform's, tests have less patience.
+
+    Attributes:
+        chat_s: least time between two messages in one chat.
+        group_per_minute: messages in a group.
+        bot_per_s: messages and previews of one bot.
+        reserve: of these, how many previews leave free for messages.
+        preview_s: least time between two previews of one reply.
+        backoff_s: first wait after a failed call; doubles up to `backoff_max_s`.
+        poll_s: how long one poll may stay open.
+        answer_s: how long we wait for an answer to a call.
+        token_retry_s: wait before a rejected token is tried again.
+        drain_s: how long running replies may take at a stop.
+    """
+
+    chat_s: float = 1.0
+    group_per_minute: int = 20
+    bot_per_s: int = 30
+    reserve: int = 10
+    preview_s: float = 1.0
+    backoff_s: float = 1.0
+    backoff_max_s: float = 30.0
+    poll_s: int = 50
+    answer_s: float = 20.0
+    token_retry_s: float = 600.0
+    drain_s: float = 10.0

@@ -1,0 +1,118 @@
+"""What a fan sees while a reply grows: drafts in private chats, "typing" everywhere else.
+
+A preview is worth nothing once the reply is there, so it never waits, never retries and never
+turns into edits; `close` returns only when no preview is on its way any more.
+"""
+
+import asyncio
+from types import TracebackType
+from typing import Any, Self
+
+import structlog
+from telegram import MessageEntity
+from telegram.constants import ChatAction
+from telegram.error import TelegramError
+from telegram.ext import ExtBot
+
+from adapters.telegram_chat.events import Spot
+from adapters.telegram_chat.layout import compose_preview
+from adapters.telegram_chat.mapping import FailureKind, classify, locate
+from adapters.telegram_chat.pace import Pace
+
+TYPING_S = 4.5  # the platform shows the action for 5 seconds
+DRAFT_S = 20.0  # and a draft for 30
+FAILURES = 3
+CLOSE_S = 5.0
+_log = structlog.get_logger("telegram")
+
+
+class Preview:
+    """The preview of one reply; `feed` takes its words, one task shows them."""
+
+    def __init__(
+        self, *, bot: ExtBot[Any], spot: Spot, draft_id: int, name: str, pace: Pace
+    ) -> None:
+        self._bot = bot
+        self._spot = spot
+        self._draft_id = draft_id
+        self._name = name
+        self._pace = pace
+        self._text = ""
+        self._failures = 0
+        self._drafts = spot.is_private
+        self._over = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._task is None:
+            return
+        self._over.set()
+        try:
+            await asyncio.wait({self._task}, timeout=CLOSE_S)
+        finally:
+            self._task.cancel()
+        over = self._task.done() and not self._task.cancelled()
+        broken = self._task.exception() if over else None
+        if broken is not None:
+            _log.error("telegram.preview_failed", bot=self._bot.id, error=locate(broken))
+
+    def feed(self, text: str) -> None:
+        """Append a piece of the reply."""
+        self._text += text
+
+    async def _run(self) -> None:
+        shown, shown_at, wait = None, 0.0, 0.0
+        loop = asyncio.get_running_loop()
+        while not self._over.is_set():
+            text = self._text.rstrip() if self._drafts else ""
+            lasts = DRAFT_S if self._drafts else TYPING_S
+            if text != shown or loop.time() - shown_at >= lasts:
+                wait = await self._show(text)
+                shown, shown_at = (text, loop.time()) if wait <= 0 else (None, 0.0)
+            try:
+                async with asyncio.timeout(max(self._pace.preview_s, wait)):
+                    await self._over.wait()
+            except TimeoutError:
+                continue
+
+    async def _show(self, text: str) -> float:
+        """Show once; return how long to pause after a failure, else 0."""
+        try:
+            if self._drafts:
+                await self._draft(text)
+            else:
+                await self._bot.send_chat_action(
+                    self._spot.chat, ChatAction.TYPING, message_thread_id=self._spot.thread
+                )
+        except TelegramError as error:
+            failure = classify(error)
+            if failure.kind is FailureKind.SKIPPED:
+                return self._pace.preview_s
+            if failure.kind is FailureKind.FLOOD:
+                return failure.retry_after_s
+            if not self._drafts:
+                return TYPING_S
+            self._failures += 1
+            self._drafts = self._failures < FAILURES
+            return self._pace.preview_s
+        return 0.0
+
+    async def _draft(self, text: str) -> None:
+        piece = compose_preview(self._name, text) if text else None
+        entities: list[MessageEntity] | None = piece.entities if piece else None
+        await self._bot.send_message_draft(
+            self._spot.chat,
+            self._draft_id,
+            piece.text if piece else None,
+            message_thread_id=self._spot.thread,
+            entities=entities,
+        )

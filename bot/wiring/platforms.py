@@ -1,0 +1,106 @@
+"""Which chat platforms the operator has configured, and what each needs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot.config import DiscordSettings, Settings, TelegramSettings
+from bot.domain.errors import ConfigurationError
+from bot.ports.chat import ChatInbox
+from bot.ports.proofs import ProofSource
+from bot.ports.surfaces import ChatSurface
+from bot.wiring.stores import Stores
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from adapters.telegram_chat.chat import TelegramChat
+
+
+@dataclass(frozen=True, slots=True)
+class Platforms:
+    """The configured platforms by name, and the routes that the web server mounts for them."""
+
+    surfaces: dict[str, ChatSurface]
+    routes: "Sequence[web.RouteDef]" = ()
+
+
+NO_PLATFORMS = Platforms(surfaces={})
+
+
+def build_platforms(
+    settings: Settings, *, stores: Stores, inbox: ChatInbox, proofs: ProofSource, base_url: str
+) -> Platforms:
+    """Build the surfaces that the settings name; nothing connects yet.
+
+    Raises:
+        ConfigurationError: none is configured, or a token can't be read.
+    """
+    surfaces: dict[str, ChatSurface] = {}
+    routes: Sequence[web.RouteDef] = ()
+    if settings.discord.token_file:
+        surfaces["Discord"] = _discord(settings.discord, stores, inbox, proofs, base_url)
+    if settings.telegram.bots:
+        telegram = _telegram(settings.telegram, stores, inbox, proofs, base_url)
+        surfaces["Telegram"] = telegram
+        routes = telegram.routes()
+    if not surfaces:
+        raise ConfigurationError(
+            "No chat platform is configured: set [discord] token_file or [telegram] bots, or try "
+            "the service here with: twinproof demo."
+        )
+    return Platforms(surfaces, routes)
+
+
+def _discord(
+    settings: DiscordSettings,
+    stores: Stores,
+    inbox: ChatInbox,
+    proofs: ProofSource,
+    base_url: str,
+) -> ChatSurface:
+    from adapters.discord_chat.chat import DiscordChat
+    from adapters.files.secrets import read_secret
+
+    return DiscordChat(
+        inbox=inbox,
+        proofs=proofs,
+        store=stores.discord,
+        token=read_secret(Path(settings.token_file), "Discord token"),
+        api_base=settings.api_base or None,
+        gateway_url=settings.gateway_url or None,
+        public_base_url=base_url,
+        message_content=settings.message_content,
+    )
+
+
+def _telegram(
+    settings: TelegramSettings,
+    stores: Stores,
+    inbox: ChatInbox,
+    proofs: ProofSource,
+    base_url: str,
+) -> "TelegramChat":
+    from adapters.files.secrets import read_secret
+    from adapters.telegram_chat.chat import TelegramBotSettings, TelegramChat
+
+    webhook = None
+    if settings.webhook_secret_file:
+        secret = read_secret(Path(settings.webhook_secret_file), "Telegram webhook secret")
+        webhook = (base_url, secret)
+    return TelegramChat(
+        inbox=inbox,
+        proofs=proofs,
+        state=stores.telegram,
+        bots=[
+            TelegramBotSettings(
+                token=read_secret(Path(bot.token_file), "Telegram token"), solo=bot.twin or None
+            )
+            for bot in settings.bots
+        ],
+        api_base=settings.api_base or None,
+        file_base=settings.file_base or None,
+        public_base_url=base_url,
+        webhook=webhook,
+    )
