@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bot.config import DiscordSettings, Settings, TelegramSettings
 from bot.domain.errors import ConfigurationError
@@ -13,17 +13,19 @@ from bot.ports.surfaces import ChatSurface
 from bot.wiring.stores import Stores
 
 if TYPE_CHECKING:
-    from aiohttp import web
-
     from adapters.telegram_chat.chat import TelegramChat
 
 
 @dataclass(frozen=True, slots=True)
 class Platforms:
-    """The configured platforms by name, and the routes that the web server mounts for them."""
+    """The configured platforms by name.
+
+    Attributes:
+        routes: what the web server mounts for them; of its own library, and nothing else's matter.
+    """
 
     surfaces: dict[str, ChatSurface]
-    routes: "Sequence[web.RouteDef]" = ()
+    routes: Sequence[Any] = ()
 
 
 NO_PLATFORMS = Platforms(surfaces={})
@@ -38,7 +40,7 @@ def build_platforms(
         ConfigurationError: none is configured, or a token can't be read.
     """
     surfaces: dict[str, ChatSurface] = {}
-    routes: Sequence[web.RouteDef] = ()
+    routes: Sequence[Any] = ()
     if settings.discord.token_file:
         surfaces["Discord"] = _discord(settings.discord, stores, inbox, proofs, base_url)
     if settings.telegram.bots:

@@ -1,0 +1,1 @@
+"""The Discord surface: one application, every twin."""

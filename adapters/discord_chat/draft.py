@@ -1,0 +1,105 @@
+"""One reply's messages while they grow: what is shown, changed only where it must be."""
+
+import hashlib
+from collections.abc import Sequence
+
+import discord
+
+from adapters.discord_chat.buttons import view_of
+from adapters.discord_chat.sheets import Sheet
+from bot.domain.errors import TransientError
+from bot.ports.chat import IncomingMessage
+from bot.ports.discord_state import DiscordState, Post
+
+
+def digest_of(content: str) -> str:
+    """Return the digest by which a shown text is recognised; the platform trims what it shows."""
+    return hashlib.sha256(content.strip().encode()).hexdigest()
+
+
+class Draft:
+    """The parts of one reply in one place.
+
+    Attributes:
+        doubtful: whether a part may have been sent without our learning its id.
+    """
+
+    def __init__(
+        self,
+        *,
+        sheet: Sheet,
+        state: DiscordState,
+        message: IncomingMessage,
+        buttons: bool,
+        known: Sequence[str] = (),
+    ) -> None:
+        """Prepare a draft.
+
+        Args:
+            sheet: where it is written.
+            state: remembers which message shows what.
+            message: what is answered.
+            buttons: whether the parts carry buttons.
+            known: ids of parts that were written there before, in order.
+        """
+        self.sheet = sheet
+        self.doubtful = False
+        self._state = state
+        self._message = message
+        self._buttons = buttons
+        self._ids = list(known)
+        self._faces: list[tuple[str, str] | None] = [None] * len(self._ids)
+
+    @property
+    def count(self) -> int:
+        """How many parts were written."""
+        return len(self._ids)
+
+    async def show(self, parts: Sequence[str], receipt: str = "") -> None:
+        """Write what is new and change what is different.
+
+        Raises:
+            OutOfReachError: this place can't show it.
+            TransientError: not all of it is shown.
+        """
+        for part, content in enumerate(parts):
+            is_last = part == len(parts) - 1
+            face = (content, "none" if receipt and not is_last else receipt)
+            if part == len(self._ids):
+                await self._send(part, face)
+            elif self._faces[part] != face:
+                await self.sheet.edit(self._ids[part], content, self._view(face[1]))
+            self._faces[part] = face
+            if receipt:
+                await self._keep(part, receipt, digest_of(content))
+
+    async def _send(self, part: int, face: tuple[str, str]) -> None:
+        try:
+            self._ids.append(await self.sheet.send(part, face[0], self._view(face[1])))
+        except TransientError:
+            self.doubtful = True
+            raise
+        self._faces.append(face)
+        await self._keep(part, "", "")
+
+    def _view(self, kind: str) -> discord.ui.View | None:
+        if not self._buttons or kind == "none":
+            return None
+        return view_of(self._message.message_id, self._message.twin, kind)
+
+    async def _keep(self, part: int, receipt: str, digest: str) -> None:
+        surface = self._message.surface
+        await self._state.keep_post(
+            Post(
+                message=self._ids[part],
+                asked=self._message.message_id,
+                part=part,
+                chat=surface.chat,
+                thread=surface.thread,
+                sender=self.sheet.sender,
+                twin=self._message.twin,
+                fan=self._message.fan,
+                receipt=receipt,
+                digest=digest,
+            )
+        )
