@@ -46,7 +46,7 @@ from bot.twins.delivery import RecordDelivery
 from bot.twins.publish import OperatorTerms, Publisher
 from bot.twins.recovery import Recovery
 from bot.twins.roster import Roster
-from bot.wiring.app import fund_sponsorship
+from bot.twins.sponsorship import fund_sponsorship
 from tests.fakes.chain import MemoryChain, SendFault
 from tests.fakes.clock import CountingEntropy, SetClock
 from tests.fakes.engine import MemoryEngine
