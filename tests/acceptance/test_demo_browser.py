@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import BrowserContext, Page, async_playwright, expect
 
+from bot.domain.wording import AI_LABEL
 from tests.acceptance.conftest import SAID, Demo
 from tests.acceptance.program import PATIENCE_S, fee_of
 
@@ -104,7 +105,7 @@ async def test_a_fan_chooses_a_twin_talks_and_follows_the_proof(browser: Browser
     reply = page.locator(".reply")
     proof = reply.get_by_role("link", name="Proof")
     await proof.wait_for()
-    await expect(reply).to_contain_text("AI-generated")
+    await expect(reply).to_contain_text(AI_LABEL)
     await expect(reply.locator("footer")).to_contain_text(f"Fee {fee_of('theo')} tUSD")
     text = await reply.locator(".text").inner_text()
     seen = [state for state in await page.evaluate("window.seen") if state.strip()]
@@ -121,7 +122,7 @@ async def test_a_fan_chooses_a_twin_talks_and_follows_the_proof(browser: Browser
     await expect(opened.locator("#exchange")).to_contain_text(text.strip())
     await expect(opened.locator("#verdict")).to_contain_text("self-consistent")
     await expect(opened.locator("#verdict")).not_to_contain_text("anchored")
-    await expect(opened.locator("#command")).to_contain_text(f"twinproof replay '{link}'")
+    await expect(opened.locator("#command")).to_have_text(f".venv/bin/twinproof replay '{link}'")
     await expect(opened.locator("#limits")).to_contain_text("That the reply is true.")
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,9 +16,10 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from adapters.web.server import WebServer
 from bot.domain.errors import AdmissionError
+from bot.domain.wording import AI_LABEL
 from bot.ports.chat import EarningsLine
 from bot.receipts.verify import verify_bundle
-from tests.fakes.chat import MemoryInbox, MemoryProofs
+from tests.fakes.chat import NOVA, MemoryInbox, MemoryProofs
 
 pytestmark = pytest.mark.slow
 
@@ -28,6 +29,7 @@ _PROOF_PAGE = _ROOT / "adapters" / "web" / "pages" / "proof.html"
 _CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
+_NOTE = "The model is <b>small</b>."
 _NO_SUBTLE = "Object.defineProperty(Crypto.prototype, 'subtle', { get: () => undefined });"
 
 
@@ -96,7 +98,7 @@ async def visit() -> AsyncIterator[Visit]:
     if not (_VECTORS / "good.json").exists():
         pytest.skip("there are no vectors yet")
     inbox, proofs = MemoryInbox(), MemoryProofs()
-    server = WebServer(inbox=inbox, proofs=proofs, host="127.0.0.1", port=0)
+    server = WebServer(inbox=inbox, proofs=proofs, host="127.0.0.1", port=0, note=_NOTE)
     await server.start()
     origin = f"http://127.0.0.1:{server.port}"
     inbox.base = origin
@@ -152,10 +154,10 @@ async def test_a_fan_talks_and_sees_the_reply_grow(visit: Visit) -> None:
     gate.release()
     gate.release()
     await expect(reply).to_have_text("Ships come home.")
-    await expect(page.locator(".reply")).to_contain_text("AI-generated")
+    await expect(page.locator(".reply")).to_contain_text(AI_LABEL)
     await expect(page.locator(".reply footer")).to_contain_text("Fee 0.002 TPT")
     await expect(page.locator("main")).to_contain_text("You talk to an AI replica")
-    await expect(page.get_by_role("status")).to_have_text("Nova, AI-generated: Ships come home.")
+    await expect(page.get_by_role("status")).to_have_text(f"Nova, {AI_LABEL}: Ships come home.")
     assert visit.inbox.asked[0].text == "Hello\nNova"
 
 
@@ -169,6 +171,7 @@ async def test_the_badge_is_the_browsers_own_check_and_history_survives(visit: V
     await page.reload()
 
     await expect(page.locator(".fan")).to_contain_text(message)
+    await expect(page.locator(".reply .tag")).to_have_text(AI_LABEL)
     await page.get_by_role("button", name="Check now").click()
     await expect(badge).to_have_attribute("data-verdict", "verified", timeout=15_000)
     proof = page.get_by_role("link", name="Proof")
@@ -224,15 +227,41 @@ async def test_earnings_stand_side_by_side(visit: Visit) -> None:
         await expect(panel).to_contain_text(words)
 
 
+async def test_the_earnings_of_the_twin_talked_to_come_first(visit: Visit) -> None:
+    names = ["Ana", NOVA.name, "Zoe"]
+    visit.inbox.cards = [replace(NOVA, slug=name.lower(), name=name) for name in names]
+    visit.inbox.lines = [
+        EarningsLine(name, "TPT", 1, 1, 1, "0x" + "1" * 40, 1, None) for name in names
+    ]
+    page = await visit.open("/")
+    await page.get_by_text("What creators earn").click()
+    titles = page.locator("#lines h3")
+    await expect(titles).to_have_text(names)
+
+    await page.get_by_role("button", name="Zoe").click()
+
+    await expect(titles).to_have_text(["Zoe", "Ana", NOVA.name])
+
+
+async def test_the_note_is_shown_as_text_beside_what_a_proof_link_opens(visit: Visit) -> None:
+    page = await visit.open("/")
+
+    await expect(page.locator("form .small")).to_have_text(
+        f"{_NOTE} A proof link lets whoever has it read that message and its reply."
+    )
+
+
 async def test_a_genuine_proof_shows_the_reply_and_what_it_does_not_prove(visit: Visit) -> None:
     page = await visit.open(visit.publish(_vector("good")))
 
     assert await _verdict(page) == "verified"
     await expect(page.locator("#exchange")).to_contain_text("Rice. Always rice")
-    await expect(page.locator("#exchange")).to_contain_text("AI-generated")
+    await expect(page.locator("#exchange")).to_contain_text(AI_LABEL)
     await expect(page.locator("#verdict")).to_contain_text("self-consistent")
     await expect(page.locator("#limits")).to_contain_text("That the reply is true.")
-    await expect(page.locator("#command")).to_contain_text("twinproof replay 'http://127.0.0.1")
+    await expect(page.locator("#replay-card")).to_contain_text("From a clone of Twinproof:")
+    command = page.locator("#command")
+    await expect(command).to_contain_text(".venv/bin/twinproof replay 'http://127.0.0.1")
     assert await page.locator(".steps .passed").count() == 9
 
 
@@ -330,7 +359,7 @@ async def test_a_saved_page_checks_a_saved_bundle(visit: Visit, tmp_path: Path) 
 
     await expect(page.locator("#exchange")).to_contain_text("Rice. Always rice")
     await expect(page.locator("#command")).to_have_text(
-        f"twinproof replay 'reply.json#k={vector['key']}'"
+        f".venv/bin/twinproof replay 'reply.json#k={vector['key']}'"
     )
     assert visit.hosts == set()
 

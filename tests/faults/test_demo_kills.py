@@ -36,6 +36,7 @@ from tests.acceptance.program import (
 pytestmark = pytest.mark.slow
 
 EARNED = fee_of("mira") * SHARE
+TRIES = 3
 SAID = ("hi", "Where do you live?")
 RANDOM_KILLS = 3
 Rows = list[tuple[object, ...]]
@@ -224,15 +225,18 @@ def test_a_chain_of_kills_loses_nothing_and_pays_nothing_twice(used: Folder) -> 
     for number, (name, prepare) in enumerate(random.sample(list(MOMENTS.items()), len(MOMENTS))):
         kill = _kill_service if number % 2 else _kill_group
 
-        if _kill_when(used, prepare(used), kill, (SAID[number % 2],)):
-            hit.append(name)
-        assert used.audit() == 0
-        survivor.look()
+        for _ in range(TRIES):  # a step may be over before it is seen, on a busy machine
+            alive = _kill_when(used, prepare(used), kill, (SAID[number % 2],))
+            assert used.audit() == 0
+            survivor.look()
+            if alive:
+                hit.append(name)
+                break
 
     finished = used.finish(SAID[0])
 
     survivor.look()
-    assert len(hit) >= len(MOMENTS) - 1, hit  # the last step may be over before it is seen
+    assert len(hit) >= len(MOMENTS) - 1, hit
     assert len(survivor.receipts) >= len(MOMENTS) // 2
     _assert_whole(used, finished)
 

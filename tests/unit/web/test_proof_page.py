@@ -7,11 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.wording import AI_LABEL
+from bot.receipts.steps import TITLES
 from tests.unit.web.conftest import run_node
 
 _WEB = Path(__file__).parents[3] / "adapters" / "web"
 _SOURCE = _WEB / "proof_page"
 _VECTORS = sorted((_WEB.parents[1] / "docs" / "spec" / "vectors").glob("*.json"))
+_PRINT_TITLES = """
+import { describeStep } from './src/page/words.js';
+const steps = Array.from({ length: 10 }, (_, at) => ({ n: at + 1, state: 'skipped' }));
+console.log(JSON.stringify(steps.map((step) => describeStep(step).title)));
+"""
 
 
 def test_the_published_hash_is_the_pages() -> None:
@@ -35,6 +42,21 @@ def test_a_page_names_no_other_host(name: str) -> None:
     assert not re.findall(r"(?:src|href|action)=[\"']?(?:https?:)?//", html)
     assert not re.findall(r"@import|url\(\s*[\"']?http", html)
     assert "innerHTML" not in html
+
+
+@pytest.mark.parametrize("name", ["proof.html", "chat.html"])
+def test_a_page_has_the_label_of_every_surface(name: str) -> None:
+    html = (_WEB / "pages" / name).read_text()
+
+    assert len(re.findall(rf"[\"']{re.escape(AI_LABEL)}[\"']", html)) == 1
+    assert "AI-generated" not in html
+
+
+def test_the_page_names_the_steps_as_the_command_line_does(project: Path) -> None:
+    done = run_node(project, "--input-type=module", "--eval", _PRINT_TITLES)
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == list(TITLES.values())
 
 
 def test_the_lock_file_names_no_registry() -> None:

@@ -2,6 +2,7 @@
 
 import socket
 
+import aiohttp
 import pytest
 import structlog
 
@@ -24,6 +25,22 @@ async def test_twins_are_listed(site: Site) -> None:
         "role": "a singer from the harbour",
         "price": "0.002 TPT per reply",
     }
+    assert body["note"] == ""
+
+
+async def test_the_note_goes_to_the_chat_page() -> None:
+    server = WebServer(
+        inbox=MemoryInbox(), proofs=MemoryProofs(), host="127.0.0.1", port=0, note="Small model."
+    )
+    await server.start()
+    try:
+        async with (
+            aiohttp.ClientSession(f"http://127.0.0.1:{server.port}") as client,
+            client.get("/api/twins") as response,
+        ):
+            assert (await response.json())["note"] == "Small model."
+    finally:
+        await server.stop()
 
 
 async def test_history_is_what_this_fan_said(site: Site) -> None:
