@@ -15,7 +15,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from bot.domain.errors import TransientError
 from bot.ports.stores import Store
 from bot.receipts.log import CheckpointSigner
-from bot.settlement.publish import Publisher
+from bot.settlement.publish import EpochPublisher
 from bot.twins.recovery import Recovery
 
 CHECKPOINT_EVERY_S = 2.0
@@ -33,7 +33,7 @@ class Service(AbstractAsyncContextManager["Service"]):
         store: Store,
         signer: CheckpointSigner,
         recovery: Recovery,
-        settlement: Publisher,
+        settlement: EpochPublisher,
         epoch_seconds: int,
     ) -> None:
         self._store = store

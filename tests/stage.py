@@ -26,7 +26,7 @@ from bot.twins.admission import AdmissionPolicy
 from bot.twins.answer import AnswerFan
 from bot.twins.delivery import RecordDelivery
 from bot.twins.inbox import Inbox
-from bot.twins.publish import OperatorTerms, Publisher
+from bot.twins.publish import OperatorTerms, PublishTwin
 from bot.twins.recovery import Recovery
 from bot.twins.roster import LiveTwin, Roster
 from scripts.vector_parts import fixed_key
@@ -98,9 +98,9 @@ class Stage:
         return CheckpointSigner(origin=LOG.name, key=LOG_KEY)
 
     @property
-    def publisher(self) -> Publisher:
+    def publisher(self) -> PublishTwin:
         """What makes personas live."""
-        return Publisher(
+        return PublishTwin(
             store=self.store,
             engine=self.engine,
             clock=self.clock,

@@ -6,6 +6,7 @@ from adapters.console_chat.terminal import Terminal
 from bot.domain.errors import TransientError, UserError
 from bot.domain.money import format_nano
 from bot.domain.printable import indented
+from bot.domain.settlement import NANO_PER_UNIT
 from bot.domain.wording import AI_LABEL, DISCLOSURE
 from bot.ports.chat import (
     ChatInbox,
@@ -13,7 +14,6 @@ from bot.ports.chat import (
     IncomingMessage,
     ReplyShown,
     Surface,
-    TextPiece,
     TwinCard,
 )
 
@@ -31,7 +31,7 @@ SHOWN_TURNS = 3
 class ConsoleChat:
     """Talks to one person until they leave.
 
-    `_last` is the reply that `/proof` speaks of; `_twin` the twin that is talked to.
+    `_link` is the proof that `/proof` speaks of; `_twin` the twin that is talked to.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class ConsoleChat:
         self._session = session
         self._explain_proof = explain_proof
         self._number = 0
-        self._last: ReplyShown | None = None
+        self._link: str | None = None
         self._twin: TwinCard | None = None
         self._terminal = Terminal([])
 
@@ -100,6 +100,9 @@ class ConsoleChat:
 
     async def _choose(self, slug: str) -> None:
         cards = await self._inbox.twins()
+        if not slug:
+            self._terminal.line(f"  Name one: /twin {cards[0].slug}.")
+            return
         card = next((card for card in cards if card.slug == slug), None)
         if card is None:
             names = ", ".join(card.slug for card in cards)
@@ -108,9 +111,12 @@ class ConsoleChat:
         self._twin = card
         turns = await self._inbox.history(card.slug, SURFACE, FAN)
         self._terminal.line(f"\nYou talk to {card.name}, {card.role} ({card.price}).")
+        self._link = turns[-1].link if turns else None
         for turn in turns[-SHOWN_TURNS:]:
             self._terminal.dim(f"  earlier, you: {indented(turn.fan_text, '    ')}")
-            self._terminal.dim(f"  earlier, {card.name}: {indented(turn.reply_text, '    ')}")
+            self._terminal.dim(
+                f"  earlier, {card.name} [{AI_LABEL}]: {indented(turn.reply_text, '    ')}"
+            )
 
     async def _talk(self, text: str) -> None:
         if self._twin is None:
@@ -126,25 +132,24 @@ class ConsoleChat:
         )
         named = False
         async for event in self._inbox.answer(message):
-            if isinstance(event, TextPiece):
-                if not named:
-                    self._terminal.bold(f"{self._twin.name} [{AI_LABEL}]: ")
-                    named = True
-                self._terminal.write(indented(event.text, "  "))
-            else:
-                self._last = event
-        self._terminal.line()
-        if self._last is not None:
-            fee = f"{format_nano(self._last.fee_nano)} {self._last.token}"
-            self._terminal.dim(f"  proof {self._last.link}  fee {fee}")
-            await self._inbox.delivered(self._last.receipt_id)
+            if isinstance(event, ReplyShown):
+                self._terminal.line()
+                self._link = event.link
+                fee = f"{format_nano(event.fee_nano)} {event.token}"
+                self._terminal.dim(f"  fee {fee}  proof {event.link}")
+                await self._inbox.delivered(event.receipt_id)
+                continue
+            if not named:
+                self._terminal.bold(f"{self._twin.name} [{AI_LABEL}]: ")
+                named = True
+            self._terminal.write(indented(event.text, "  "))
 
     async def _proof(self) -> None:
-        if self._last is None:
+        if self._link is None:
             self._terminal.line("  There is no reply yet: say something first.")
             return
-        self._terminal.line(f"  {self._last.link}")
-        self._terminal.line(await self._explain_proof(self._last.link))
+        self._terminal.line(f"  {self._link}")
+        self._terminal.line(await self._explain_proof(self._link))
 
     def _earnings(self, line: EarningsLine) -> None:
         def amount(nano: int | None) -> str:
@@ -157,5 +162,17 @@ class ConsoleChat:
         self._terminal.line(f"    balance of {line.payout}  {amount(line.chain_balance_nano)}")
         if line.last_tx is not None:
             self._terminal.line(f"    last epoch's transaction {line.last_tx}")
-        agree = line.committed_nano == line.claimed_nano == line.chain_balance_nano
-        self._terminal.line(f"    book and chain {'agree' if agree else 'are not settled yet'}")
+        self._terminal.line(f"    {_agreement(line)}")
+
+
+def _agreement(line: EarningsLine) -> str:
+    """Return in words how book and chain stand to each other."""
+    if line.chain_balance_nano is None:
+        return "the chain does not answer"
+    if not line.committed_nano == line.claimed_nano == line.chain_balance_nano:
+        return "committed, paid and balance differ: settlement is under way"
+    fresh = line.accrued_nano - line.committed_nano
+    if fresh >= NANO_PER_UNIT:
+        amount = f"{format_nano(fresh)} {line.token}"
+        return f"{amount} earned since the last epoch; the rest agrees"
+    return "book and chain agree"

@@ -20,13 +20,15 @@ _REVALIDATE = {"Cache-Control": "no-cache"}
 class ChatReads:
     """GET routes of the chat page."""
 
-    def __init__(self, inbox: ChatInbox) -> None:
+    def __init__(self, inbox: ChatInbox, note: str) -> None:
         self._inbox = inbox
+        self._note = note
 
     async def twins(self, _request: web.Request) -> web.Response:
-        """List the live twins."""
+        """List the live twins, and what the service has to say about itself."""
         cards = await self._inbox.twins()
-        return web.json_response({"twins": [asdict(card) for card in cards]})
+        twins = [asdict(card) for card in cards]
+        return web.json_response({"twins": twins, "note": self._note})
 
     async def history(self, request: web.Request) -> web.Response:
         """Give one browser its conversation with one twin; its fan id is the password."""

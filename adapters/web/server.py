@@ -28,6 +28,8 @@ class WebServer:
         port: TCP port; 0 takes a free one.
         allowed_hosts: names under which a reverse proxy forwards chat requests, beside `host` and
             the loopback names.
+        routes: further routes on the same address.
+        note: one sentence for the chat page; empty for none.
     """
 
     def __init__(
@@ -39,12 +41,14 @@ class WebServer:
         port: int,
         allowed_hosts: Iterable[str] = (),
         routes: Iterable[web.RouteDef] = (),
+        note: str = "",
     ) -> None:
         self._host = host
         self._port = port
         self._inbox = inbox
         self._proofs = proofs
         self._routes = tuple(routes)
+        self._note = note
         self._guard = Guard(host=host, allowed_hosts=allowed_hosts)
         self._runner: web.AppRunner | None = None
 
@@ -90,7 +94,7 @@ class WebServer:
     def _app(self) -> web.Application:
         app = web.Application(middlewares=[self._guard.middleware], client_max_size=MAX_BODY_BYTES)
         app.on_response_prepare.append(add_headers)
-        chat, proofs = ChatReads(self._inbox), ProofReads(self._proofs)
+        chat, proofs = ChatReads(self._inbox, self._note), ProofReads(self._proofs)
         talk = Talk(self._inbox)
         app.router.add_get("/", _PageRoute(load_page("chat.html", embeds_proofs=True)).handle)
         app.router.add_get("/api/twins", chat.twins)

@@ -175,7 +175,7 @@ def _check_origin(
         kept == (reply.opening_key, reply.price_nano, reply.conversation),
         f"{where}: its intent has another key, price or conversation",
     )
-    given = (slot_of(intent), intent.message.text, intent.spans, intent.context)
+    given = (slot_of(intent.message), intent.message.text, intent.spans, intent.context)
     findings.expect(
         given == (opened.slot, opened.message, opened.spans, opened.context),
         f"{where}: its intent has another message or context",

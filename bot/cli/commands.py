@@ -60,6 +60,11 @@ def _config_file(given: Path | None) -> Path | None:
     return given or (default if default.exists() else None)
 
 
+def _data_of(given: Path | None) -> Path:
+    """Return the data folder that the commands of an outsider look at."""
+    return given or _settings(None, None, None).service.data_dir
+
+
 def _settings(config: Path | None, data: Path | None, port: int | None) -> Settings:
     settings = load_settings(_config_file(config))
     changed: dict[str, Any] = {}
@@ -83,15 +88,20 @@ def cli() -> None:
     """  # noqa: D301 - click reads the backspace as "keep these lines"
 
 
+_config = click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="TOML file. Default: config.toml, if there is one.",
+)
 _data = click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Data folder. Default: data/demo.",
+    help="Data folder. Default: that of config.toml, else data/demo.",
 )
 
 
 @cli.command()
-@click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="TOML file.")
+@_config
 @_data
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of the web pages. Default: 8800.")
 @click.option("--twin", metavar="NAME", help="The twin to talk to: a persona's file name.")
@@ -125,7 +135,7 @@ def demo(  # noqa: PLR0917 - click passes them by name
 
 
 @cli.command()
-@click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="TOML file.")
+@_config
 @_data
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of the web pages. Default: 8800.")
 def serve(config: Path | None, data: Path | None, port: int | None) -> int:
@@ -166,7 +176,7 @@ def verify(link: str, trust: Path | None, data: Path | None, as_json: bool) -> i
     """
     from bot.cli import proofs
 
-    return _await(proofs.verify(link, trust=trust, data=data or DEMO_DATA, as_json=as_json))
+    return _await(proofs.verify(link, trust=trust, data=_data_of(data), as_json=as_json))
 
 
 @cli.command()
@@ -197,7 +207,7 @@ def replay(  # noqa: PLR0917 - click passes them by name
 
     return _await(
         proofs.replay(
-            link, model=model, threads=threads, trust=trust, data=data or DEMO_DATA, as_json=as_json
+            link, model=model, threads=threads, trust=trust, data=_data_of(data), as_json=as_json
         )
     )
 
@@ -220,7 +230,7 @@ def audit(data: Path | None, bundles: tuple[Path, ...], as_json: bool) -> int:  
     """
     from bot.cli import audit as audit_command
 
-    return _await(audit_command.audit(data or DEMO_DATA, bundles=bundles, as_json=as_json))
+    return _await(audit_command.audit(_data_of(data), bundles=bundles, as_json=as_json))
 
 
 @cli.command(hidden=True)

@@ -2,8 +2,10 @@
 
 import asyncio
 import signal
+import sys
 from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 from bot.cli import printing
@@ -137,8 +139,9 @@ async def _explain(app: App, link: str) -> str:
     verified, saved = await _verify_own(app, link)
     lines = [f"  {step.number:>2} {step.title}: {step.sentence}" for step in verified.steps]
     lines.append(f"  Verified here: {', '.join(verified.levels)}. Your copy: {saved}")
-    lines += [f"  Not shown: {sentence}" for sentence in verified.unproved]
-    lines.append(f"  Make it again, token by token: twinproof replay '{link}'")
+    lines.append("  What this does not show:")
+    lines += [f"    - {sentence}" for sentence in verified.unproved]
+    lines.append(f"  Make it again, token by token: {Path(sys.argv[0])} replay '{link}'")
     return "\n".join(lines)
 
 
@@ -152,7 +155,7 @@ async def _introduce(app: App) -> None:
     printing.say(f"  engine  {app.engine.library}, {app.engine.remark}; profile {profile}")
     printing.say(f"  trust   {app.folder / 'trust.json'}  (for twinproof verify --trust)")
     if app.recovered:
-        printing.say(f"  {app.recovered} replies that were cut off last time are finished.")
+        printing.say(f"  replies finished that were cut off last time: {app.recovered}")
     if app.model.starter:
         printing.say(f"  {STARTER_NOTE}")
     printing.say("")

@@ -13,7 +13,7 @@ from rich.text import Text
 from bot.domain.printable import indented, printable
 from bot.domain.wording import AI_LABEL
 from bot.ports.inference import ReplayOutcome
-from bot.receipts.verify import VerifiedReceipt
+from bot.receipts.verified import REPLAYABLE, VerifiedReceipt
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -85,6 +85,9 @@ def print_verified(verified: VerifiedReceipt, source: str) -> None:
         _foreign(f"  {printable(verified.openings.persona.name)} ({AI_LABEL}): ", fields.text)
         out.print()
     table = Table(show_header=False, box=None, padding=(0, 1))
+    for _ in range(3):
+        table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for step in verified.steps:
         mark = "[green]ok[/green]" if step.done else "[yellow]--[/yellow]"
         table.add_row(str(step.number), mark, step.title, Text(printable(step.sentence)))
@@ -93,11 +96,16 @@ def print_verified(verified: VerifiedReceipt, source: str) -> None:
     print_unproved(verified)
 
 
-def print_unproved(verified: VerifiedReceipt) -> None:
-    """Print what a verification does not show."""
+def print_unproved(verified: VerifiedReceipt, *, replayed: bool = False) -> None:
+    """Print what a verification, and an exact replay if there was one, does not show."""
     out.print("\nWhat this does not show:")
-    for sentence in verified.unproved:
+    for sentence in unproved_after(verified, replayed=replayed):
         _foreign("  - ", sentence)
+
+
+def unproved_after(verified: VerifiedReceipt, *, replayed: bool) -> list[str]:
+    """Return what stays unproved after a verification, and after an exact replay."""
+    return [s for s in verified.unproved if not (replayed and s == REPLAYABLE)]
 
 
 def print_subject(verified: VerifiedReceipt) -> None:

@@ -37,7 +37,9 @@ async def replay(
         outcome = await replay_fresh(
             verified, model_path=model, threads=threads, progress=no_progress
         )
-        printing.print_json({**describe(verified, source), "replay": describe_replay(outcome)})
+        described = describe(verified, source)
+        described["unproved"] = printing.unproved_after(verified, replayed=outcome.exact)
+        printing.print_json({**described, "replay": describe_replay(outcome)})
     else:
         with printing.step_bar() as bar:
             outcome = await replay_fresh(verified, model_path=model, threads=threads, progress=bar)
@@ -47,7 +49,7 @@ async def replay(
         raise VerificationError(11, "the replay gives another reply: " + first_difference(outcome))
     if not as_json:
         printing.say("The reply is the same, bit for bit: L3-exact, replayed by you.", "green")
-        printing.print_unproved(verified)
+        printing.print_unproved(verified, replayed=True)
     return 0
 
 

@@ -36,7 +36,7 @@ def _introduce(app: App) -> None:
     printing.say(f"  data    {app.folder}")
     printing.say(f"  model   {app.model.terms.name}, SHA-256 {app.model.terms.gguf.hex()[:16]}…")
     if app.recovered:
-        printing.say(f"  {app.recovered} replies that were cut off last time are finished.")
+        printing.say(f"  replies finished that were cut off last time: {app.recovered}")
     printing.say("Stop with Ctrl-C.")
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-ALGORITHM = "gumbel-max/1"
 MAX_TOP_K = 256
 
 

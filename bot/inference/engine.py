@@ -4,7 +4,6 @@ One sequence at a time. The same steps make a reply and recompute it, so that a 
 very code that generates.
 """
 
-import math
 from collections.abc import Iterator
 
 from bot.domain.errors import MessageTooLongError
@@ -142,8 +141,7 @@ class Engine(LocalEngine):
         room = self._model.info().context_tokens
         needed = len(request.context) + request.sampler.max_tokens
         if needed > room:
-            over = math.ceil(needed - room)
             raise MessageTooLongError(
-                f"This conversation is {over} tokens too long for the model: "
+                f"This conversation is {needed - room} tokens too long for the model: "
                 "please send a shorter message."
             )

@@ -33,6 +33,7 @@ from bot.domain.receipt import (
     ReceiptPrice,
     encode_receipt,
 )
+from bot.ports.chat import IncomingMessage
 from bot.ports.inference import Generated
 from bot.ports.stores import Intent
 from bot.receipts.bundle import seal_openings
@@ -122,7 +123,7 @@ class Issuer:
             manifest=intent.manifest,
             seq=seq,
             attempt=intent.attempt,
-            numbering=slot_of(intent).numbering,
+            numbering=slot_of(intent.message).numbering,
             model=ReceiptModel(manifest.model.gguf, manifest.library, self.build, self.verdict),
             vrf_proof=intent.vrf_proof,
             slot_tag=intent.slot_tag,
@@ -162,21 +163,21 @@ class Issuer:
         )
 
 
-def slot_of(intent: Intent) -> SlotInput:
-    """Return the platform's identifiers of the message that an intent answers."""
-    surface = intent.message.surface
+def slot_of(message: IncomingMessage) -> SlotInput:
+    """Return the platform's identifiers of a message."""
+    surface = message.surface
     return SlotInput(
         platform=surface.platform,
         bot=surface.bot,
         chat=surface.chat,
         thread=surface.thread,
-        message=intent.message.message_id,
+        message=message.message_id,
     )
 
 
 def _fields_of(intent: Intent, generated: Generated, place: Place) -> Fields:
     return Fields(
-        slot=slot_of(intent),
+        slot=slot_of(intent.message),
         conversation=intent.conversation,
         turn=place.turn,
         previous=place.previous,

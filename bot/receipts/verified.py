@@ -62,6 +62,13 @@ def outcome_result(outcome: OutcomeStatement | None) -> StepResult:
     return StepResult(9, f"The operator states that the reply was {outcome.outcome.word}.")
 
 
+REPLAYABLE = (
+    "That the named model made these tokens and that they spell these texts: "
+    "replay them to know (L3)."
+)
+"""What an exact replay shows; it stays unproved until somebody runs one."""
+
+
 def unproved_claims(
     receipt: Receipt,
     manifest: Manifest,
@@ -73,8 +80,7 @@ def unproved_claims(
     spans = () if openings is None else openings.fields.spans
     sentences = {
         "That what the reply says is true.": True,
-        "That the named model made these tokens and that they spell these texts: "
-        "replay them to know (L3).": True,
+        REPLAYABLE: True,
         "That the operator can't read the conversation: the model runs on its machine.": True,
         "That everybody is shown the same log: no witness has cosigned it.": True,
         "That a blockchain vouches for anything here: none was asked.": True,

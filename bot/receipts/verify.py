@@ -12,7 +12,7 @@
 10. Trust policy: creator and log are those that the verifier was given.
 
 Nothing here reads a clock, a file or the network. What remains the caller's duty is L3: to run
-the model on the context and compare (`bot.inference`).
+the model on the context and compare (`bot.twins.replay`).
 """
 
 from bot.crypto import vrf

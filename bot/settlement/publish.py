@@ -64,7 +64,7 @@ class PublisherStatus:
     reason: str = ""
 
 
-class Publisher:
+class EpochPublisher:
     """Owns the settlement of one book on one chain; ticks never overlap."""
 
     def __init__(

@@ -100,7 +100,7 @@ class AnswerFan:
                 raise AdmissionError("The twin has a new version: please send this once more.")
             return await self.finish(intent, show)
 
-    async def resume(self, intent: Intent, *, finish: bool) -> bool:
+    async def resume(self, intent: Intent, *, void_because: str | None) -> bool:
         """Finish or void an intent that may have been left open; return whether it was finished.
 
         Waits for the conversation's turn first, so a reply that is being made is left alone.
@@ -110,8 +110,8 @@ class AnswerFan:
                 now = await tx.find_intent(intent.key)
             if now is None or now.state != "open":
                 return False
-            if not finish:
-                await self.void(now, "the service was down for too long")
+            if void_because is not None:
+                await self.void(now, void_because)
                 return False
             try:
                 await self.finish(now, lambda _text: None)

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from bot.domain.leaf import Outcome
-from bot.domain.money import NANO, format_nano
+from bot.domain.money import format_nano
+from bot.domain.settlement import NANO_PER_UNIT
 from bot.ports.chat import (
     ChatInbox,
     EarningsLine,
@@ -24,8 +25,6 @@ from bot.twins.answer import AnswerFan
 from bot.twins.delivery import RecordDelivery
 from bot.twins.intents import conversation_id
 from bot.twins.roster import LiveTwin, Roster
-
-NANO_PER_UNIT = NANO // 10**6
 
 
 class Inbox(ChatInbox):

@@ -6,13 +6,14 @@ from datetime import datetime
 
 from bot.crypto import vrf
 from bot.crypto.hashing import tagged_hash
-from bot.domain.ids import SlotInput, derive_seed, derive_slot, derive_slot_tag
+from bot.domain.ids import derive_seed, derive_slot, derive_slot_tag
 from bot.domain.manifest import Manifest
 from bot.generation.rendering import CommittedTurn, fit_window, render
 from bot.ports.chat import IncomingMessage, Surface
 from bot.ports.clock import Entropy
 from bot.ports.inference import GenerationRequest
 from bot.ports.stores import Intent, StoredReply
+from bot.receipts.issue import slot_of
 from bot.twins.roster import LiveTwin, sampler_policy
 
 OPENING_KEY_BYTES = 32
@@ -33,15 +34,7 @@ def draw_intent(
     `moment` is when the message was admitted; it becomes the receipt's time, so that a receipt
     always lies within the validity that admission checked.
     """
-    surface = message.surface
-    slot = SlotInput(
-        platform=surface.platform,
-        bot=surface.bot,
-        chat=surface.chat,
-        thread=surface.thread,
-        message=message.message_id,
-    )
-    proof = vrf.prove(vrf_key, derive_slot(twin.manifest.twin, slot))
+    proof = vrf.prove(vrf_key, derive_slot(twin.manifest.twin, slot_of(message)))
     beta = vrf.proof_to_hash(proof)
     slot_tag = derive_slot_tag(beta)
     return Intent(
@@ -50,7 +43,7 @@ def draw_intent(
         attempt=0,
         twin=twin.manifest.twin,
         manifest=twin.manifest_hash,
-        conversation=conversation_id(twin.manifest.twin, surface, message.fan),
+        conversation=conversation_id(twin.manifest.twin, message.surface, message.fan),
         message=message,
         spans=(),
         context=(),

@@ -19,6 +19,7 @@ from bot.domain.money import BASIS_POINTS
 from bot.domain.persona import encode_persona
 from bot.domain.terms import FilterTerms, ModelTerms, RenderingProgram, SamplerTerms
 from bot.generation.chat_template import compile_template
+from bot.generation.rendering import persona_prefix
 from bot.ports.clock import Clock
 from bot.ports.inference import InferenceEngine, ModelInfo
 from bot.ports.personas import PersonaFile
@@ -63,7 +64,7 @@ class OperatorTerms:
     library: str
 
 
-class Publisher:
+class PublishTwin:
     """Publishes persona files under the sample creators' signatures."""
 
     def __init__(
@@ -87,39 +88,26 @@ class Publisher:
         """Make a persona file's twin live; sign a new manifest only if its terms have changed.
 
         Raises:
-            ConfigurationError: the model's template can't be used, or the persona is too long.
+            ConfigurationError: the model's template can't be used, or the persona is too long;
+                nothing was signed.
         """
-        rendering = await self._compile_rendering(file)
+        rendering = await compile_rendering(self._engine, file)
+        tokens = await check_persona(self._engine, file)
         twin_id = derive_twin_id(
             eip712.parse_address(eip712.address_of(self._creators.signing_key(file.slug))),
             file.slug,
         )
         async with self._store.reading() as tx:
             stored = await tx.latest_manifest(twin_id)
-        current = None if stored is None else parse_manifest(stored.body)
-        wanted = await self._draft(file, rendering, current)
-        if current is None or not _same_terms(current, wanted, self._clock.now()):
+        manifest = None if stored is None else parse_manifest(stored.body)
+        wanted = await self._draft(file, rendering, manifest)
+        if manifest is None or not _same_terms(manifest, wanted, self._clock.now()):
             await self._sign(file, wanted)
-            current = wanted
-        return await self._make_live(file, current)
-
-    async def _compile_rendering(self, file: PersonaFile) -> RenderingProgram:
-        info = await self._engine.info()
-        segments = compile_template(
-            info.chat_template, begin_text=info.begin_text, end_text=info.end_text
-        )
-
-        async def ids(text: str) -> tuple[int, ...]:
-            return await self._engine.tokenize(text, special=True)
-
-        return RenderingProgram(
-            span_prefix=segments.span_prefix,
-            before_persona=await ids(segments.before_persona),
-            persona_to_fan=await ids(segments.persona_to_fan),
-            fan_to_twin=await ids(segments.fan_to_twin),
-            twin_to_fan=await ids(segments.twin_to_fan),
-            window_tokens=_window(info, file),
-        )
+            manifest = wanted
+        twin = LiveTwin(manifest, manifest.hash, file.persona, tokens)
+        await self._engine.prepare_prefix(twin.prefix)
+        self._roster.put(twin)
+        return twin
 
     async def _draft(
         self, file: PersonaFile, rendering: RenderingProgram, current: Manifest | None
@@ -176,24 +164,46 @@ class Publisher:
                 )
             )
 
-    async def _make_live(self, file: PersonaFile, manifest: Manifest) -> LiveTwin:
-        text = manifest.rendering.span_prefix + file.persona.text()
-        tokens = await self._engine.tokenize(text)
-        twin = LiveTwin(
-            manifest=manifest,
-            manifest_hash=manifest.hash,
-            persona=file.persona,
-            persona_tokens=tokens,
-            creator_name=file.creator,
+
+async def compile_rendering(engine: InferenceEngine, file: PersonaFile) -> RenderingProgram:
+    """Return the rendering program of a persona under the model that the engine has loaded.
+
+    Raises:
+        ConfigurationError: the model's template can't be used.
+    """
+    info = await engine.info()
+    segments = compile_template(
+        info.chat_template, begin_text=info.begin_text, end_text=info.end_text
+    )
+
+    async def ids(text: str) -> tuple[int, ...]:
+        return await engine.tokenize(text, special=True)
+
+    return RenderingProgram(
+        span_prefix=segments.span_prefix,
+        before_persona=await ids(segments.before_persona),
+        persona_to_fan=await ids(segments.persona_to_fan),
+        fan_to_twin=await ids(segments.fan_to_twin),
+        twin_to_fan=await ids(segments.twin_to_fan),
+        window_tokens=_window(info, file),
+    )
+
+
+async def check_persona(engine: InferenceEngine, file: PersonaFile) -> tuple[int, ...]:
+    """Return the persona's tokens, if they leave room for a message; nothing is written.
+
+    Raises:
+        ConfigurationError: the model's template can't be used, or the persona is too long.
+    """
+    rendering = await compile_rendering(engine, file)
+    tokens = await engine.tokenize(rendering.span_prefix + file.persona.text())
+    used = len(persona_prefix(rendering, tokens))
+    if used + MESSAGE_ROOM_TOKENS > rendering.window_tokens:
+        raise ConfigurationError(
+            f"The persona {file.slug} is too long for the model's context: "
+            f"{used} of {rendering.window_tokens} tokens. Shorten it."
         )
-        if len(twin.prefix) + MESSAGE_ROOM_TOKENS > manifest.rendering.window_tokens:
-            raise ConfigurationError(
-                f"The persona {file.slug} is too long for the model's context: "
-                f"{len(twin.prefix)} of {manifest.rendering.window_tokens} tokens. Shorten it."
-            )
-        await self._engine.prepare_prefix(twin.prefix)
-        self._roster.put(twin)
-        return twin
+    return tokens
 
 
 def _window(info: ModelInfo, file: PersonaFile) -> int:

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from bot.domain.leaf import Outcome
 from bot.ports.clock import Clock
-from bot.ports.stores import Store
+from bot.ports.stores import Intent, Store
 from bot.twins.answer import AnswerFan
 from bot.twins.delivery import RecordDelivery
 from bot.twins.roster import Roster
@@ -49,11 +49,20 @@ class Recovery:
             intents = await tx.open_intents()
         finished = 0
         for intent in intents:
-            twin = self._roster.by_id(intent.twin)
-            served = twin is not None and twin.manifest_hash == intent.manifest
-            young = self._clock.now() - intent.created_at < FINISH_WITHIN
-            finished += await self._answer.resume(intent, finish=served and young)
+            reason = self._why_void(intent)
+            finished += await self._answer.resume(intent, void_because=reason)
         return finished
+
+    def _why_void(self, intent: Intent) -> str | None:
+        """Return why an intent can't be finished any more; None if it can."""
+        twin = self._roster.by_id(intent.twin)
+        if twin is None:
+            return "the twin is not served any more"
+        if twin.manifest_hash != intent.manifest:
+            return "the twin has a new version"
+        if self._clock.now() - intent.created_at >= FINISH_WITHIN:
+            return "the service was down for too long"
+        return None
 
     async def _give_up_deliveries(self) -> None:
         async with self._store.reading() as tx:

@@ -6,6 +6,7 @@ from datetime import datetime
 from bot.domain.errors import AdmissionError, UnknownTwinError
 from bot.domain.manifest import Manifest
 from bot.domain.persona import Persona
+from bot.generation.rendering import persona_prefix
 from bot.generation.sampling import SamplerPolicy
 
 
@@ -15,26 +16,17 @@ class LiveTwin:
 
     Attributes:
         persona_tokens: the persona span's token ids.
-        prefix: token ids that every context of this twin begins with.
-        creator_name: display name of the creator.
     """
 
     manifest: Manifest
     manifest_hash: bytes
     persona: Persona
     persona_tokens: tuple[int, ...]
-    creator_name: str
 
     @property
     def prefix(self) -> tuple[int, ...]:
         """Token ids that every context of this twin begins with."""
-        rendering = self.manifest.rendering
-        return rendering.before_persona + self.persona_tokens + rendering.persona_to_fan
-
-    @property
-    def sampler(self) -> SamplerPolicy:
-        """The manifest's sampler as the engine wants it."""
-        return sampler_policy(self.manifest)
+        return persona_prefix(self.manifest.rendering, self.persona_tokens)
 
     def check_valid(self, moment: datetime) -> None:
         """Refuse to serve outside the manifest's validity.

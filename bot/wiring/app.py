@@ -15,15 +15,17 @@ from bot.audit.run import Audit
 from bot.config import Settings
 from bot.crypto.ed25519 import public_key_of
 from bot.domain.errors import UnknownTwinError
+from bot.domain.wording import STARTER_NOTE
 from bot.logs import configure_logs
 from bot.ports.chain import SettlementChain
 from bot.ports.clock import Clock
 from bot.ports.personas import PersonaFile
 from bot.receipts.source import StoredProofs
 from bot.service import Service
-from bot.settlement.publish import Publisher as SettlementPublisher
+from bot.settlement.publish import EpochPublisher
 from bot.settlement.statement import EarningsStatements
 from bot.twins.inbox import Inbox
+from bot.twins.publish import check_persona
 from bot.twins.roster import Roster
 from bot.twins.sponsorship import fund_sponsorship
 from bot.wiring.engine import (
@@ -60,7 +62,7 @@ class App:
     inbox: Inbox
     proofs: StoredProofs
     service: Service
-    settlement: SettlementPublisher
+    settlement: EpochPublisher
     audit: Audit
     recovered: int
     platforms: Platforms
@@ -104,14 +106,16 @@ async def open_app(
         check_wanted(wanted, personas)
         model = await check_model(settings.model, progress)
         check_port(settings.service.host, settings.service.port)
-        folder = DataFolder.claim(settings.service.data_dir)
-        stack.callback(folder.release)
-        raise_file_limit()
-        configure_logs(settings.log.level, folder.path / LOG)
         progress("Loading the model", None)
         engine = await stack.enter_async_context(
             open_engine(model.path, threads=settings.model.threads)
         )
+        for persona in personas:
+            await check_persona(engine.engine, persona)
+        folder = DataFolder.claim(settings.service.data_dir)
+        stack.callback(folder.release)
+        raise_file_limit()
+        configure_logs(settings.log.level, folder.path / LOG)
         builder = _Builder(
             settings=settings,
             folder=folder.path,
@@ -177,7 +181,7 @@ class _Builder:
         recovered = await cases.recovery.run()
         self._progress("Opening the chain", None)
         chain = await enter(open_chain(self._folder, self._keys, self._clock))
-        settlement = SettlementPublisher(chain=chain, store=stores.epochs, earnings=stores.earnings)
+        settlement = EpochPublisher(chain=chain, store=stores.epochs, earnings=stores.earnings)
         inbox = self._inbox(stores, chain, cases)
         self._stack.push_async_callback(inbox.drain)
         proofs = StoredProofs(store=stores.replies, signer=self._keys.log_signer)
@@ -248,6 +252,7 @@ class _Builder:
             port=service.port,
             allowed_hosts=[urlsplit(base_url_of(self._settings)).hostname or service.host],
             routes=platforms.routes,
+            note=STARTER_NOTE if self._model.starter else "",
         )
         await web.start()
         self._stack.push_async_callback(web.stop)

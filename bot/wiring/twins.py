@@ -11,7 +11,7 @@ from bot.receipts.issue import Issuer
 from bot.twins.admission import AdmissionPolicy
 from bot.twins.answer import AnswerFan
 from bot.twins.delivery import RecordDelivery
-from bot.twins.publish import OperatorTerms, Publisher
+from bot.twins.publish import OperatorTerms, PublishTwin
 from bot.twins.recovery import Recovery
 from bot.twins.roster import Roster
 from bot.wiring.engine import Progress, RunningEngine
@@ -57,7 +57,7 @@ class TwinWiring:
         Raises:
             ConfigurationError: the model's template can't be used, or a persona is too long.
         """
-        publisher = Publisher(
+        publisher = PublishTwin(
             store=self._store,
             engine=self._engine.engine,
             clock=self._clock,

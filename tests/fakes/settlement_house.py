@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from bot.domain.settlement import Epoch, Purpose, TransactionState, to_units
-from bot.settlement.publish import Publisher
+from bot.settlement.publish import EpochPublisher
 from tests.fakes.chain import MemoryChain
 from tests.fakes.epochs import MemoryEarnings, MemoryEpochStore
 from tests.fakes.settlement_rig import payout_of, twin_id
@@ -18,8 +18,8 @@ class House:
     book: MemoryEarnings = field(default_factory=MemoryEarnings)
     confirmations: int = 1
 
-    def publisher(self) -> Publisher:
-        return Publisher(
+    def publisher(self) -> EpochPublisher:
+        return EpochPublisher(
             chain=self.chain,
             store=self.store,
             earnings=self.book,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bot.domain.settlement import Earnings, EarningsSnapshot, EpochSettlement
 from bot.ports.settlement import EarningsReader, EpochStore
-from bot.settlement.publish import Publisher
+from bot.settlement.publish import EpochPublisher
 from tests.fakes.settlement_rig import Rig, earnings_of
 
 
@@ -31,7 +31,9 @@ class GrowingEarnings(EarningsReader):
 
 async def main(folder: Path) -> None:
     rig = await Rig.open(folder)
-    publisher = Publisher(chain=rig.chain, store=rig.store, earnings=GrowingEarnings(rig.store))
+    publisher = EpochPublisher(
+        chain=rig.chain, store=rig.store, earnings=GrowingEarnings(rig.store)
+    )
     while True:
         await publisher.tick()
         print("settled", flush=True)  # noqa: T201 - the parent listens

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.settlement import Purpose, TransactionState
-from bot.settlement.publish import Publisher
+from bot.settlement.publish import EpochPublisher
 from tests.fakes.settlement_rig import Opener, Rig
 from tests.faults.settle_forever import GrowingEarnings
 
@@ -33,7 +33,9 @@ async def test_kill_minus_nine_at_random_moments_loses_and_repeats_nothing(
         await asyncio.to_thread(_settle_and_kill, tmp_path, chance.uniform(0.0, 0.8))
 
     rig = await open_rig(tmp_path)
-    publisher = Publisher(chain=rig.chain, store=rig.store, earnings=GrowingEarnings(rig.store))
+    publisher = EpochPublisher(
+        chain=rig.chain, store=rig.store, earnings=GrowingEarnings(rig.store)
+    )
     await publisher.tick()
     final = await rig.store.last_final()
     state = await rig.chain.contract()

@@ -39,11 +39,11 @@ from bot.ports.personas import PersonaFile
 from bot.ports.stores import Store, StoredCheckpoint, StoreTransaction
 from bot.receipts.issue import Issuer
 from bot.receipts.log import CheckpointSigner
-from bot.settlement.publish import Publisher as SettlementPublisher
+from bot.settlement.publish import EpochPublisher
 from bot.twins.admission import AdmissionPolicy
 from bot.twins.answer import AnswerFan
 from bot.twins.delivery import RecordDelivery
-from bot.twins.publish import OperatorTerms, Publisher
+from bot.twins.publish import OperatorTerms, PublishTwin
 from bot.twins.recovery import Recovery
 from bot.twins.roster import Roster
 from bot.twins.sponsorship import fund_sponsorship
@@ -185,7 +185,7 @@ class Life:
         )
         self.signer = CheckpointSigner(origin=LOG_KEY.name, key=LOG)
         epochs, earnings = SqliteEpochStore(database), SqliteEarnings(database)
-        self.settlement = SettlementPublisher(chain=world.chain, store=epochs, earnings=earnings)
+        self.settlement = EpochPublisher(chain=world.chain, store=epochs, earnings=earnings)
         terms = OperatorTerms(
             signing_key=SIGNING,
             vrf_key=VRF,
@@ -195,7 +195,7 @@ class Life:
             model=ModelTerms(name="fake", gguf=bytes(32), size_bytes=1),
             library="fake 1",
         )
-        self._publisher = Publisher(
+        self._publisher = PublishTwin(
             store=self.store,
             engine=self.engine,
             clock=world.clock,

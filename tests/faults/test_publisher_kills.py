@@ -16,7 +16,7 @@ from bot.domain.errors import OutcomeUnknownError, StoreBusyError
 from bot.domain.settlement import Purpose, TransactionState
 from bot.ports.chain import SettlementChain
 from bot.ports.settlement import EarningsReader, EpochStore
-from bot.settlement.publish import Publisher, PublisherState
+from bot.settlement.publish import EpochPublisher, PublisherState
 from tests.fakes.chain import MemoryChain
 from tests.fakes.epochs import MemoryEarnings, MemoryEpochStore
 from tests.fakes.settlement_rig import Opener, Rig, payout_of, twin_id
@@ -103,8 +103,8 @@ async def open_rig() -> AsyncIterator[Opener]:
 
 def publisher_over(
     chain: SettlementChain, store: EpochStore, book: EarningsReader, trap: Trap
-) -> Publisher:
-    return Publisher(
+) -> EpochPublisher:
+    return EpochPublisher(
         chain=cast("SettlementChain", Watched(chain, trap)),
         store=cast("EpochStore", Watched(store, trap)),
         earnings=cast("EarningsReader", Watched(book, trap)),

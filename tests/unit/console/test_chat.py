@@ -83,7 +83,7 @@ async def test_blank_lines_are_passed_over(
         ("/proof", "no reply yet"),
         ("/nonsense", "no command /nonsense"),
         ("/twin nobody", "There is no twin 'nobody'. Try one of: nova"),
-        ("/twin", "There is no twin ''"),
+        ("/twin", "Name one: /twin nova."),
     ],
 )
 async def test_commands_answer_in_words(
@@ -130,14 +130,34 @@ async def test_error_is_one_line_and_the_chat_goes_on(
     assert shown.count("nova") > 0
 
 
-async def test_earnings_say_what_is_not_known_and_not_settled(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("earned", "paid", "balance", "sentence"),
+    [
+        (2_000_000, 2_000_000, 2_000_000, "    book and chain agree\n"),
+        (2_000_999, 2_000_000, 2_000_000, "    book and chain agree\n"),
+        (
+            *(4_000_000, 2_000_000, 2_000_000),
+            "    0.002 tUSD earned since the last epoch; the rest agrees\n",
+        ),
+        (
+            *(2_000_000, 1_000_000, 1_000_000),
+            "    committed, paid and balance differ: settlement is under way\n",
+        ),
+        (2_000_000, 2_000_000, None, "    the chain does not answer\n"),
+    ],
+)
+async def test_earnings_say_exactly_how_book_and_chain_stand(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    earned: int,
+    paid: int,
+    balance: int | None,
+    sentence: str,
 ) -> None:
-    settled = replace(LINE, chain_balance_nano=2_000_000)
+    line = replace(LINE, accrued_nano=earned, claimed_nano=paid, chain_balance_nano=balance)
 
-    shown = await _chat(monkeypatch, capsys, "/earnings", inbox=MemoryInbox(lines=[LINE, settled]))
+    shown = await _chat(monkeypatch, capsys, "/earnings", inbox=MemoryInbox(lines=[line]))
 
-    assert "earned by the book    0.004 tUSD" in shown
-    assert "unknown" in shown
-    assert "are not settled yet" in shown
-    assert "agree" in shown
+    assert sentence in shown
+    assert ("unknown" in shown) == (balance is None)

@@ -27,7 +27,7 @@ from bot.domain.settlement import (
     TransactionState,
 )
 from bot.ports.chain import Broadcast
-from bot.settlement.publish import Publisher, PublisherState
+from bot.settlement.publish import EpochPublisher, PublisherState
 from tests.fakes.epochs import MemoryEarnings, MemoryEpochStore
 from tests.fakes.settlement_rig import (
     RELAYER_KEY,
@@ -64,8 +64,10 @@ class Node:
 
     def publisher(
         self, store: MemoryEpochStore, book: MemoryEarnings, *, confirmations: int = 1
-    ) -> Publisher:
-        return Publisher(chain=self.chain, store=store, earnings=book, confirmations=confirmations)
+    ) -> EpochPublisher:
+        return EpochPublisher(
+            chain=self.chain, store=store, earnings=book, confirmations=confirmations
+        )
 
 
 @pytest.fixture

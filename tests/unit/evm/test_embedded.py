@@ -14,7 +14,7 @@ from adapters.evm.embedded import EmbeddedChain
 from adapters.evm.machine import CHAIN_ID
 from bot.domain.errors import ChainUnavailableError, ConfigurationError
 from bot.domain.settlement import Commitment, Purpose, SignedTransaction
-from bot.settlement.publish import Publisher, PublisherState
+from bot.settlement.publish import EpochPublisher, PublisherState
 from tests.fakes.epochs import MemoryEarnings
 from tests.fakes.settlement_rig import (
     RELAYER_KEY,
@@ -227,11 +227,11 @@ async def test_no_gas_money_is_waited_for(tmp_path: Path, open_rig: Opener) -> N
     book = MemoryEarnings()
     book.earn(twin_id(0), 5_000_000, payout=payout_of(0))
 
-    status = await Publisher(chain=poor, store=rig.store, earnings=book).tick()
+    status = await EpochPublisher(chain=poor, store=rig.store, earnings=book).tick()
 
     assert status.state is PublisherState.WAITING
     assert await rig.store.in_flight(Purpose.COMMIT) is None
-    good = await Publisher(chain=rig.chain, store=rig.store, earnings=book).tick()
+    good = await EpochPublisher(chain=rig.chain, store=rig.store, earnings=book).tick()
     assert good.state is PublisherState.IDLE
 
 

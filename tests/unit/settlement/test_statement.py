@@ -1,5 +1,5 @@
 from bot.domain.settlement import EarningsStatement
-from bot.settlement.publish import Publisher
+from bot.settlement.publish import EpochPublisher
 from bot.settlement.statement import EarningsStatements
 from tests.fakes.chain import MemoryChain
 from tests.fakes.epochs import MemoryEarnings, MemoryEpochStore
@@ -9,7 +9,7 @@ from tests.fakes.settlement_rig import payout_of, twin_id
 async def test_a_statement_follows_fees_from_the_book_to_the_wallet() -> None:
     chain, store, book = MemoryChain(), MemoryEpochStore(), MemoryEarnings()
     statements = EarningsStatements(chain=chain, store=store, earnings=book)
-    publisher = Publisher(chain=chain, store=store, earnings=book)
+    publisher = EpochPublisher(chain=chain, store=store, earnings=book)
     nobody = await statements.statement(twin_id(0))
     book.earn(twin_id(0), 5_000_500, payout=payout_of(0))
     before = await statements.statement(twin_id(0))

@@ -45,7 +45,7 @@ function showWaysOn({ failure, found }, key) {
   const id = receiptIdOf(found.bundle.receipt.hash);
   const fragment = key ? `#k=${toBase64Url(key)}` : '';
   const place = onServer ? location.href.split('#')[0] : (evidence.fileName ?? `${id}.json`);
-  byId('command').textContent = `twinproof replay '${(place + fragment).replaceAll('\'', '\'\\\'\'')}'`;
+  byId('command').textContent = `.venv/bin/twinproof replay '${(place + fragment).replaceAll('\'', '\'\\\'\'')}'`;
   byId('keep-key').hidden = key === null;
   byId('kept').textContent = `${id}.json${fragment}`;
   byId('download').onclick = () => download(`${id}.json`);

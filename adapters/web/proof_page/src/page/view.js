@@ -68,7 +68,7 @@ function showExchange({ manifest, openings: { fields } }) {
     make('figcaption', {}, ...caption),
     make('blockquote', { textContent: words }),
   );
-  const label = make('span', { className: 'tag', textContent: 'AI-generated' });
+  const label = make('span', { className: 'tag', textContent: 'AI twin' });
   byId('exchange').className = 'talk';
   byId('exchange').append(
     said('fan', ['The fan'], fields.message.text),

@@ -4,18 +4,18 @@ import { decimalAmount } from '../verify/creator.js';
 /** @param {string} hex @returns {string} enough of it to compare by eye */
 const short = (hex) => `${hex.slice(0, 8)}…${hex.slice(-6)}`;
 
-/** Title of each step, and what it says when it has passed. */
+/** Title of each step, as formats.md section 11 has it, and what it says when it has passed. */
 const STEPS = {
   1: ['Bundle', () => 'This browser read the bundle to its last byte; it has its one permitted spelling.'],
-  2: ['Operator’s signature', ({ receipt }) => `This browser checked that the operator’s key ${short(receipt.operator)} signed this receipt, and that the manifest names this key.`],
-  3: ['Creator’s manifest', ({ manifest }) => `This browser checked that ${manifest.creator} signed version ${manifest.version} of this twin: persona, model, price and keys.`],
+  2: ['Receipt signature', ({ receipt }) => `This browser checked that the operator’s key ${short(receipt.operator)} signed this receipt, and that the manifest names this key.`],
+  3: ['Manifest', ({ manifest }) => `This browser checked that ${manifest.creator} signed version ${manifest.version} of this twin: persona, model, price and keys.`],
   4: ['Terms', ({ receipt }) => `This browser compared model, price and split with what the creator signed; the operator says that the reply is from ${receipt.time}.`],
-  5: ['Contents', () => 'The key in your link opened message, reply, persona and context in this browser; they are those that the operator committed to when it signed.'],
+  5: ['Openings', () => 'The key in your link opened message, reply, persona and context in this browser; they are those that the operator committed to when it signed.'],
   6: ['Seed', seedSentence],
   7: ['Context', ({ openings }) => `This browser joined the parts that the operator committed to (persona, ${turns(openings)}, message) and got exactly what the model was given, with nothing in between. That these numbers spell the texts shown here is part of a replay.`],
-  8: ['Public log', ({ bundle, checkpoint }) => `This browser found the receipt as entry ${bundle.log.index} of ${checkpoint.size} in the log, under a root signed with the log key that the manifest names. No independent witness has cosigned it.`],
+  8: ['Log', ({ bundle, checkpoint }) => `This browser found the receipt as entry ${bundle.log.index} of ${checkpoint.size} in the log, under a root signed with the log key that the manifest names. No independent witness has cosigned it.`],
   9: ['Outcome', ({ outcome }) => `The operator signed and logged the outcome “${outcome.outcome}”; this browser checked signature and place.`],
-  10: ['Your own keys', () => 'Creator’s address and log key are the ones that you entered.'],
+  10: ['Trust policy', () => 'Creator’s address and log key are the ones that you entered.'],
 };
 
 const EXCUSES = {
