@@ -4,6 +4,7 @@ Read by the command line and `wiring` only; everything else is handed plain valu
 default and its reason stand in config.example.toml; a test compares the two.
 """
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -146,6 +147,11 @@ def load_settings(path: Path | None) -> Settings:
             raise ConfigurationError(f"The configuration {path} is not TOML: {error}.") from error
     for key in values.keys() - Settings.model_fields.keys():
         raise ConfigurationError(_no_such_key(where, key))
+    for name in os.environ:
+        section = name.removeprefix(ENVIRONMENT_PREFIX).partition("__")[0].lower()
+        ours = name.startswith(ENVIRONMENT_PREFIX) and "__" in name
+        if ours and section not in Settings.model_fields:
+            raise ConfigurationError(_no_such_key("the environment", name))
     try:
         return Settings(**values)
     except ValidationError as error:
@@ -158,6 +164,10 @@ def _sentence(where: str, error: Any) -> str:  # noqa: ANN401 - pydantic's Error
     key = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         return _no_such_key(where, key)
+    if error["type"] == "string_pattern_mismatch" and key.endswith(("base_url", "_base")):
+        return (
+            f"{where}: {key} is wrong: it must begin with http:// or https:// and have no ? or #."
+        )
     return f"{where}: {key} is wrong: {error['msg']}."
 
 

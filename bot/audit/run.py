@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from bot.audit.book import audit_leaves, audit_log, audit_manifests, audit_replies
 from bot.audit.epochs import audit_epochs
 from bot.audit.findings import Findings
 from bot.audit.ledger import audit_ledger
 from bot.audit.proofs import audit_proofs, audit_quotes, audit_seen
+from bot.audit.records import audit_leaves, audit_log, audit_manifests, audit_replies
 from bot.crypto.signed_note import Checkpoint, VerifierKey
 from bot.domain.errors import InvariantError
 from bot.ports.audit import AuditReader

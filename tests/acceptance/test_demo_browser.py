@@ -95,8 +95,8 @@ async def _assert_refused(browser: Browser, page: Page) -> None:
 async def test_a_fan_chooses_a_twin_talks_and_follows_the_proof(browser: Browser) -> None:
     await browser.context.add_init_script(_WATCH)
     page = await browser.open(f"http://{browser.host}/")
-    await page.get_by_role("button", name="Theo Brandt").click()
-    await expect(page.locator("#name")).to_have_text("Theo Brandt")
+    await page.get_by_role("button", name="Theo Keller").click()
+    await expect(page.locator("#name")).to_have_text("Theo Keller")
     await expect(page.locator("main")).to_contain_text("You talk to an AI replica")
 
     await page.get_by_label("Your message").fill("Where do you live?")

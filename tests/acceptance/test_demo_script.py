@@ -86,7 +86,7 @@ def test_fees_are_on_the_chain_and_in_the_book(first: Demo) -> None:
     assert re.fullmatch("0x[0-9a-f]{64}", settlement["transaction"])
     by_twin = {line["twin"]: line for line in settlement["creators"]}
     settled, pending = _book(first.folder, "settled"), _book(first.folder, "creator")
-    assert by_twin.keys() == settled.keys() == {"Mira Solano", "Theo Brandt", "Ayla Demir"}
+    assert by_twin.keys() == settled.keys() == {"Mira Solano", "Theo Keller", "Ayla Demir"}
     for name, line in by_twin.items():
         earned = FEE * SHARE * len(SAID) if name == "Mira Solano" else Decimal(0)
         amounts = {Decimal(line[kind]) for kind in ("earned", "committed", "balance")}
@@ -107,7 +107,7 @@ def test_a_second_run_goes_on_where_the_first_one_ended(first: Demo, second: Dem
         for run in (first, second)
     )
     grown = {name: after[name] - before[name] for name in after}
-    assert grown == {"Mira Solano": FEE * SHARE, "Theo Brandt": 0, "Ayla Demir": 0}
+    assert grown == {"Mira Solano": FEE * SHARE, "Theo Keller": 0, "Ayla Demir": 0}
     assert second.result["settlement"]["epoch"] == first.result["settlement"]["epoch"] + 1
     assert second.result["recovered"] == 0
 

@@ -121,7 +121,7 @@ def test_a_newcomer_looks_around_and_comes_back(
     assert _audit(twinproof) == 0
 
     with _terminal(twinproof, *options, "--twin", "theo") as person:
-        earlier = person.sees("earlier, you: And you?", "earlier, Theo Brandt: ")
+        earlier = person.sees("earlier, you: And you?", "earlier, Theo Keller: ")
         assert "earlier, you: hi" not in earlier
         person.types("/twin ayla")
         person.sees("earlier, you: hi", "earlier, Ayla Demir: ")
@@ -144,7 +144,7 @@ def _look_around(person: Person) -> None:
     person.types("/twins")
     person.sees("ayla ", "mira ", "theo ")
     person.types("/twin theo")
-    person.sees("You talk to Theo Brandt")
+    person.sees("You talk to Theo Keller")
     person.types("/twin nobody")
     person.sees("There is no twin 'nobody'. Try one of: ayla, mira, theo.")
     person.types("")
@@ -154,10 +154,10 @@ def _look_around(person: Person) -> None:
     person.types("x" * 1001)
     person.sees("Please write at most 1000 characters; that were 1001.")
     person.types("And you?")
-    person.sees("Theo Brandt [AI twin]: ", f"fee {fee_of('theo')} tUSD")
+    person.sees("Theo Keller [AI twin]: ", f"fee {fee_of('theo')} tUSD")
     person.types("/earnings")
     earned = (fee_of("theo") * SHARE).normalize()
-    person.sees("Theo Brandt", f"earned by the book    {earned} tUSD")
+    person.sees("Theo Keller", f"earned by the book    {earned} tUSD")
     person.types("/help")
     person.sees("/earnings")
     person.types("/quit")

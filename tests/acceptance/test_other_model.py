@@ -31,7 +31,7 @@ def test_another_gguf_answers_under_a_new_manifest_and_replays_exactly(
         by_starter = here.run("replay", reply["link"])
 
     assert reply["levels"] == ["L0", "L1-unwitnessed", "L3-exact"]
-    assert json.loads(verified.out)["twin"] == "Theo Brandt"
+    assert json.loads(verified.out)["twin"] == "Theo Keller"
     assert replayed.code == 0
     assert by_starter.code == 2
     assert digest in by_starter.complaint

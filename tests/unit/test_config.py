@@ -130,3 +130,20 @@ def test_file_that_is_missing_or_no_text_is_refused(tmp_path: Path) -> None:
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValidationError):
         Settings().service.port = 1  # type: ignore[misc]  # on purpose
+
+
+def test_typing_error_in_a_section_of_the_environment_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TWINPROOF_SERVCE__PORT", "8801")
+
+    with pytest.raises(ConfigurationError, match="TWINPROOF_SERVCE__PORT"):
+        load_settings(None)
+
+
+def test_wrong_address_is_explained_without_a_pattern(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text('[service]\nbase_url = "twins.example.org"\n')
+
+    with pytest.raises(ConfigurationError, match="must begin with http:// or https://"):
+        load_settings(path)
