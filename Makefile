@@ -36,11 +36,11 @@ install-dev: $(VENV)/.installed-dev ## the same with the tools of development
 $(VENV)/bin/python:
 	@scripts/make_venv "$(PYTHON)" "$(VENV)" >&2
 
-$(VENV)/.installed: requirements.lock pyproject.toml scripts/install_engine.py | $(VENV)/bin/python
+$(VENV)/.installed: requirements.lock requirements-engine.lock scripts/install_engine.py | $(VENV)/bin/python
 	@scripts/install "$(VENV)" requirements.lock >&2
 	@touch $@
 
-$(VENV)/.installed-dev: requirements-dev.lock pyproject.toml scripts/install_engine.py | $(VENV)/bin/python
+$(VENV)/.installed-dev: requirements-dev.lock requirements-engine.lock scripts/install_engine.py | $(VENV)/bin/python
 	@scripts/install "$(VENV)" requirements-dev.lock >&2
 	@touch $@ $(VENV)/.installed
 

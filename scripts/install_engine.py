@@ -19,7 +19,8 @@ from pathlib import Path
 
 from scripts.progress_bar import ProgressBar, say
 
-VERSION = "0.3.36"
+LOCK = Path(__file__).resolve().parent.parent / "requirements-engine.lock"
+VERSION = LOCK.read_text(encoding="ascii").partition("==")[2].split()[0]
 # The Makefile sets them; other flags make a profile of its own, whose replies are marked tolerant.
 CMAKE_ARGS = os.environ.get("CMAKE_ARGS", "-DGGML_NATIVE=OFF")
 LIBRARIES = ("libggml-base.so", "libggml-cpu.so", "libggml.so", "libllama.so")
@@ -113,7 +114,7 @@ def build(folder: Path) -> bool:
     working.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "pip", "wheel", "-v", "--no-deps", "--no-cache-dir"]
     command += ["--no-binary", "llama-cpp-python", "-w", str(working)]
-    command += [f"llama-cpp-python=={VERSION}"]
+    command += ["--require-hashes", "-r", str(LOCK)]
     environment = {**os.environ, "CMAKE_ARGS": CMAKE_ARGS, "FORCE_CMAKE": "1"}
     log = working / "build.log"
     with (

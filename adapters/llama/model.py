@@ -1,7 +1,7 @@
 """The model runner: llama.cpp's low-level API under the exact profile.
 
-Exact profile (docs/adr/0002-exact-replay.md): flash attention on, KV cache in q8_0, one KV stream per
-sequence, portable build. Sequence 0 is the working sequence; the others keep persona prefixes,
+Exact profile (docs/adr/0002-exact-replay.md): flash attention on, KV cache in q8_0, one KV stream
+per sequence, portable build. Sequence 0 is the working sequence; the others keep persona prefixes,
 which are copied whole (a partial copy across streams aborts the library).
 """
 
