@@ -165,9 +165,7 @@ def _sentence(where: str, error: Any) -> str:  # noqa: ANN401 - pydantic's Error
     if error["type"] == "extra_forbidden":
         return _no_such_key(where, key)
     if error["type"] == "string_pattern_mismatch" and key.endswith(("base_url", "_base")):
-        return (
-            f"{where}: {key} is wrong: it must begin with http:// or https://, without ? or #."
-        )
+        return f"{where}: {key} is wrong: it must begin with http:// or https://, without ? or #."
     return f"{where}: {key} is wrong: {error['msg']}."
 
 
