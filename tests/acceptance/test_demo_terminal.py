@@ -121,10 +121,10 @@ def test_a_newcomer_looks_around_and_comes_back(
     assert _audit(twinproof) == 0
 
     with _terminal(twinproof, *options, "--twin", "theo") as person:
-        earlier = person.sees("earlier, you: And you?", "earlier, Theo Keller: ")
+        earlier = person.sees("earlier, you: And you?", "earlier, Theo Keller [AI twin]: ")
         assert "earlier, you: hi" not in earlier
         person.types("/twin ayla")
-        person.sees("earlier, you: hi", "earlier, Ayla Demir: ")
+        person.sees("earlier, you: hi", "earlier, Ayla Demir [AI twin]: ")
         person.presses(CTRL_D)
         assert person.leaves() == 0
     twinproof.wait_gone()
@@ -134,13 +134,11 @@ def _look_around(person: Person) -> None:
     start = person.sees("Twinproof is running", "http://127.0.0.1:", "You talk to Ayla Demir")
     assert "AI" in start
     person.types("hi")
-    reply = person.sees(
-        "Ayla Demir [AI twin]: ", "proof http://127.0.0.1:", f"fee {fee_of('ayla')} tUSD"
-    )
-    assert re.search(r"/r/[\w-]{22}#k=[\w-]{43} ", reply)
+    person.sees("Ayla Demir [AI twin]: ", f"fee {fee_of('ayla')} tUSD", "proof http://127.0.0.1:")
     person.types("/proof")
     proof = person.sees("Verified here: L0, L1-unwitnessed.", "twinproof replay 'http")
-    assert "Not shown:" in proof
+    assert "What this does not show:" in proof
+    assert re.search(r"fee \S+ tUSD  proof http\S+/r/[\w-]{22}#k=[\w-]{43}\s", person.read)
     person.types("/twins")
     person.sees("ayla ", "mira ", "theo ")
     person.types("/twin theo")
@@ -222,7 +220,10 @@ def test_a_pipe_talks_as_a_person_does(twinproof: Program, options: tuple[object
 
     assert finished.code == 0, finished.err
     assert finished.out.count("[AI twin]: ") == 2
-    assert len(re.findall(r"/r/[\w-]{22}#k=[\w-]{43}  fee 0\.\d+ tUSD", finished.out)) == 2
+    assert (
+        len(re.findall(r"fee 0\.\d+ tUSD  proof http\S+/r/[\w-]{22}#k=[\w-]{43}\s", finished.out))
+        == 2
+    )
     assert "There is no command /nonsense" in finished.out
     assert "Goodbye." in finished.out
     assert "\x1b" not in finished.out + finished.err
