@@ -31,7 +31,7 @@ from bot.ledger.fees import plan_hold, plan_release
 from bot.ports.chat import IncomingMessage
 from bot.ports.clock import Clock, Entropy
 from bot.ports.inference import Generated, InferenceEngine
-from bot.ports.stores import Intent, Store, StoredReply, StoreTransaction
+from bot.ports.stores import Intent, Store, StoredManifest, StoredReply, StoreTransaction
 from bot.receipts.issue import Issuer, Place
 from bot.receipts.log import append_leaf
 from bot.twins.admission import AdmissionPolicy
@@ -127,13 +127,13 @@ class AnswerFan:
         Raises:
             TransientError: the engine failed twice; the intent is void, its hold released.
         """
-        manifest = await self._manifest_of(intent)
+        stored = await self._load_manifest(intent)
         try:
-            generated = await self._generate(intent, manifest, show)
+            generated = await self._generate(intent, parse_manifest(stored.body), show)
         except BotError:
             await self.void(intent, "the engine could not make this reply")
             raise
-        return await self._commit(intent, generated)
+        return await self._commit(intent, generated, stored)
 
     async def void(self, intent: Intent, reason: str) -> None:
         """End an open intent without a reply: logged, and its hold released."""
@@ -190,13 +190,12 @@ class AnswerFan:
                     raise
         raise InvariantError("the engine ended a generation without a result")
 
-    async def _commit(self, intent: Intent, generated: Generated) -> StoredReply:
+    async def _commit(
+        self, intent: Intent, generated: Generated, stored: StoredManifest
+    ) -> StoredReply:
         """Store turn, receipt, sequence number, leaf and outbox row: all or nothing."""
+        manifest = parse_manifest(stored.body)
         async with self._store.transaction() as tx:
-            stored = await tx.find_manifest(intent.manifest)
-            if stored is None:
-                raise InvariantError(f"intent {intent.key} names an unknown manifest")
-            manifest = parse_manifest(stored.body)
             place = await _next_place(tx, intent)
             issued = self._issuer.issue(
                 intent,
@@ -241,6 +240,13 @@ class AnswerFan:
         )
         return reply
 
+    async def _load_manifest(self, intent: Intent) -> StoredManifest:
+        async with self._store.reading() as tx:
+            stored = await tx.find_manifest(intent.manifest)
+        if stored is None:
+            raise InvariantError(f"intent {intent.key} names an unknown manifest")
+        return stored
+
     async def _shown_before(self, intent: Intent, show: Show) -> StoredReply:
         async with self._store.reading() as tx:
             reply = await tx.reply_of(intent.key)
@@ -248,13 +254,6 @@ class AnswerFan:
             raise InvariantError(f"intent {intent.key} is done and has no reply")
         show(reply.text)
         return reply
-
-    async def _manifest_of(self, intent: Intent) -> Manifest:
-        async with self._store.reading() as tx:
-            stored = await tx.find_manifest(intent.manifest)
-        if stored is None:
-            raise InvariantError(f"intent {intent.key} names an unknown manifest")
-        return parse_manifest(stored.body)
 
 
 def _accept_known(intent: Intent, draft: Intent) -> Intent:
