@@ -13,12 +13,13 @@ from pathlib import Path
 
 from bot.crypto import dsse, eip712, signed_note
 from bot.crypto.encoding import encode_b64url
-from bot.domain.fields import Finish
+from bot.domain.fields import Finish, MessagePart
 from bot.domain.ids import SlotInput
 from bot.domain.leaf import OUTCOME_TYPE, Outcome
 from bot.domain.receipt import ReceiptModel, ReceiptPrice
 from bot.generation.rendering import render
 from bot.receipts.bundle import encode_bundle
+from scripts.vector_events import bad_events, good_events
 from scripts.vector_parts import (
     FIELDS,
     LOG_KEY,
@@ -43,9 +44,10 @@ from scripts.vector_parts import (
     fixed_key,
     make_bundle,
 )
-from scripts.vector_strict import bad_strict, good_strict, with_high_s
+from scripts.vector_strict import bad_strict, good_strict, with_high_s, with_unused_bits
 
 FOLDER = Path(__file__).parents[1] / "docs" / "spec" / "vectors"
+LEVELS = ["L0", "L1-unwitnessed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +76,18 @@ class Vector:
 
 def make_vectors() -> list[Vector]:
     """Build every vector."""
-    return [*_good(), *_bad_recipes(), *_bad_bundles(), *_bad_bytes(), *_bad_trust(), *_strict()]
+    return [*_good(), *_bad_recipes(), *_bad_bundles(), *_bad_bytes(), *_bad_trust(), *_edges()]
 
 
 def _good() -> list[Vector]:
     data = encode_bundle(make_bundle(Recipe()))
     pending = encode_bundle(replace(make_bundle(Recipe()), outcome=None))
-    levels = ["L0", "L1-unwitnessed"]
-    known = {"levels": levels, "trust": "policy", "opened": True}
+    known = {"levels": LEVELS, "trust": "policy", "opened": True}
     spans = (SPANS[0], SPANS[-1])
     local = replace(
         FIELDS,
         slot=SlotInput("terminal", "local", "me", "", "1"),
+        parts=(MessagePart("1", "Hello?"),),
         turn=1,
         previous=None,
         spans=spans,
@@ -97,13 +99,8 @@ def _good() -> list[Vector]:
     return [
         Vector("good", "with key and policy", data, known),
         Vector("good-first-turn", "an empty reply on the terminal, turn 1", first, known),
-        Vector(
-            "good-without-key",
-            "steps 5 to 7 are left out",
-            data,
-            {**known, "opened": False},
-            key=None,
-        ),
+        Vector("good-without-key", "steps 5 to 7 are left out", data, {**known, "opened": False},
+               key=None),
         Vector(
             "good-without-policy",
             "no outcome yet, and nobody to trust but the link's own host",
@@ -111,7 +108,7 @@ def _good() -> list[Vector]:
             {**known, "trust": "self-consistent"},
             policy=None,
         ),
-    ]
+    ]  # fmt: skip
 
 
 def _bad_recipes() -> list[Vector]:
@@ -239,7 +236,7 @@ def _bad_bytes() -> list[Vector]:
          lambda data: data.replace(b"twinproof-bundle/1", b"twinproof-bundle/2")),
         ("float", "an index written as 3.0",
          lambda data: data.replace(b'"index":3', b'"index":3.0')),
-        ("base64-bits", "base64 whose unused bits are not zero", _set_unused_bits),
+        ("base64-bits", "base64 whose unused bits are not zero", with_unused_bits),
     ]  # fmt: skip
     return [
         Vector(f"bad-01-{name}", about, change(good), {"step": 1})
@@ -260,27 +257,29 @@ def _bad_trust() -> list[Vector]:
     ]  # fmt: skip
 
 
-def _strict() -> list[Vector]:
-    """Bundles at the edge of the format; most are alone in a log that no policy names."""
-    known = {"levels": ["L0", "L1-unwitnessed"], "trust": "self-consistent", "opened": True}
-    good = [Vector(name, about, data, known, policy=None) for name, about, data in good_strict()]
-    return good + [
-        Vector(f"bad-{step:02d}-{name}", about, data, {"step": step}, policy=None)
-        for step, name, about, data in bad_strict()
-    ]
+def _edges() -> list[Vector]:
+    """Bundles at the edge of the format, and what people do to replies.
+
+    The former are mostly alone in a log that no policy names.
+    """
+    kinds = (
+        ("self-consistent", None, good_strict(), bad_strict()),
+        ("policy", POLICY, good_events(), bad_events()),
+    )
+    vectors: list[Vector] = []
+    for trust, policy, good, bad in kinds:
+        known = {"levels": LEVELS, "trust": trust, "opened": True}
+        vectors += [Vector(*one, known, policy=policy) for one in good]
+        vectors += [
+            Vector(f"bad-{step:02d}-{name}", about, data, {"step": step}, policy=policy)
+            for step, name, about, data in bad
+        ]
+    return vectors
 
 
 def _signature_line(checkpoint: str) -> str:
     text = checkpoint.partition("\n\n")[0] + "\n"
     return signed_note.sign_note(text, "witness.example", OTHER_LOG_KEY).rpartition("\n\n")[2]
-
-
-def _set_unused_bits(data: bytes) -> bytes:
-    """Give the reply leaf's base64 another last character that decodes to the same bytes."""
-    at = data.index(b"=", data.index(b'"leaf":'))
-    alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-    changed = alphabet[alphabet.index(data[at - 1]) + 1]
-    return data[: at - 1] + bytes([changed]) + data[at:]
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from bot.crypto import dsse, ed25519, eip712, merkle, signed_note, vrf
-from bot.domain.fields import Fields, Finish, fields_root, fields_to_json
+from bot.domain.fields import Fields, Finish, MessagePart, fields_root, fields_to_json
 from bot.domain.ids import SlotInput, derive_slot, derive_slot_tag, derive_twin_id
 from bot.domain.leaf import (
     OUTCOME_TYPE,
@@ -100,7 +100,9 @@ FIELDS = Fields(
     conversation=fixed_key("conversation"),
     turn=2,
     previous=fixed_key("receipt of turn 1"),
-    message='So… what do I eat in València? "Paella"\n\u2028or \ufb33 🍚?',
+    parts=(
+        MessagePart(SLOT.message, 'So… what do I eat in València? "Paella"\n\u2028or \ufb33 🍚?'),
+    ),
     spans=SPANS,
     context=render(RENDERING, SPANS),
     output=(60, 61, 62, 63),
@@ -112,7 +114,10 @@ Parts = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """One bundle: what is changed before signing, and who signs."""
+    """One bundle: what is changed before signing, and who signs.
+
+    `other_leaves` are leaves of the log by their index.
+    """
 
     manifest: Manifest = MANIFEST
     creator_key: bytes = CREATOR_KEY
@@ -127,6 +132,7 @@ class Recipe:
     outcome: Outcome = Outcome.DELIVERED
     outcome_leaf: Outcome = Outcome.DELIVERED
     logged: bool = True
+    other_leaves: dict[int, bytes] = field(default_factory=dict)
 
 
 def make_bundle(recipe: Recipe) -> ProofBundle:
@@ -142,6 +148,8 @@ def make_bundle(recipe: Recipe) -> ProofBundle:
     )
     outcome = OutcomeLeaf(statement.digest, envelope.digest, recipe.outcome_leaf)
     leaves = _other_leaves(recipe.manifest)
+    for index, leaf in recipe.other_leaves.items():
+        leaves[index] = leaf
     if recipe.logged:
         leaves[REPLY_INDEX] = reply.encode()
     leaves[OUTCOME_INDEX] = outcome.encode()

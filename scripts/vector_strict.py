@@ -10,7 +10,7 @@ from nacl import bindings
 from bot.crypto import dsse, ed25519, eip712, merkle, vrf
 from bot.crypto.canonical import encode_canonical, parse_canonical
 from bot.crypto.encoding import encode_b64
-from bot.crypto.sealing import open_sealed, seal
+from bot.crypto.sealing import derive_salt, seal
 from bot.domain.fields import Fields, Span, SpanKind, fields_root, fields_to_json
 from bot.domain.ids import NUMBERING, derive_slot, derive_slot_tag
 from bot.domain.leaf import ReplyLeaf, twin_prefix
@@ -18,7 +18,7 @@ from bot.domain.manifest import encode_manifest, signing_data
 from bot.domain.persona import encode_persona
 from bot.domain.receipt import PAYLOAD_TYPE, encode_receipt
 from bot.generation.rendering import render
-from bot.receipts.bundle import LogProof, ProofBundle, encode_bundle, seal_openings
+from bot.receipts.bundle import OPENINGS_VERSION, LogProof, ProofBundle, encode_bundle
 from scripts.vector_parts import (
     CREATOR_KEY,
     FIELDS,
@@ -52,7 +52,7 @@ class Strict:
     """One bundle without outcome, alone in its log: what differs from the good one.
 
     Attributes:
-        manifest: values by their path, as are `receipt` and `persona`.
+        manifest: values by their path, as are `receipt`, `persona` and `values`, of the fields.
         sign: makes the receipt's signature.
         size: the log's; the receipt is leaf 0.
     """
@@ -61,6 +61,7 @@ class Strict:
     receipt: Parts = field(default_factory=dict)
     persona: Parts = field(default_factory=dict)
     fields: Fields = FIELDS
+    values: Parts = field(default_factory=dict)
     leaf_attempt: int = 0
     origin: str = ORIGIN
     log_key: bytes = LOG.public_key
@@ -73,12 +74,13 @@ def make_strict(strict: Strict) -> bytes:
     persona = _changed(encode_persona(PERSONA), strict.persona)
     manifest = _manifest(strict, persona)
     slot = strict.fields.slot
+    values = _set(dict(fields_to_json(strict.fields)), strict.values)
     proof = vrf.prove(VRF_KEY, derive_slot(MANIFEST.twin, slot))
     receipt = replace(
         make_receipt(Recipe()),
         manifest=sha256(manifest).digest(),
         numbering=NUMBERING.get(slot.platform, "platform"),
-        fields_root=fields_root(OPENING_KEY, fields_to_json(strict.fields)),
+        fields_root=fields_root(OPENING_KEY, values),
         vrf_proof=proof,
         slot_tag=derive_slot_tag(vrf.proof_to_hash(proof)),
     )
@@ -101,7 +103,7 @@ def make_strict(strict: Strict) -> bytes:
             log=LogProof(leaf, 0, inclusion),
             checkpoint=_checkpoint(strict, root),
             outcome=None,
-            sealed=_sealed(envelope.digest, strict.fields, persona),
+            sealed=_sealed(envelope.digest, values, persona),
         )
     )
 
@@ -111,6 +113,14 @@ def with_high_s(signature: bytes) -> bytes:
     order = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
     high = order - int.from_bytes(signature[32:64], "big")
     return signature[:32] + high.to_bytes(32, "big") + bytes([55 - signature[64]])
+
+
+def with_unused_bits(data: bytes) -> bytes:
+    """Give the reply leaf's base64 another last character that decodes to the same bytes."""
+    at = data.index(b"=", data.index(b'"leaf":'))
+    alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    changed = alphabet[alphabet.index(data[at - 1]) + 1]
+    return data[: at - 1] + bytes([changed]) + data[at:]
 
 
 def good_strict() -> list[tuple[str, str, bytes]]:
@@ -131,8 +141,9 @@ def bad_strict() -> list[tuple[int, str, str, bytes]]:
     forged = Strict(receipt={"operator": IDENTITY.hex()}, sign=lambda _, __: IDENTITY + bytes(32))
     mixed = Strict(receipt={"operator": MIXED.hex()})
     cases: list[tuple[int, str, str, Strict]] = [
-        (1, "attempt", "a second attempt, which version 1 does not know",
-         Strict(receipt={"attempt": 1}, leaf_attempt=1)),
+        (1, "attempt", "an attempt that does not fit its two bytes in the log",
+         Strict(receipt={"attempt": 65_536})),
+        (1, "fields-count", "a commitment to eight fields", Strict(receipt={"fields.count": 8})),
         (1, "year-zero", "valid from the year 0",
          Strict(manifest={"valid_from": "0000-01-01T00:00:00Z"})),
         (1, "name-lines", "the name goes on as if it were the price",
@@ -174,7 +185,7 @@ def bad_strict() -> list[tuple[int, str, str, bytes]]:
          Strict(fields=_with_history(turn=3, cited="receipt of turn 2"))),
         (7, "invented-history", "two pairs that end with a turn of another conversation",
          Strict(fields=_with_history(turn=4, cited="receipt of turn 1", then="elsewhere"))),
-        (8, "leaf-attempt", "the leaf speaks of a second attempt", Strict(leaf_attempt=1)),
+        (8, "leaf-attempt", "the leaf speaks of another attempt", Strict(leaf_attempt=1)),
         (8, "size", "a log of 2^53 leaves", Strict(size=MAX_SIZE + 1)),
     ]  # fmt: skip
     return [(step, name, about, make_strict(strict)) for step, name, about, strict in cases]
@@ -199,13 +210,17 @@ def _with_history(*, turn: int, cited: str, then: str | None = None) -> Fields:
 def _changed(data: bytes, changes: Parts) -> bytes:
     """Set values, named like `a.b`, in canonical JSON."""
     value: Any = parse_canonical(data)
+    return encode_canonical(_set(value, changes))
+
+
+def _set(value: Parts, changes: Parts) -> Parts:
     for path, new in changes.items():
         *parents, last = path.split(".")
-        inner = value
+        inner: Any = value
         for parent in parents:
             inner = inner[parent]
         inner[last] = new
-    return encode_canonical(value)
+    return value
 
 
 def _manifest(strict: Strict, persona: bytes) -> bytes:
@@ -243,10 +258,13 @@ def _digest(manifest: bytes) -> bytes:
     ).digest()
 
 
-def _sealed(receipt_hash: bytes, fields: Fields, persona: bytes) -> bytes:
-    sealed = seal_openings(OPENING_KEY, receipt_hash, persona=PERSONA, fields=fields)
-    plain = open_sealed(OPENING_KEY, receipt_hash, sealed)
-    return seal(OPENING_KEY, receipt_hash, _changed(plain, {"persona": parse_canonical(persona)}))
+def _sealed(receipt_hash: bytes, values: Parts, persona: bytes) -> bytes:
+    opened = [
+        {"name": name, "salt": encode_b64(derive_salt(OPENING_KEY, name)), "value": value}
+        for name, value in values.items()
+    ]
+    plain = {"v": OPENINGS_VERSION, "persona": parse_canonical(persona), "fields": opened}
+    return seal(OPENING_KEY, receipt_hash, encode_canonical(plain))
 
 
 def _sign_with_torsion(private_key: bytes, message: bytes) -> bytes:

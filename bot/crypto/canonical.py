@@ -6,20 +6,22 @@ differs, which fixes whitespace, key order, duplicate keys and number spellings 
 """
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, TypeAlias, cast
 
 import rfc8785
 
 from bot.crypto.errors import FormatError
+from bot.crypto.json_depth import is_deeper
 
 JsonValue: TypeAlias = "str | int | bool | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
 """What canonical JSON can hold; a parsed value is built of `list` and `dict` only."""
 
 MAX_INTEGER = 2**53 - 1
 MAX_DEPTH = 32  # checked before the parser runs: CPython's own overflows the stack
-_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+)
 _MAX_DIGITS = 17  # sign and 16 digits; a longer number is out of range before it is converted
 
 
@@ -35,7 +37,8 @@ def encode_canonical(value: JsonValue) -> bytes:
             nested too deeply.
     """
     try:
-        _check_value(value, MAX_DEPTH)
+        if _check_value(value, MAX_DEPTH):
+            return _ENCODER.encode(value).encode()
         return rfc8785.dumps(cast("Any", value))
     except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
         raise CanonicalJsonError(str(error)) from error
@@ -47,7 +50,8 @@ def parse_canonical(data: bytes) -> JsonValue:
     Raises:
         CanonicalJsonError: the bytes are not JSON, or not its one canonical spelling.
     """
-    _check_depth(data)
+    if is_deeper(data, MAX_DEPTH):
+        raise CanonicalJsonError("nested too deeply")
     try:
         value: JsonValue = json.loads(
             data.decode("utf-8"),
@@ -65,24 +69,36 @@ def parse_canonical(data: bytes) -> JsonValue:
     return value
 
 
-def _check_value(value: JsonValue, depth: int) -> None:
+def _check_value(value: JsonValue, depth: int) -> bool:
+    """Check a value; return whether the standard library's encoder spells it canonically.
+
+    It does unless a key is not ASCII: it sorts keys by code points, RFC 8785 by UTF-16 units.
+    """
+    if value is None or isinstance(value, (str, bool)):
+        return True
+    if isinstance(value, int):
+        _check_integer(value)
+        return True
     if isinstance(value, float):
         raise CanonicalJsonError("floating-point numbers are refused")
-    if isinstance(value, Mapping):
-        value = list(value.values())
+    if depth == 0:
+        raise CanonicalJsonError("nested too deeply")
+    if isinstance(value, dict):
+        plain = all([_check_value(item, depth - 1) for item in value.values()])  # noqa: C419
+        return plain and all(isinstance(key, str) and key.isascii() for key in value)
     if isinstance(value, (list, tuple)):
-        if depth == 0:
-            raise CanonicalJsonError("nested too deeply")
-        for item in value:
-            _check_value(item, depth - 1)
+        if value and set(map(type, value)) == {int}:  # token ids: checked all at once
+            _check_integer(max(value))
+            _check_integer(min(value))
+            return True
+        # A list, not a generator: every item is checked, also after one with a foreign key.
+        return all([_check_value(item, depth - 1) for item in value])  # noqa: C419
+    raise CanonicalJsonError(f"{type(value).__name__} has no JSON")
 
 
-def _check_depth(data: bytes) -> None:
-    depth = 0
-    for match in _STRUCTURE.finditer(data):
-        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(match[0], 0)
-        if depth > MAX_DEPTH:
-            raise CanonicalJsonError("nested too deeply")
+def _check_integer(value: int) -> None:
+    if abs(value) > MAX_INTEGER:
+        raise CanonicalJsonError(f"{value} is out of range")
 
 
 def _unique_keys(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:

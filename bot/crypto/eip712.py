@@ -1,4 +1,4 @@
-"""EIP-712 typed data of one fixed struct, `TwinManifest` (formats.md section 3).
+"""EIP-712 typed data of two fixed structs, `TwinManifest` and `TwinOrder` (formats.md section 3).
 
 Also what it needs around it: EIP-55 addresses and recoverable secp256k1 signatures
 `r || s || v` with low s (EIP-2) and v 27 or 28. Private keys are 32 bytes.
@@ -21,8 +21,9 @@ _HALF_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _V_OFFSET = 27
 _HIGHEST_LOW_NIBBLE = 7
 _DOMAIN = {"name": "Twinproof", "version": "1"}
-_DOMAIN_TYPES = (("name", "string"), ("version", "string"))
-_TYPES = (
+_DOMAIN_TYPES: tuple[tuple[str, str], ...] = (("name", "string"), ("version", "string"))
+_Types = tuple[tuple[str, str], ...]
+_MANIFEST_TYPES: _Types = (
     ("name", "string"),
     ("twin", "bytes32"),
     ("persona", "bytes32"),
@@ -35,6 +36,16 @@ _TYPES = (
     ("logOrigin", "string"),
     ("validFrom", "string"),
     ("validUntil", "string"),
+)
+_ORDER_TYPES: _Types = (
+    ("action", "string"),
+    ("name", "string"),
+    ("twin", "bytes32"),
+    ("manifest", "bytes32"),
+    ("order", "bytes32"),
+    ("logOrigin", "string"),
+    ("issued", "string"),
+    ("expires", "string"),
 )
 
 
@@ -58,27 +69,46 @@ class TwinManifestData:
     valid_from: str
     valid_until: str
 
-    def digest(self) -> bytes:
-        """Hash to the 32 bytes that are signed: keccak(0x1901 || domain || struct)."""
-        values = [getattr(self, field.name) for field in fields(self)]
-        struct = _hash_struct("TwinManifest", _TYPES, values)
-        domain = _hash_struct("EIP712Domain", _DOMAIN_TYPES, list(_DOMAIN.values()))
-        return keccak256(b"\x19\x01" + domain + struct)
+    def digest(self, *, chain_id: int | None = None) -> bytes:
+        """Hash to the 32 bytes that are signed: keccak(0x1901 || domain || struct).
+
+        Args:
+            chain_id: None for the format's own domain; a number for the domain that a wallet which
+                insists on a chain would have signed, to tell its owner so.
+        """
+        return _digest("TwinManifest", _MANIFEST_TYPES, _values(self), chain_id)
 
     def typed_data(self) -> dict[str, JsonValue]:
         """Build the JSON argument of a wallet's `eth_signTypedData_v4`."""
-        message: dict[str, JsonValue] = {}
-        for (name, kind), field in zip(_TYPES, fields(self), strict=True):
-            value: str | bytes = getattr(self, field.name)
-            if isinstance(value, bytes):
-                value = encode_address(value) if kind == "address" else "0x" + value.hex()
-            message[name] = value
-        return {
-            "types": {"EIP712Domain": _members(_DOMAIN_TYPES), "TwinManifest": _members(_TYPES)},
-            "primaryType": "TwinManifest",
-            "domain": dict(_DOMAIN),
-            "message": message,
-        }
+        return _typed_data("TwinManifest", _MANIFEST_TYPES, _values(self))
+
+
+@dataclass(frozen=True, slots=True)
+class TwinOrderData:
+    """What a creator reads in their wallet before they pause, resume or revoke a twin.
+
+    `twin`, `manifest` (zero where no version is meant) and `order` are 32 bytes.
+    """
+
+    action: str
+    name: str
+    twin: bytes
+    manifest: bytes
+    order: bytes
+    log_origin: str
+    issued: str
+    expires: str
+
+    def digest(self, *, chain_id: int | None = None) -> bytes:
+        """Hash to the 32 bytes that are signed; see `TwinManifestData.digest`."""
+        return _digest("TwinOrder", _ORDER_TYPES, _values(self), chain_id)
+
+    def typed_data(self) -> dict[str, JsonValue]:
+        """Build the JSON argument of a wallet's `eth_signTypedData_v4`."""
+        return _typed_data("TwinOrder", _ORDER_TYPES, _values(self))
+
+
+SigningData = TwinManifestData | TwinOrderData
 
 
 def encode_address(address: bytes) -> str:
@@ -157,7 +187,35 @@ def _address(key: coincurve.PublicKey) -> str:
     return encode_address(keccak256(key.format(compressed=False)[1:])[-ADDRESS_BYTES:])
 
 
-def _hash_struct(name: str, types: tuple[tuple[str, str], ...], values: list[str | bytes]) -> bytes:
+def _values(data: SigningData) -> list[str | bytes]:
+    return [getattr(data, field.name) for field in fields(data)]
+
+
+def _digest(name: str, types: _Types, values: list[str | bytes], chain_id: int | None) -> bytes:
+    domain_types, domain = _DOMAIN_TYPES, list[str | bytes](_DOMAIN.values())
+    if chain_id is not None:
+        domain_types = (*_DOMAIN_TYPES, ("chainId", "uint256"))
+        domain.append(chain_id.to_bytes(32, "big"))
+    separator = _hash_struct("EIP712Domain", domain_types, domain)
+    return keccak256(b"\x19\x01" + separator + _hash_struct(name, types, values))
+
+
+def _typed_data(name: str, types: _Types, values: list[str | bytes]) -> dict[str, JsonValue]:
+    message: dict[str, JsonValue] = {}
+    for (field, kind), value in zip(types, values, strict=True):
+        if isinstance(value, bytes):
+            message[field] = encode_address(value) if kind == "address" else "0x" + value.hex()
+        else:
+            message[field] = value
+    return {
+        "types": {"EIP712Domain": _members(_DOMAIN_TYPES), name: _members(types)},
+        "primaryType": name,
+        "domain": dict(_DOMAIN),
+        "message": message,
+    }
+
+
+def _hash_struct(name: str, types: _Types, values: list[str | bytes]) -> bytes:
     declared = f"{name}({','.join(f'{kind} {field}' for field, kind in types)})"
     words = [keccak256(declared.encode())]
     for value in values:
@@ -166,5 +224,5 @@ def _hash_struct(name: str, types: tuple[tuple[str, str], ...], values: list[str
     return keccak256(b"".join(words))
 
 
-def _members(types: tuple[tuple[str, str], ...]) -> list[JsonValue]:
+def _members(types: _Types) -> list[JsonValue]:
     return [{"name": name, "type": kind} for name, kind in types]

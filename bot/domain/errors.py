@@ -5,6 +5,7 @@ BotError
 ├── UserError                    tell the person `str(error)`; nothing is broken
 │   ├── UnknownTwinError         no live twin of that name
 │   ├── AdmissionError           quota, credit or consent says no
+│   ├── LinkExpiredError         a link that worked once and is too old now
 │   ├── MessageTooLongError      the message does not fit the context window
 │   └── PersonaError             a persona file is not valid
 ├── TransientError               may succeed later; carries `retry_after_s`
@@ -36,6 +37,10 @@ class UnknownTwinError(UserError):
 
 class AdmissionError(UserError):
     """The fan may not be answered now: quota, credit, consent or a closed twin."""
+
+
+class LinkExpiredError(UserError):
+    """The link worked once; it is too old now."""
 
 
 class MessageTooLongError(UserError):

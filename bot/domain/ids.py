@@ -56,7 +56,7 @@ def derive_slot_tag(beta: bytes) -> bytes:
 
 
 def derive_seed(beta: bytes, manifest_hash: bytes, attempt: int) -> bytes:
-    """Return the 32-byte seed of one attempt; version 1 knows attempt 0 alone."""
+    """Return the 32-byte seed of one attempt."""
     return tagged_hash("seed", beta, manifest_hash, attempt.to_bytes(4, "big"))
 
 

@@ -17,9 +17,9 @@ OUTCOME_VERSION = "twinproof-outcome/1"
 VOID_VERSION = "twinproof-void/1"
 HASH_BYTES = 32
 TWIN_PREFIX_BYTES = 8
-ATTEMPT = 0  # the only one of version 1
+MAX_ATTEMPT = 65_535
 MAX_REASON = 200
-_REPLY, _OUTCOME, _MANIFEST, _VOID = b"\x01", b"\x02", b"\x03", b"\x04"
+_REPLY, _OUTCOME, _MANIFEST, _VOID, _ORDER = b"\x01", b"\x02", b"\x03", b"\x04", b"\x05"
 
 
 class Outcome(Enum):
@@ -91,19 +91,32 @@ class VoidLeaf:
         return _sized(_VOID + self.statement + self.slot_tag + attempt, 51)
 
 
-Leaf = ReplyLeaf | OutcomeLeaf | ManifestLeaf | VoidLeaf
+@dataclass(frozen=True, slots=True)
+class OrderLeaf:
+    """Cites a creator's order by its hash; `twin` is the first 8 bytes of the twin's id."""
+
+    order: bytes
+    twin: bytes
+
+    def encode(self) -> bytes:
+        """Encode to 41 bytes."""
+        return _sized(_ORDER + self.order + self.twin, 41)
+
+
+Leaf = ReplyLeaf | OutcomeLeaf | ManifestLeaf | VoidLeaf | OrderLeaf
 
 
 def parse_leaf(data: bytes) -> Leaf:
     """Parse a leaf of any kind.
 
     Raises:
-        FormatError: an unknown kind or outcome code, another length, or an attempt above 0.
+        FormatError: an unknown kind or outcome code, or another length.
     """
     kind, body = data[:1], data[1:]
     match (kind, len(data)):
         case (b"\x01", 59):
-            return ReplyLeaf(body[:32], body[32:48], _read_attempt(body[48:50]), body[50:])
+            attempt = int.from_bytes(body[48:50], "big")
+            return ReplyLeaf(body[:32], body[32:48], attempt, body[50:])
         case (b"\x02", 66):
             try:
                 return OutcomeLeaf(body[:32], body[32:64], Outcome(body[64]))
@@ -112,7 +125,9 @@ def parse_leaf(data: bytes) -> Leaf:
         case (b"\x03", 41):
             return ManifestLeaf(body[:32], body[32:])
         case (b"\x04", 51):
-            return VoidLeaf(body[:32], body[32:48], _read_attempt(body[48:]))
+            return VoidLeaf(body[:32], body[32:48], int.from_bytes(body[48:], "big"))
+        case (b"\x05", 41):
+            return OrderLeaf(body[:32], body[32:])
         case _:
             raise FormatError("not a leaf of a known kind and length")
 
@@ -185,11 +200,10 @@ class VoidStatement:
         """
         reader = ObjectReader(parse_canonical(data), "void", "v twin slot_tag attempt reason time")
         reader.constant("v", VOID_VERSION)
-        reader.constant("attempt", ATTEMPT)
         return cls(
             twin=reader.hex("twin", HASH_BYTES),
             slot_tag=reader.hex("slot_tag", SLOT_TAG_BYTES),
-            attempt=ATTEMPT,
+            attempt=reader.integer("attempt", maximum=MAX_ATTEMPT),
             reason=reader.text("reason", maximum=MAX_REASON),
             time=reader.convert("time", parse_time),
         )
@@ -198,12 +212,6 @@ class VoidStatement:
 def twin_prefix(twin: bytes) -> bytes:
     """Return what a leaf says of a twin: the first 8 bytes of its id."""
     return twin[:TWIN_PREFIX_BYTES]
-
-
-def _read_attempt(data: bytes) -> int:
-    if int.from_bytes(data, "big") != ATTEMPT:
-        raise FormatError("version 1 knows attempt 0 alone")
-    return ATTEMPT
 
 
 def _sized(data: bytes, size: int) -> bytes:

@@ -60,6 +60,10 @@ class ObjectReader:
         """Return a string whose length, in Unicode code points, is within limits."""
         return read_text(self._members[key], self._at(key), minimum=minimum, maximum=maximum)
 
+    def text_or_null(self, key: str, *, maximum: int = MAX_TEXT) -> str | None:
+        """Return a string of at most `maximum` code points, or None."""
+        return None if self._members[key] is None else self.text(key, maximum=maximum)
+
     def title(self, key: str, *, maximum: int) -> str:
         """Return a title: one line, not blank, without invisible formatting characters."""
         text = self.text(key, minimum=1, maximum=maximum)

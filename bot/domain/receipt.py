@@ -16,7 +16,7 @@ PAYLOAD_TYPE = "application/vnd.twinproof.receipt+json"
 PROFILE = "exact/1"
 HASH_BYTES = 32
 VRF_PROOF_BYTES = 80
-ATTEMPT = 0  # the only one of version 1
+MAX_ATTEMPT = 65_535  # it has two bytes in the leaf
 MAX_NAME = 64
 _KEYS = (
     "v type twin manifest seq attempt numbering model seed fields price rule rate_table payer "
@@ -55,7 +55,7 @@ class Receipt:
     Attributes:
         twin: 32 bytes, as are `manifest` (its hash) and `operator` (the signing key).
         seq: counts the twin's receipts from 1, without holes.
-        attempt: 0 in version 1.
+        attempt: 0, or one more than that of the reply that this one replaces, at least.
         numbering: `operator` or `platform`: who numbers the messages of the surface.
         vrf_proof: 80 bytes.
         slot_tag: 16 bytes.
@@ -98,7 +98,6 @@ def parse_receipt(data: bytes) -> Receipt:
     reader = ObjectReader(parse_canonical(data), "receipt", _KEYS)
     reader.constant("v", VERSION)
     reader.constant("type", "reply")
-    reader.constant("attempt", ATTEMPT)
     reader.constant("numbering", "operator", "platform")
     for reserved in ("rule", "rate_table", "payer", "registry_block"):
         reader.constant(reserved, None)
@@ -110,7 +109,7 @@ def parse_receipt(data: bytes) -> Receipt:
         twin=reader.hex("twin", HASH_BYTES),
         manifest=reader.hex("manifest", HASH_BYTES),
         seq=reader.integer("seq", minimum=1),
-        attempt=ATTEMPT,
+        attempt=reader.integer("attempt", maximum=MAX_ATTEMPT),
         numbering=reader.text("numbering"),
         model=_read_model(reader.object("model", "gguf library build profile verdict")),
         vrf_proof=seed.base64("vrf_proof", VRF_PROOF_BYTES),

@@ -10,7 +10,7 @@ from datetime import datetime
 from bot.crypto.dsse import encode_envelope, encode_pae, sign_envelope
 from bot.crypto.ed25519 import public_key_of
 from bot.crypto.hashing import sha256
-from bot.domain.fields import Fields, Finish, fields_root, fields_to_json
+from bot.domain.fields import Fields, Finish, ReplyEvent, fields_root, fields_to_json
 from bot.domain.ids import SlotInput, receipt_id_of
 from bot.domain.leaf import (
     OUTCOME_TYPE,
@@ -97,9 +97,23 @@ class Issuer:
         persona: Persona,
         place: Place,
         moment: datetime,
+        halt: str | None = None,
     ) -> IssuedReceipt:
-        """Build and sign the receipt of one reply."""
-        fields = _fields_of(intent, generated, place)
+        """Build and sign the receipt of one reply.
+
+        Args:
+            intent: what was decided.
+            generated: what the model made of it.
+            manifest: the terms.
+            persona: the one that the manifest names.
+            place: in the twin's sequence and in the conversation.
+            moment: when the message was admitted.
+            halt: id of what ended it early; set exactly if it finished `stopped` or `cut`.
+
+        Raises:
+            FormatError: the parts do not fit the message, or the halt the finish.
+        """
+        fields = _fields_of(intent, generated, place, halt)
         root = fields_root(intent.opening_key, fields_to_json(fields))
         receipt = self._receipt(intent, manifest, place.seq, root, moment)
         body = encode_receipt(receipt)
@@ -175,16 +189,17 @@ def slot_of(message: IncomingMessage) -> SlotInput:
     )
 
 
-def _fields_of(intent: Intent, generated: Generated, place: Place) -> Fields:
+def _fields_of(intent: Intent, generated: Generated, place: Place, halt: str | None) -> Fields:
     return Fields(
         slot=slot_of(intent.message),
         conversation=intent.conversation,
         turn=place.turn,
         previous=place.previous,
-        message=intent.message.text,
+        parts=intent.parts,
         spans=intent.spans,
         context=intent.context,
         output=generated.tokens,
         finish=Finish(generated.finish),
         text=generated.text,
+        event=ReplyEvent(intent.regenerate, intent.replaces, halt),
     )

@@ -20,14 +20,14 @@ class StoredProofs(ProofSource):
         """Return a receipt's bundle under the newest head; a head is signed if none covers it."""
         async with self._store.reading() as tx:
             reply = await tx.find_reply(receipt_id)
-        if reply is None:
+        if reply is None or reply.erased:
             return None
         head = await self._signer.publish(self._store)
         if head is None:
             return None
         async with self._store.reading() as tx:
             reply = await tx.find_reply(receipt_id)
-            if reply is None:
+            if reply is None or reply.erased:
                 return None
             return encode_bundle(await _join(tx, reply, head))
 
@@ -68,8 +68,12 @@ async def _proof(tx: StoreTransaction, index: int, size: int) -> LogProof:
 
 
 async def _outcome(tx: StoreTransaction, reply: StoredReply, size: int) -> OutcomeProof | None:
-    """Return the outcome's proof if the head covers it; it may have come after the head."""
-    statement, index = reply.outcome_statement, reply.outcome_index
-    if statement is None or index is None or index >= size:
-        return None
-    return OutcomeProof(parse_envelope(statement), await _proof(tx, index, size))
+    """Return the proof of the latest outcome that the head covers; one may be younger than it."""
+    outcomes = (
+        (reply.reversal_statement, reply.reversal_index),
+        (reply.outcome_statement, reply.outcome_index),
+    )
+    for statement, index in outcomes:
+        if statement is not None and index is not None and index < size:
+            return OutcomeProof(parse_envelope(statement), await _proof(tx, index, size))
+    return None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from bot.crypto.signed_note import Checkpoint
 from bot.domain.fields import SpanKind
-from bot.domain.leaf import OutcomeStatement
+from bot.domain.leaf import Outcome, OutcomeStatement
 from bot.domain.manifest import Manifest
 from bot.domain.receipt import Receipt
 from bot.receipts.bundle import Openings
@@ -59,7 +59,10 @@ def outcome_result(outcome: OutcomeStatement | None) -> StepResult:
     """Say what step 9 found."""
     if outcome is None:
         return StepResult(9, "Left out: the bundle holds no outcome.", done=False)
-    return StepResult(9, f"The operator states that the reply was {outcome.outcome.word}.")
+    sentence = f"The operator states that the reply was {outcome.outcome.word}"
+    if outcome.outcome is Outcome.WITHDRAWN:
+        sentence += ": its message was taken back, or the fan asked to be forgotten"
+    return StepResult(9, f"{sentence}.")
 
 
 REPLAYABLE = (
@@ -78,6 +81,7 @@ def unproved_claims(
 ) -> tuple[str, ...]:
     """Return sentences on what a verification that found this does not show (section 11.1)."""
     spans = () if openings is None else openings.fields.spans
+    halted = openings is not None and openings.fields.finish.halted
     sentences = {
         "That what the reply says is true.": True,
         REPLAYABLE: True,
@@ -100,6 +104,8 @@ def unproved_claims(
         ),
         "That a replay is exact: the operator's machine failed the self-check, and the receipt "
         "says so.": receipt.model.verdict == "tolerant",
+        "That the fan, or the creator, really asked for another reply or for an early end: the "
+        "operator says so.": receipt.attempt > 0 or halted,
         "Anything about what was said, sealed part included: no key was given.": openings is None,
         "That creator and log are the ones you mean: no trust policy was given.": policy is None,
     }

@@ -22,22 +22,14 @@ from bot.crypto.errors import MismatchError
 from bot.crypto.hashing import sha256
 from bot.crypto.merkle import leaf_hash, verify_inclusion
 from bot.crypto.signed_note import Checkpoint, open_note
-from bot.domain.fields import (
-    Fields,
-    Finish,
-    SpanKind,
-    check_earlier_turns,
-    fields_root,
-    fields_to_json,
-)
+from bot.domain.fields import Fields, fields_root, fields_to_json
 from bot.domain.ids import derive_seed, derive_slot, derive_slot_tag
 from bot.domain.leaf import OUTCOME_TYPE, OutcomeLeaf, OutcomeStatement, ReplyLeaf, twin_prefix
 from bot.domain.manifest import Manifest, parse_manifest, signing_data
 from bot.domain.money import split_price
 from bot.domain.receipt import PAYLOAD_TYPE, Receipt, parse_receipt
-from bot.generation.output import EMPTY_REPLY
-from bot.generation.rendering import render
 from bot.receipts.bundle import LogProof, Openings, ProofBundle, open_openings, parse_bundle
+from bot.receipts.context import check_context
 from bot.receipts.steps import evidence, require
 from bot.receipts.trust import TrustPolicy
 from bot.receipts.verified import StepResult, VerifiedReceipt, outcome_result, unproved_claims
@@ -79,7 +71,7 @@ def verify_bundle(
         steps.append(StepResult(5, "The key opens persona and conversation as committed."))
         seed = _derive_checked_seed(receipt, manifest, openings.fields)
         steps.append(StepResult(6, "The seed follows from the message's own identifiers."))
-        steps.append(_check_context(manifest, openings.fields))
+        steps.append(check_context(manifest, openings.fields))
     checkpoint = _check_log(bundle, receipt, manifest)
     where = f"Leaf {bundle.log.index} of {checkpoint.size} in the log {checkpoint.origin}"
     steps.append(StepResult(8, f"{where}; no witness has cosigned it."))
@@ -197,40 +189,15 @@ def _derive_checked_seed(receipt: Receipt, manifest: Manifest, fields: Fields) -
     )
     require(
         step=6,
+        that=(fields.event.regenerate is not None) == (receipt.attempt > 0),
+        otherwise="a fan's wish belongs to every attempt above 0, and to no other",
+    )
+    require(
+        step=6,
         that=numbering == receipt.numbering,
         otherwise="the receipt is wrong about who numbers the messages",
     )
     return derive_seed(beta, receipt.manifest, receipt.attempt)
-
-
-def _check_context(manifest: Manifest, fields: Fields) -> StepResult:
-    """Step 7: the model saw the typed spans and nothing else, and stopped where it had to."""
-    with evidence(7):
-        if render(manifest.rendering, fields.spans) != fields.context:
-            raise MismatchError("the spans do not render to the context")
-        if len(fields.context) > manifest.rendering.window_tokens:
-            raise MismatchError("the context is longer than the window")
-        check_earlier_turns(fields)
-        _check_output(manifest, fields)
-    sentence = f"{len(fields.spans)} spans give the {len(fields.context)} context tokens."
-    return StepResult(7, sentence)
-
-
-def _check_output(manifest: Manifest, fields: Fields) -> None:
-    length, longest = len(fields.output), manifest.sampler.max_tokens
-    stops = manifest.filter.stop_strings
-    consistent = {
-        Finish.END: length < longest,
-        Finish.LENGTH: length == longest,
-        Finish.STOP: 1 <= length <= longest and bool(stops),
-    }
-    if not consistent[fields.finish]:
-        raise MismatchError(f"{length} output tokens can't have finished by '{fields.finish}'")
-    committed = [span.tokens for span in fields.spans if span.kind is SpanKind.TWIN]
-    if any(set(manifest.filter.stop_tokens) & set(part) for part in [fields.output, *committed]):
-        raise MismatchError("a stop token stands in committed output")
-    if fields.text != EMPTY_REPLY and any(stop in fields.text for stop in stops):
-        raise MismatchError("the reply's text holds a stop string")
 
 
 def _check_log(bundle: ProofBundle, receipt: Receipt, manifest: Manifest) -> Checkpoint:

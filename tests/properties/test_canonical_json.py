@@ -1,3 +1,6 @@
+from typing import Any, cast
+
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +22,20 @@ VALUES: st.SearchStrategy[JsonValue] = st.recursive(
 @given(VALUES)
 def test_every_value_survives(value: JsonValue) -> None:
     assert parse_canonical(encode_canonical(value)) == value
+
+
+KEYS = st.text(alphabet=st.characters(codec="ascii")) | st.text()
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-MAX_INTEGER, MAX_INTEGER) | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner) | st.lists(st.integers(0, 9)),
+        max_leaves=20,
+    )
+)
+def test_bytes_are_those_of_the_reference_implementation(value: JsonValue) -> None:
+    assert encode_canonical(value) == rfc8785.dumps(cast("Any", value))
 
 
 @given(VALUES, st.data())

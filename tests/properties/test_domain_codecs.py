@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,11 +10,24 @@ from hypothesis import strategies as st
 from bot.crypto.canonical import MAX_INTEGER, encode_canonical, parse_canonical
 from bot.crypto.errors import FormatError
 from bot.domain.errors import PersonaError
-from bot.domain.fields import Fields, Finish, Span, SpanKind, fields_from_json, fields_to_json
+from bot.domain.fields import (
+    MAX_EVENT,
+    MAX_PARTS,
+    Fields,
+    Finish,
+    MessagePart,
+    ReplyEvent,
+    Span,
+    SpanKind,
+    fields_from_json,
+    fields_to_json,
+)
 from bot.domain.ids import SlotInput
 from bot.domain.leaf import (
+    MAX_ATTEMPT,
     Leaf,
     ManifestLeaf,
+    OrderLeaf,
     Outcome,
     OutcomeLeaf,
     OutcomeStatement,
@@ -24,8 +37,10 @@ from bot.domain.leaf import (
     parse_leaf,
 )
 from bot.domain.manifest import Manifest, encode_manifest, parse_manifest
+from bot.domain.order import OrderAction, TwinOrder, parse_order
 from bot.domain.persona import Example, Persona, encode_persona, parse_persona
 from bot.domain.receipt import Receipt, encode_receipt, parse_receipt
+from scripts.vector_events import ORDER
 from scripts.vector_parts import MANIFEST, Recipe, make_receipt
 
 HASHES = st.binary(min_size=32, max_size=32)
@@ -55,42 +70,82 @@ RECEIPTS = st.builds(
     lambda **changes: replace(make_receipt(Recipe()), **changes),
     twin=HASHES,
     seq=st.integers(1, MAX_INTEGER),
+    attempt=st.integers(0, MAX_ATTEMPT),
     numbering=st.sampled_from(["operator", "platform"]),
     vrf_proof=st.binary(min_size=80, max_size=80),
     time=TIMES,
 )
 EARLIER = st.builds(Span, st.sampled_from([SpanKind.FAN, SpanKind.TWIN]), TOKENS, HASHES)
 PLAIN = st.builds(Span, st.sampled_from([SpanKind.PERSONA, SpanKind.MESSAGE]), TOKENS)
-FIELDS = st.builds(
-    Fields,
-    slot=st.builds(SlotInput, st.text(), st.text(), st.text(), st.text(), st.text()),
-    conversation=HASHES,
-    turn=st.just(1),
-    previous=st.none(),
-    message=st.text(),
-    spans=st.lists(EARLIER | PLAIN, max_size=4).map(tuple),
-    context=TOKENS,
-    output=TOKENS,
-    finish=st.sampled_from(Finish),
-    text=st.text(min_size=1),
+SLOTS = st.builds(SlotInput, st.text(), st.text(), st.text(), st.text(), st.text())
+EVENT_IDS = st.text(min_size=1, max_size=MAX_EVENT)
+PARTS = st.lists(
+    st.builds(MessagePart, st.text(), st.text()),
+    min_size=1,
+    max_size=MAX_PARTS,
+    unique_by=lambda part: part.id,
+).map(tuple)
+
+
+@st.composite
+def make_fields(draw: st.DrawFn) -> Fields:
+    """Draw fields that keep to the format."""
+    parts, finish, turn = draw(PARTS), draw(st.sampled_from(Finish)), draw(st.integers(1, 9))
+    asked = draw(st.booleans())
+    return Fields(
+        slot=replace(draw(SLOTS), message=parts[0].id),
+        conversation=draw(HASHES),
+        turn=turn,
+        previous=None if turn == 1 else draw(HASHES),
+        parts=parts,
+        spans=tuple(draw(st.lists(EARLIER | PLAIN, max_size=4))),
+        context=draw(TOKENS),
+        output=draw(TOKENS),
+        finish=finish,
+        text=draw(st.text(min_size=1)),
+        event=ReplyEvent(
+            regenerate=draw(EVENT_IDS) if asked else None,
+            replaces=draw(HASHES) if asked else None,
+            halt=draw(EVENT_IDS) if finish.halted else None,
+        ),
+    )
+
+
+ORDERS = st.builds(
+    lambda action, manifest, issued, valid, **values: TwinOrder(
+        action=action,
+        manifest=manifest if action is OrderAction.REVOKE else None,
+        issued=issued,
+        expires=issued + valid,
+        **values,
+    ),
+    action=st.sampled_from(OrderAction),
+    manifest=st.none() | HASHES,
+    issued=TIMES,
+    valid=st.integers(0, 10**6).map(lambda seconds: timedelta(seconds=seconds)),
+    twin=HASHES,
+    number=st.integers(1, MAX_INTEGER),
+    log=st.text(min_size=1, max_size=128),
 )
+ATTEMPTS = st.integers(0, MAX_ATTEMPT)
 LEAVES: st.SearchStrategy[Leaf] = st.one_of(
     st.builds(
         ReplyLeaf,
         HASHES,
         st.binary(min_size=16, max_size=16),
-        st.just(0),
+        ATTEMPTS,
         st.binary(min_size=8, max_size=8),
     ),
     st.builds(OutcomeLeaf, HASHES, HASHES, st.sampled_from(Outcome)),
     st.builds(ManifestLeaf, HASHES, st.binary(min_size=8, max_size=8)),
-    st.builds(VoidLeaf, HASHES, st.binary(min_size=16, max_size=16), st.just(0)),
+    st.builds(VoidLeaf, HASHES, st.binary(min_size=16, max_size=16), ATTEMPTS),
+    st.builds(OrderLeaf, HASHES, st.binary(min_size=8, max_size=8)),
 )
 VOIDS = st.builds(
     VoidStatement,
     twin=HASHES,
     slot_tag=st.binary(min_size=16, max_size=16),
-    attempt=st.just(0),
+    attempt=ATTEMPTS,
     reason=st.text(max_size=200),
     time=TIMES,
 )
@@ -111,12 +166,17 @@ def test_receipt_survives(receipt: Receipt) -> None:
     assert parse_receipt(encode_receipt(receipt)) == receipt
 
 
-@given(FIELDS)
+@given(make_fields())
 def test_fields_survive(fields: Fields) -> None:
     parsed = parse_canonical(encode_canonical(fields_to_json(fields)))
 
     assert isinstance(parsed, dict)
     assert fields_from_json(parsed) == fields
+
+
+@given(ORDERS)
+def test_order_survives(order: TwinOrder) -> None:
+    assert parse_order(order.encode()) == order
 
 
 @given(LEAVES)
@@ -144,7 +204,7 @@ def test_arbitrary_bytes_are_no_leaf_or_that_very_leaf(data: bytes) -> None:
 
 
 @settings(max_examples=300)
-@given(st.sampled_from([0, 1, 2]), st.data())
+@given(st.integers(0, 3), st.data())
 def test_changed_byte_is_refused_or_changes_the_value(which: int, data: st.DataObject) -> None:
     encoded, reencode = CODECS[which]
     changed = bytearray(encoded)
@@ -160,5 +220,6 @@ def test_changed_byte_is_refused_or_changes_the_value(which: int, data: st.DataO
 CODECS: list[tuple[bytes, Callable[[bytes], bytes]]] = [
     (encode_manifest(MANIFEST), lambda data: encode_manifest(parse_manifest(data))),
     (encode_receipt(make_receipt(Recipe())), lambda data: encode_receipt(parse_receipt(data))),
+    (ORDER.encode(), lambda data: parse_order(data).encode()),
     (encode_persona(Recipe().persona), lambda data: encode_persona(parse_persona(data))),
 ]

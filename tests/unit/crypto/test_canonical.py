@@ -85,3 +85,15 @@ def test_value_nested_too_deeply_is_not_encoded() -> None:
 def test_bytes_that_no_encoder_writes_are_refused(data: bytes) -> None:
     with pytest.raises(CanonicalJsonError):
         parse_canonical(data)
+
+
+@pytest.mark.parametrize("piece", [b'\\"', b'["', b'"\\', b"\\\\"])
+def test_half_a_megabyte_that_never_ends_is_refused_at_once(piece: bytes) -> None:
+    # A pattern that backtracks needs minutes for these: the test's own time limit ends it.
+    with pytest.raises(CanonicalJsonError):
+        parse_canonical(b'"' + piece * (512 * 1024 // len(piece)))
+
+
+def test_float_behind_a_foreign_key_is_refused() -> None:
+    with pytest.raises(CanonicalJsonError, match="floating-point"):
+        encode_canonical([{"ü": 1}, 0.5])  # type: ignore[list-item]

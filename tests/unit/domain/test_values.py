@@ -11,6 +11,11 @@ from bot.crypto.merkle import leaf_hash, root_of
 from bot.crypto.sealing import derive_salt
 from bot.domain.fields import (
     FIELD_NAMES,
+    MAX_EVENT,
+    MAX_PARTS,
+    Finish,
+    MessagePart,
+    ReplyEvent,
     Span,
     SpanKind,
     check_earlier_turns,
@@ -21,6 +26,8 @@ from bot.domain.fields import (
 )
 from bot.domain.ids import SlotInput, receipt_id_of
 from bot.domain.leaf import (
+    MAX_ATTEMPT,
+    OrderLeaf,
     Outcome,
     OutcomeLeaf,
     ReplyLeaf,
@@ -114,9 +121,10 @@ def test_leaves_have_the_lengths_of_the_specification() -> None:
     reply = ReplyLeaf(bytes(32), bytes(16), 0, bytes(8)).encode()
     outcome = OutcomeLeaf(bytes(32), bytes(32), Outcome.REFUNDED).encode()
     void = VoidLeaf(bytes(32), bytes(16), 258).encode()
+    order = OrderLeaf(bytes(32), bytes(8)).encode()
 
-    assert (len(reply), len(outcome), len(void)) == (59, 66, 51)
-    assert (outcome[-1], void[-2:]) == (4, b"\x01\x02")
+    assert (len(reply), len(outcome), len(void), len(order)) == (59, 66, 51, 41)
+    assert (outcome[-1], void[-2:], order[0]) == (4, b"\x01\x02", 5)
 
 
 @pytest.mark.parametrize(
@@ -124,10 +132,10 @@ def test_leaves_have_the_lengths_of_the_specification() -> None:
     [
         b"",
         b"\x05" + bytes(58),
+        b"\x05" + bytes(39),
+        b"\x06" + bytes(40),
         b"\x01" + bytes(57),
         b"\x02" + bytes(65),
-        ReplyLeaf(bytes(32), bytes(16), 1, bytes(8)).encode(),
-        VoidLeaf(bytes(32), bytes(16), 256).encode(),
     ],
 )
 def test_bytes_of_no_known_kind_are_no_leaf(data: bytes) -> None:
@@ -135,11 +143,13 @@ def test_bytes_of_no_known_kind_are_no_leaf(data: bytes) -> None:
         parse_leaf(data)
 
 
-def test_void_statement_of_another_attempt_is_refused() -> None:
-    void = VoidStatement(bytes(32), bytes(16), 1, "why", datetime(2026, 1, 1, tzinfo=UTC))
+def test_void_statement_of_an_attempt_beyond_two_bytes_is_refused() -> None:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    last = VoidStatement(bytes(32), bytes(16), MAX_ATTEMPT, "why", moment)
 
+    assert VoidStatement.parse(last.encode()) == last
     with pytest.raises(FormatError, match="attempt"):
-        VoidStatement.parse(void.encode())
+        VoidStatement.parse(replace(last, attempt=MAX_ATTEMPT + 1).encode())
 
 
 def test_leaf_with_a_part_of_another_length_is_not_encoded() -> None:
@@ -181,6 +191,18 @@ def test_root_is_over_salted_leaves() -> None:
         ("output", {"tokens": [True]}),
         ("reply", {"finish": "tired", "text": "x"}),
         ("reply", {"finish": "end", "text": ""}),
+        ("reply", {"finish": "cut", "text": "x"}),
+        ("message", {"text": "x"}),
+        ("message", {"parts": []}),
+        ("message", {"parts": [{"id": "another", "text": "x"}]}),
+        ("message", {"parts": [{"id": FIELDS.slot.message, "text": "x"}] * 2}),
+        ("message", {"parts": [{"id": FIELDS.slot.message}]}),
+        ("event", {"halt": None, "regenerate": "e", "replaces": None}),
+        ("event", {"halt": None, "regenerate": None, "replaces": "00" * 32}),
+        ("event", {"halt": "e", "regenerate": None, "replaces": None}),
+        ("event", {"halt": None, "regenerate": "", "replaces": "00" * 32}),
+        ("event", {"halt": None, "regenerate": "x" * 201, "replaces": "00" * 32}),
+        ("event", {"regenerate": None, "replaces": None}),
         ("extra", 1),
     ],
     ids=repr,
@@ -188,6 +210,27 @@ def test_root_is_over_salted_leaves() -> None:
 def test_field_of_another_shape_is_refused(name: str, value: JsonValue) -> None:
     with pytest.raises(FormatError):
         fields_from_json({**fields_to_json(FIELDS), name: value})
+
+
+def test_message_text_is_that_of_all_parts_in_their_order() -> None:
+    later = tuple(MessagePart(f"m{number}", f"text {number}") for number in range(1, MAX_PARTS))
+    first = MessagePart(FIELDS.slot.message, "first")
+
+    merged = replace(FIELDS, parts=(first, *later))
+
+    assert merged.message.split("\n") == ["first", *(part.text for part in later)]
+    with pytest.raises(FormatError, match="1 to 16 parts"):
+        replace(merged, parts=(*merged.parts, MessagePart("one more", "")))
+
+
+@pytest.mark.parametrize("finish", Finish)
+def test_what_halted_a_reply_is_named_exactly_if_it_was_halted(finish: Finish) -> None:
+    halt = "e" * MAX_EVENT
+    named = ReplyEvent(halt=halt if finish.halted else None)
+
+    assert replace(FIELDS, finish=finish, event=named).event == named
+    with pytest.raises(FormatError, match="halted"):
+        replace(FIELDS, finish=finish, event=ReplyEvent(halt=None if finish.halted else halt))
 
 
 PERSONA, FAN, TWIN, MESSAGE = SPANS
@@ -219,6 +262,15 @@ def test_pairs_end_with_the_previous_turn() -> None:
         check_earlier_turns(replace(FIELDS, previous=bytes(32)))
 
 
+@pytest.mark.parametrize("spans", [SPANS, (PERSONA, MESSAGE)])
+def test_replaced_reply_is_no_earlier_turn(spans: tuple[Span, ...]) -> None:
+    other = replace(FIELDS, spans=spans, event=ReplyEvent("e", bytes(32)))
+    check_earlier_turns(other)
+
+    with pytest.raises(MismatchError, match="replaced"):
+        check_earlier_turns(replace(other, event=ReplyEvent("e", FIELDS.previous)))
+
+
 def test_context_without_pairs_may_follow_any_turn() -> None:
     check_earlier_turns(replace(FIELDS, turn=7, spans=(PERSONA, MESSAGE)))
 
@@ -237,7 +289,8 @@ def test_span_without_its_receipt_cannot_be_made() -> None:
     "change",
     [
         {"seq": 0},
-        {"attempt": 1},
+        {"attempt": -1},
+        {"attempt": MAX_ATTEMPT + 1},
         {"numbering": "nobody"},
         {"vrf_proof": bytes(79)},
         {"slot_tag": bytes(15)},

@@ -6,6 +6,7 @@ import pytest
 
 from bot.crypto import vrf
 from bot.domain.errors import VerificationError
+from bot.domain.fields import Finish, ReplyEvent
 from bot.domain.ids import derive_seed
 from bot.domain.leaf import Outcome
 from bot.domain.receipt import ReceiptModel
@@ -50,6 +51,15 @@ def test_opened_result_holds_what_a_replay_needs() -> None:
     assert result.manifest == MANIFEST
     assert result.seed == derive_seed(beta, MANIFEST.hash, 0)
     assert result.receipt_hash == BUNDLE.receipt.digest
+
+
+def test_another_attempt_has_another_seed() -> None:
+    data = encode_bundle(make_bundle(Recipe(fields=AGAIN, receipt={"attempt": 1})))
+    beta = vrf.proof_to_hash(make_receipt(Recipe()).vrf_proof)
+
+    result = verify_bundle(data, key=OPENING_KEY, policy=None)
+
+    assert result.seed == derive_seed(beta, MANIFEST.hash, 1) != derive_seed(beta, MANIFEST.hash, 0)
 
 
 def test_without_key_the_sealed_steps_are_left_out_and_said_so() -> None:
@@ -126,6 +136,8 @@ def test_what_is_never_proved_is_always_said() -> None:
 
 FIRST = replace(FIELDS, turn=1, previous=None, spans=(SPANS[0], SPANS[-1]))
 WEB = replace(FIELDS, slot=replace(FIELDS.slot, platform="web"))
+AGAIN = replace(FIELDS, event=ReplyEvent("event", fixed_key("replaced receipt")))
+STOPPED = replace(FIELDS, finish=Finish.STOPPED, event=ReplyEvent(halt="event"))
 
 
 @pytest.mark.parametrize(
@@ -145,6 +157,11 @@ WEB = replace(FIELDS, slot=replace(FIELDS.slot, platform="web"))
         ("platform really gave", Recipe(fields=WEB, proved_slot=WEB.slot), OPENING_KEY, False),
         ("really was delivered", Recipe(), None, True),
         ("no key was given", Recipe(), OPENING_KEY, False),
+        ("really asked", Recipe(), OPENING_KEY, False),
+        ("really asked", Recipe(fields=AGAIN, receipt={"attempt": 1}), OPENING_KEY, True),
+        ("really asked", Recipe(fields=AGAIN, receipt={"attempt": 1}), None, True),
+        ("really asked", Recipe(fields=STOPPED), OPENING_KEY, True),
+        ("really asked", Recipe(fields=STOPPED), None, False),
     ],
 )
 def test_conditional_claim_is_said_when_it_belongs(

@@ -5,6 +5,7 @@ import copy
 import json
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,13 +14,16 @@ import pytest
 from bot.crypto.canonical import encode_canonical
 from bot.crypto.errors import FormatError
 from bot.domain.errors import VerificationError
+from bot.domain.fields import NO_EVENT, ReplyEvent, fields_to_json
 from bot.receipts.trust import parse_policy
 from bot.receipts.verify import verify_bundle
+from scripts.vector_parts import FIELDS, fixed_key
+from scripts.vector_strict import Strict, make_strict
 from tests.unit.web.conftest import run_node
 
 Json: TypeAlias = Any
 
-_GOOD = Path(__file__).parents[3] / "docs" / "spec" / "vectors" / "good.json"
+_VECTORS = Path(__file__).parents[3] / "docs" / "spec" / "vectors"
 _COUNT = 400
 _TEXTS = (
     *("", " ", "…", "x" * 65, "x" * 65_537, "\n", "0", "A" * 43 + "=", "2026-02-30T00:00:00Z"),
@@ -85,9 +89,53 @@ def _expectation(vector: dict[str, Json], bundle: str) -> dict[str, Json]:
     return {"levels": list(result.levels), "trust": result.trust, "opened": True}
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_both_verifiers_fail_at_the_same_step(seed: int, project: Path, tmp_path: Path) -> None:
-    vector = json.loads(_GOOD.read_text())
+def _spoilt_openings(dice: random.Random) -> bytes:
+    """Commit to spoilt fields, as a lying operator would: signed, sealed and logged."""
+    name = dice.choice(("slot", "turn", "message", "spans", "output", "reply", "event"))
+    attempt = dice.choice((0, 1))
+    event = ReplyEvent("wish", fixed_key("replaced receipt")) if attempt else NO_EVENT
+    fields = replace(FIELDS, event=event)
+    values = json.loads(encode_canonical(fields_to_json(fields)))
+    spoilt = _spoil_somewhere({name: values[name]}, dice)
+    return make_strict(
+        Strict(
+            fields=fields,
+            values=spoilt,
+            receipt={"attempt": dice.choice((attempt, attempt, 1))},
+            leaf_attempt=attempt,
+        )
+    )
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_both_verifiers_say_the_same_of_what_is_sealed(
+    seed: int, project: Path, tmp_path: Path
+) -> None:
+    vector = json.loads((_VECTORS / "good.json").read_text())
+    dice = random.Random(seed)  # noqa: S311  repeatable
+    cases: list[dict[str, Json]] = []
+    while len(cases) < _COUNT:
+        try:
+            text = _spoilt_openings(dice).decode()
+        except FormatError:
+            continue
+        expect = _expectation(vector, text)
+        cases.append(vector | {"name": str(len(cases)), "bundle": text, "expect": expect})
+    (tmp_path / "sealed.json").write_text(json.dumps(cases))
+
+    done = run_node(project, "verify_cli.mjs", "--vectors", str(tmp_path / "sealed.json"))
+
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [result for result in results if not result["met"]] == []
+    assert len(results) == _COUNT
+    assert {5, 6, 7, None} <= {case["expect"].get("step") for case in cases}
+
+
+@pytest.mark.parametrize(("seed", "name"), [(1, "good"), (2, "good-regenerated-stopped")])
+def test_both_verifiers_fail_at_the_same_step(
+    seed: int, name: str, project: Path, tmp_path: Path
+) -> None:
+    vector = json.loads((_VECTORS / f"{name}.json").read_text())
     bundle, dice = json.loads(vector["bundle"]), random.Random(seed)  # noqa: S311  repeatable
     cases: list[dict[str, Json]] = []
     while len(cases) < _COUNT:

@@ -57,7 +57,7 @@ const FIELDS = {
   slot: { bot: 'local', chat: 'fan', message: '7', platform: 'web', thread: '' },
   conversation: { id: 'ab'.repeat(32) },
   turn: { n: 2, previous: 'cd'.repeat(32) },
-  message: { text: 'What do you sing about?' },
+  message: { parts: [{ id: '7', text: 'What do you sing about?' }] },
   spans: [
     { kind: 'persona', receipt: null, tokens: [10, 11] },
     { kind: 'fan', receipt: 'cd'.repeat(32), tokens: [12] },
@@ -67,6 +67,7 @@ const FIELDS = {
   context: { tokens: [1, 10, 11, 2, 12, 3, 13, 4, 14, 15, 3] },
   output: { tokens: [20, 21, 22] },
   reply: { finish: 'end', text: 'About ships that come home late.' },
+  event: { halt: null, regenerate: null, replaces: null },
 };
 
 function makeManifest(change) {
@@ -102,7 +103,7 @@ function address(key) {
 /**
  * Make a bundle; each hook may change a part before it is signed, as a lying operator could.
  * @param {{manifest?: Function, receipt?: Function, fields?: Function, salts?: Function,
- *   leaf?: Function, checkpoint?: Function, outcome?: Function}} [hooks]
+ *   leaf?: Function, checkpoint?: Function, outcome?: Function, outcomeCode?: number}} [hooks]
  * @returns {{bundle: any, policy: {creators: string[], logs: string[]}, link: string}}
  */
 export function makeBundle(hooks = {}) {
@@ -120,7 +121,7 @@ export function makeBundle(hooks = {}) {
   const root = merkleRoot(opened.map(({ name, salt, value }) => (
     concat(utf8('twinproof/v1/field'), zero, utf8(name), zero, fromBase64(salt), encodeCanonical(value))
   )));
-  const { platform, bot, chat, thread, message } = FIELDS.slot;
+  const { platform, bot, chat, thread, message } = FIELDS.slot; // the fields may lie about it
   const { proof, beta } = proveVrf(VRF, taggedHash('slot-input', fromHex(manifest.twin), platform, bot, chat, thread, message));
   const creatorNano = Math.floor((manifest.price.nano * manifest.split.creator_bp) / 10000);
   const receipt = tamper('receipt', {
@@ -128,7 +129,7 @@ export function makeBundle(hooks = {}) {
     numbering: 'operator',
     model: { gguf: manifest.model.gguf, library: manifest.engine.library, build: 'ff'.repeat(32), profile: 'exact/1', verdict: 'exact' },
     seed: { vrf_proof: toBase64(proof), slot_tag: toHex(taggedHash('slot', beta).subarray(0, 16)), beacon: null },
-    fields: { root: toHex(root), count: 8 },
+    fields: { root: toHex(root), count: 9 },
     price: { ...manifest.price, creator_nano: creatorNano, operator_nano: manifest.price.nano - creatorNano },
     rule: null, rate_table: null, payer: null, registry_block: null,
     operator: toHex(ed25519.getPublicKey(OPERATOR)), time: '2026-11-20T10:00:00Z',
@@ -140,7 +141,7 @@ export function makeBundle(hooks = {}) {
     Uint8Array.of(1), signed.hash, fromHex(receipt.seed.slot_tag), u16(receipt.attempt), fromHex(receipt.twin).subarray(0, 8),
   ));
   const log = { leaf, others: [utf8('a'), utf8('b')] };
-  const outcome = makeOutcome(signed.hash, (value) => tamper('outcome', value));
+  const outcome = makeOutcome(signed.hash, hooks.outcomeCode ?? 1, (value) => tamper('outcome', value));
   const bundle = {
     v: 'twinproof-bundle/1', receipt: signed.envelope, manifest: { body: toBase64(body), signature },
     ...place(log, outcome, keyHash, (value) => tamper('checkpoint', value)), sealed: toBase64(sealed),
@@ -149,11 +150,11 @@ export function makeBundle(hooks = {}) {
   return { bundle, policy, link: `http://127.0.0.1/r/${toBase64Url(signed.hash.subarray(0, 16))}#k=${toBase64Url(KEY)}` };
 }
 
-function makeOutcome(receiptHash, change) {
+function makeOutcome(receiptHash, code, change) {
   const body = { v: 'twinproof-outcome/1', receipt: toHex(receiptHash), outcome: 'delivered', time: '2026-11-20T10:00:02Z' };
   change(body);
   const { envelope, hash } = dsse(body, 'application/vnd.twinproof.outcome+json');
-  return { envelope, leaf: concat(Uint8Array.of(2), hash, receiptHash, Uint8Array.of(1)) };
+  return { envelope, leaf: concat(Uint8Array.of(2), hash, receiptHash, Uint8Array.of(code)) };
 }
 
 /** A tree of five: two strangers, the reply, the outcome, a stranger. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { describeLimits } from '../src/page/words.js';
+import { describeFan, describeLimits, describeReply, describeStep } from '../src/page/words.js';
 import { fromHex, toBase64, toHex, utf8 } from '../src/verify/bytes.js';
 import { encodeCanonical, parseCanonical } from '../src/verify/canonical.js';
 import { parseVerifierKey } from '../src/verify/checkpoint.js';
@@ -40,6 +40,13 @@ test('a policy lifts self-consistent, and a foreign one fails step 10', async ()
   assert.equal((await verify({ bundle: text(made), key: KEY, policy: foreign })).failure.step, 10);
 });
 
+const second = (receipt) => { receipt.attempt = 1; };
+const again = (fields) => { fields.event = { halt: null, regenerate: 'e1', replaces: '12'.repeat(32) }; };
+const halt = (fields, finish) => {
+  fields.reply.finish = finish;
+  fields.event.halt = 'e2';
+};
+
 const LIES = [
   ['receipt of another operator', { receipt: (r) => { r.operator = '00'.repeat(32); } }, 2],
   ['receipt with an unknown member', { receipt: (r) => { r.extra = 1; } }, 1],
@@ -57,14 +64,28 @@ const LIES = [
   ['other field root', { receipt: (r) => { r.fields.root = '00'.repeat(32); } }, 5],
   ['salt of its own choosing', { salts: (f) => { f[3].salt = 'AAAAAAAAAAAAAAAAAAAAAA=='; } }, 5],
   ['other persona', { manifest: (m) => { m.persona = '00'.repeat(32); } }, 5],
-  ['other slot', { fields: (f) => { f.slot.message = '8'; } }, 6],
+  ['other slot', { fields: (f) => { f.slot.message = '8'; f.message.parts[0].id = '8'; } }, 6],
+  ['first part of another message', { fields: (f) => { f.slot.message = '8'; } }, 5],
+  ['part twice', { fields: (f) => { f.message.parts.push(f.message.parts[0]); } }, 5],
+  ['no part', { fields: (f) => { f.message.parts = []; } }, 5],
+  ['seventeen parts', { fields: (f) => { f.message.parts.push(...[...Array(16).keys()].map((n) => ({ id: `x${n}`, text: '' }))); } }, 5],
+  ['halted, and nobody did it', { fields: (f) => { f.reply.finish = 'stopped'; } }, 5],
+  ['ended, and somebody halted it', { fields: (f) => { f.event.halt = 'e1'; } }, 5],
+  ['event with an empty id', { fields: (f) => { again(f); f.event.regenerate = ''; }, receipt: second }, 5],
+  ['event with an id of 201 characters', { fields: (f) => { again(f); f.event.regenerate = 'x'.repeat(201); }, receipt: second }, 5],
+  ['wish that replaces nothing', { fields: (f) => { f.event.regenerate = 'e1'; }, receipt: second }, 5],
+  ['second attempt that nobody wished for', { receipt: second }, 6],
+  ['wish at the first attempt', { fields: again }, 6],
+  ['replaced reply is the previous turn', { fields: (f) => { again(f); f.event.replaces = f.turn.previous; }, receipt: second }, 7],
+  ['stopped before the first token', { fields: (f) => { halt(f, 'stopped'); f.output.tokens = []; } }, 7],
+  ['cut off at the longest output', { fields: (f) => { halt(f, 'cut'); f.output.tokens = Array(8).fill(20); } }, 7],
   ['other slot tag', { receipt: (r) => { r.seed.slot_tag = '00'.repeat(16); } }, 6],
   ['platform that numbers itself', { receipt: (r) => { r.numbering = 'platform'; } }, 6],
   ['hidden span', { fields: (f) => { f.context.tokens.splice(4, 0, 99); } }, 7],
   ['two messages', { fields: (f) => { f.spans.push(f.spans[3]); } }, 7],
   ['output too long', { fields: (f) => { f.output.tokens = Array(9).fill(20); } }, 7],
   ['length without reaching it', { fields: (f) => { f.reply.finish = 'length'; } }, 7],
-  ['a second attempt', { receipt: (r) => { r.attempt = 1; } }, 1],
+  ['commitment to eight fields', { receipt: (r) => { r.fields.count = 8; } }, 1],
   ['valid from the year 0', { manifest: (m) => { m.valid_from = '0000-01-01T00:00:00Z'; } }, 1],
   ['name of two lines', { manifest: (m) => { m.name = 'Nova\nprice: 0'; } }, 1],
   ['name with an override', { manifest: (m) => { m.name = 'Nova\u202e'; } }, 1],
@@ -97,6 +118,28 @@ test('a context without pairs is accepted after any turn', async () => {
   assert.equal(await failedStep({ fields }), undefined);
 });
 
+test('what people did to a reply is said in plain words', async () => {
+  const told = async (hooks) => {
+    const { failure, found } = await verify({ bundle: text(makeBundle(hooks)), key: KEY });
+    assert.equal(failure, null);
+    return { fan: describeFan(found.openings.fields), reply: describeReply(found).join(' '), step9: describeStep({ n: 9, state: 'passed' }, found).sentence };
+  };
+  const outcome = (word, outcomeCode) => ({ outcome: (o) => { o.outcome = word; }, outcomeCode });
+  const stopped = await told({ fields: (f) => { again(f); halt(f, 'stopped'); }, receipt: second });
+  const merged = await told({ fields: (f) => { f.message.parts.push({ id: '8', text: 'And why?' }); } });
+  const cut = await told({ fields: (f) => halt(f, 'cut'), ...outcome('refunded', 4) });
+  const withdrawn = await told(outcome('withdrawn', 3));
+
+  assert.deepEqual({ ...await told({}), step9: '' }, { fan: 'The fan', reply: '', step9: '' });
+  assert.match(stopped.reply, /^The second reply to the same message, asked for by the fan.*The fan stopped the reply here\.$/);
+  assert.match((await told({ fields: again, receipt: (r) => { r.attempt = 2; } })).reply, /the third attempt/);
+  assert.match((await told({ fields: again, receipt: (r) => { r.attempt = 65535; } })).reply, /attempt number 65536/);
+  assert.match(merged.fan, /in 2 messages that were answered together/);
+  assert.match(cut.reply, /creator ended the reply here\. Its fee was given back\.$/);
+  assert.match(withdrawn.reply, /^It was withdrawn/);
+  assert.match(withdrawn.step9, /“withdrawn”: the fan took the message back/);
+});
+
 test('a log key with a foreign name or point is none', () => {
   const vkey = (name, key) => {
     const typed = new Uint8Array([1, ...key]);
@@ -126,6 +169,10 @@ test('what is not proved is said, and no more than belongs', async () => {
   assert.doesNotMatch(opened, /platform really|about the contents/);
   assert.match(closed, /is true[^]*about the contents/);
   assert.doesNotMatch(closed, /none was left out/);
+  assert.doesNotMatch(opened, /really asked/);
+  assert.match(await claims({ fields: again, receipt: second }, KEY), /That the fan really asked for it/);
+  assert.match(await claims({ fields: again, receipt: second }, null), /That the fan really asked for it/);
+  assert.match(await claims({ fields: (f) => halt(f, 'cut') }, KEY), /That the creator really asked for it/);
   assert.match(await claims({ receipt: (r) => { r.numbering = 'platform'; } }, null), /platform really gave this number/);
 });
 

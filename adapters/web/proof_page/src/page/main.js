@@ -2,6 +2,7 @@
 import { Malformed } from '../verify/failure.js';
 import { parseLink, parsePolicy, receiptIdOf } from '../verify/link.js';
 import { toBase64Url } from '../verify/bytes.js';
+import { messageText } from '../verify/context.js';
 import { verify } from '../verify/verify.js';
 import { byId, showError } from './dom.js';
 import { showNothing, showReport } from './view.js';
@@ -83,7 +84,7 @@ function tellEmbedder(report) {
   if (window.parent === window) return;
   const { verdict } = document.documentElement.dataset;
   const fields = report?.failure === null ? report.found.openings?.fields : undefined;
-  const words = { message: fields?.message.text, reply: fields?.reply.text };
+  const words = { message: fields && messageText(fields), reply: fields?.reply.text };
   window.parent.postMessage({ verdict, ...words }, location.origin);
 }
 

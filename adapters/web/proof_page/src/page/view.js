@@ -2,7 +2,7 @@
 import { toHex } from '../verify/bytes.js';
 import { receiptIdOf } from '../verify/link.js';
 import { byId, make } from './dom.js';
-import { describeFacts, describeLimits, describeStep, describeVerdict } from './words.js';
+import { describeFacts, describeFan, describeLimits, describeReply, describeStep, describeVerdict } from './words.js';
 
 const MARKS = { passed: '✓', failed: '✗', hidden: '–', absent: '–', skipped: '–' };
 const SPOKEN = { passed: 'passed', failed: 'failed', hidden: 'hidden', absent: 'not checked', skipped: 'not checked' };
@@ -61,18 +61,20 @@ function showGenuine(report) {
   byId('raw').textContent = JSON.stringify(found.receipt, null, 2);
 }
 
-function showExchange({ manifest, openings: { fields } }) {
-  const said = (className, caption, words) => make(
+function showExchange(found) {
+  const { manifest, openings: { fields } } = found;
+  const said = (className, caption, texts, notes = []) => make(
     'figure',
     { className },
     make('figcaption', {}, ...caption),
-    make('blockquote', { textContent: words }),
+    ...texts.map((textContent) => make('blockquote', { textContent })),
+    ...notes.map((textContent) => make('p', { className: 'note', textContent })),
   );
   const label = make('span', { className: 'tag', textContent: 'AI twin' });
   byId('exchange').className = 'talk';
   byId('exchange').append(
-    said('fan', ['The fan'], fields.message.text),
-    said('twin', [make('span', { textContent: manifest.name }), label], fields.reply.text),
+    said('fan', [describeFan(fields)], fields.message.parts.map(({ text }) => text)),
+    said('twin', [make('span', { textContent: manifest.name }), label], [fields.reply.text], describeReply(found)),
   );
 }
 

@@ -1,4 +1,5 @@
 /** Every sentence that the page says about a result; claims no more than the steps show. */
+import { HALTED } from '../verify/context.js';
 import { decimalAmount } from '../verify/creator.js';
 
 /** @param {string} hex @returns {string} enough of it to compare by eye */
@@ -14,8 +15,16 @@ const STEPS = {
   6: ['Seed', seedSentence],
   7: ['Context', ({ openings }) => `This browser joined the parts that the operator committed to (persona, ${turns(openings)}, message) and got exactly what the model was given, with nothing in between. That these numbers spell the texts shown here is part of a replay.`],
   8: ['Log', ({ bundle, checkpoint }) => `This browser found the receipt as entry ${bundle.log.index} of ${checkpoint.size} in the log, under a root signed with the log key that the manifest names. No independent witness has cosigned it.`],
-  9: ['Outcome', ({ outcome }) => `The operator signed and logged the outcome “${outcome.outcome}”; this browser checked signature and place.`],
+  9: ['Outcome', ({ outcome }) => `The operator signed and logged the outcome “${outcome.outcome}”: ${OUTCOMES[outcome.outcome]}. This browser checked signature and place.`],
   10: ['Trust policy', () => 'Creator’s address and log key are the ones that you entered.'],
+};
+
+/** What each outcome means for people. */
+const OUTCOMES = {
+  delivered: 'the fan has the reply, and it is paid',
+  undelivered: 'the reply could not be brought to the fan, and costs nothing',
+  withdrawn: 'the fan took the message back, or asked to be forgotten; a reply that had been delivered before stays paid',
+  refunded: 'the fee was given back',
 };
 
 const EXCUSES = {
@@ -28,8 +37,42 @@ const EXCUSES = {
 
 function seedSentence({ receipt }) {
   const numbered = receipt.numbering === 'operator' ? ' The message’s number was given by the operator.' : '';
-  return `This browser checked that the seed follows from the message’s place and number under the operator’s key: one message, one seed.${numbered}`;
+  return `This browser checked that the seed follows from the message’s place and number under the operator’s key: one seed for each reply to it.${numbered}`;
 }
+
+/** @param {number} attempt above 0 @returns {string} an attempt may have come to nothing, so only the second reply is counted */
+function whichReply(attempt) {
+  if (attempt === 1) return 'The second reply to the same message';
+  const ordinal = ['third', 'fourth', 'fifth', 'sixth', 'seventh', 'eighth', 'ninth', 'tenth'][attempt - 2];
+  return `Another reply to the same message, ${ordinal ? `the ${ordinal} attempt` : `attempt number ${attempt + 1}`}`;
+}
+
+/** @param {Record<string, any>} fields @returns {string} who wrote, and in how many messages */
+export function describeFan({ message: { parts } }) {
+  return parts.length === 1 ? 'The fan' : `The fan, in ${parts.length} messages that were answered together`;
+}
+
+/**
+ * What people did to the reply beside asking for it, in plain words.
+ * @param {import('../verify/steps.js').Case} found
+ * @returns {string[]} a sentence each
+ */
+export function describeReply({ receipt, openings: { fields }, outcome }) {
+  const sentences = [];
+  if (receipt.attempt > 0) {
+    sentences.push(`${whichReply(receipt.attempt)}, asked for by the fan. It stands in for an earlier one, which keeps its own receipt.`);
+  }
+  if (fields.reply.finish === 'stopped') sentences.push('The fan stopped the reply here.');
+  if (fields.reply.finish === 'cut') sentences.push('The twin’s creator ended the reply here.');
+  if (outcome && outcome.outcome !== 'delivered') sentences.push(`${OUTCOME_NOTES[outcome.outcome]}.`);
+  return sentences;
+}
+
+const OUTCOME_NOTES = {
+  undelivered: 'It could not be brought to the fan, and costs nothing',
+  withdrawn: 'It was withdrawn: the fan took the message back, or asked to be forgotten',
+  refunded: 'Its fee was given back',
+};
 
 const earlierTurns = ({ fields }) => (fields.spans.length - 2) / 2;
 
@@ -91,6 +134,7 @@ export function describeVerdict({ failure, trust, found }, source) {
  */
 export function describeLimits({ trust, found: { manifest, receipt, openings, outcome } }) {
   const platform = receipt.numbering === 'platform';
+  const halted = openings !== undefined && HALTED.includes(openings.fields.reply.finish);
   const claims = [
     [true, 'That the reply is true.', 'A proof shows where words come from, not whether they are right.'],
     [true, 'That the model really gives these words.', 'Only a replay shows that the model gives these tokens and that they spell these texts; none was done in this browser.'],
@@ -105,10 +149,16 @@ export function describeLimits({ trust, found: { manifest, receipt, openings, ou
     [platform, 'That the platform really gave this number.', 'The operator says so; the platform has signed nothing.'],
     [openings && earlierTurns(openings) > 0, 'That the earlier turns are quoted rightly and none was left out.', 'Each has a proof of its own, which is not part of this bundle; a replay is exact given them.'],
     [receipt.model.verdict === 'tolerant', 'That a replay fits bit for bit.', 'The operator’s machine did not pass the self-check for the exact profile, and the receipt says so.'],
+    [receipt.attempt > 0 || halted, `That ${whoAsked(receipt, openings)} really asked for it.`, 'Another reply or an early end: the operator says that it was asked for.'],
     [!openings, 'Anything about the contents.', 'Without the key this browser has seen neither message nor reply.'],
     [trust !== 'policy', 'That creator and log are the ones you mean.', 'You have entered no keys of your own.'],
   ];
   return claims.filter(([holds]) => holds).map(([, claim, why]) => [claim, why]);
+}
+
+function whoAsked(receipt, openings) {
+  if (openings?.fields.reply.finish !== 'cut') return 'the fan';
+  return receipt.attempt > 0 ? 'fan and creator' : 'the creator';
 }
 
 /**
@@ -120,6 +170,7 @@ export function describeFacts({ found: { bundle, receipt, manifest, checkpoint, 
   const facts = [
     ['Receipt', receiptId], ['Receipt hash', receiptHash], ['Time, says the operator', receipt.time],
     ['Number of this twin’s reply', String(receipt.seq)],
+    ['Attempt', `${receipt.attempt}${receipt.attempt ? '' : ' (the first reply to the message)'}`],
     ['Numbered by', receipt.numbering], ['Twin', `${manifest.name} (${manifest.slug}), version ${manifest.version}`],
     ['Twin id', receipt.twin], ['Manifest hash', receipt.manifest], ['Valid', `${manifest.valid_from} to ${manifest.valid_until}`],
     ['Creator', `${manifest.creator}, not tied to a person`], ['Paid to', manifest.payout],
@@ -136,6 +187,9 @@ export function describeFacts({ found: { bundle, receipt, manifest, checkpoint, 
   return [
     ...facts,
     ['Conversation', fields.conversation.id], ['Turn', String(fields.turn.n)],
+    ['Messages answered', fields.message.parts.map(({ id }) => id).join(', ')],
+    ...(fields.event.regenerate === null ? [] : [['Asked for again by event', fields.event.regenerate], ['Replaces receipt', fields.event.replaces]]),
+    ...(fields.event.halt === null ? [] : [['Ended early by event', fields.event.halt]]),
     ['Tokens', `${fields.context.tokens.length} of context, ${fields.output.tokens.length} of reply, finish “${fields.reply.finish}”`],
     ['Persona', [`${persona.name}, ${persona.role}`, ...persona.facts.map((fact) => `– ${fact}`)].join('\n')],
     ...(persona.off_limits.length ? [['Does not talk about', persona.off_limits.join(', ')]] : []),

@@ -27,13 +27,13 @@ const RECEIPT = {
   twin: isHex(32),
   manifest: isHex(32),
   seq: integer(1),
-  attempt: oneOf(0),
+  attempt: integer(0, 65535),
   numbering: oneOf('operator', 'platform'),
   model: object({
     gguf: isHex(32), library: short, build: isHex(32), profile: oneOf('exact/1'), verdict: oneOf('exact', 'tolerant'),
   }, 'receipt’s model'),
   seed: object({ vrf_proof: isBase64Of(80), slot_tag: isHex(16), beacon: nothing }, 'seed'),
-  fields: object({ root: isHex(32), count: oneOf(8) }, 'field commitment'),
+  fields: object({ root: isHex(32), count: oneOf(9) }, 'field commitment'),
   price: object({ nano: amount, token: short, creator_nano: amount, operator_nano: amount }, 'receipt’s price'),
   rule: nothing,
   rate_table: nothing,
@@ -99,15 +99,26 @@ const isSpan = object({
 }, 'span');
 const isEarlier = oneOf('fan', 'twin');
 
+const MAX_PARTS = 16;
+const isParts = list(object({ id: text, text }, 'part of the message'));
+/** @param {any} value one to sixteen parts, each with an id of its own */
+const parts = (value) => (
+  isParts(value) && value.length >= 1 && value.length <= MAX_PARTS
+  && new Set(value.map(({ id }) => id)).size === value.length
+);
+const eventId = nullOr(textOf(1, 200));
+const isEvent = object({ halt: eventId, regenerate: eventId, replaces: nullOr(isHex(32)) }, 'event');
+
 const FIELD_VALUES = {
   slot: object({ bot: text, chat: text, message: text, platform: text, thread: text }, 'slot'),
   conversation: object({ id: isHex(32) }, 'conversation'),
   turn: (value) => isTurn(value) && (value.n === 1) === (value.previous === null),
-  message: object({ text }, 'message'),
+  message: object({ parts }, 'message'),
   spans: list((value) => isSpan(value) && isEarlier(value.kind) === (value.receipt !== null)),
   context: object({ tokens }, 'context'),
   output: object({ tokens }, 'output'),
-  reply: object({ finish: oneOf('end', 'length', 'stop'), text: textOf(1, 65536) }, 'reply'),
+  reply: object({ finish: oneOf('end', 'length', 'stop', 'stopped', 'cut'), text: textOf(1, 65536) }, 'reply'),
+  event: (value) => isEvent(value) && (value.regenerate === null) === (value.replaces === null),
 };
 
 /** Names of the salted fields in their order. */

@@ -3,7 +3,7 @@ import { concat, equal, fromBase64, fromHex, toHex, u16, utf8 } from './bytes.js
 import { encodeCanonical } from './canonical.js';
 import { isCheckpointSignedBy, parseCheckpoint } from './checkpoint.js';
 import { openSealed } from './ciphers.js';
-import { brokenOutputRule, renderContext } from './context.js';
+import { brokenFieldRule, brokenOutputRule, brokenTurnRule, renderContext } from './context.js';
 import { recoverCreator } from './creator.js';
 import { isSignedBy } from './dsse.js';
 import { verifyVrf } from './ecvrf.js';
@@ -104,12 +104,15 @@ export async function checkOpenings(found) {
   const persona = toHex(sha256(encodeCanonical(openings.persona)));
   must(5, persona === manifest.persona, 'the persona is not the one that the creator signed');
   const values = FIELD_NAMES.map((name, i) => [name, openings.fields[i].value]);
-  found.openings = { persona: openings.persona, fields: Object.fromEntries(values) };
+  const fields = Object.fromEntries(values);
+  const broken = brokenFieldRule(fields);
+  must(5, broken === null, broken);
+  found.openings = { persona: openings.persona, fields };
 }
 
 /** @param {Case} found */
-export function checkSeed({ receipt, manifest, openings }) {
-  const { platform, bot, chat, thread, message } = openings.fields.slot;
+export function checkSeed({ receipt, manifest, openings: { fields } }) {
+  const { platform, bot, chat, thread, message } = fields.slot;
   must(6, NUMBERING.has(platform), 'the message comes from a platform that version 1 does not know');
   must(6, receipt.numbering === NUMBERING.get(platform), 'the receipt is wrong about who numbered the message');
   const slot = taggedHash('slot-input', fromHex(manifest.twin), platform, bot, chat, thread, message);
@@ -117,6 +120,8 @@ export function checkSeed({ receipt, manifest, openings }) {
   must(6, beta !== null, 'the proof of the seed is false');
   const tag = toHex(taggedHash('slot', beta).subarray(0, 16));
   must(6, tag === receipt.seed.slot_tag, 'the slot tag does not come from the seed');
+  const asked = fields.event.regenerate !== null;
+  must(6, asked === receipt.attempt > 0, 'a fan’s wish for another reply belongs to every attempt after the first, and to no other');
 }
 
 /** @param {Case} found */
@@ -127,11 +132,7 @@ export function checkContext({ manifest, openings: { fields } }) {
   const same = rendered.tokens.length === context.length && rendered.tokens.every((token, i) => token === context[i]);
   must(7, same, 'the spans do not render to the context');
   must(7, context.length <= manifest.rendering.window_tokens, 'the context is longer than the window');
-  const pairs = (fields.spans.length - 2) / 2;
-  must(7, pairs < fields.turn.n, 'the context holds more turns than there were');
-  const newest = fields.spans[fields.spans.length - 2];
-  must(7, pairs === 0 || newest.receipt === fields.turn.previous, 'the newest earlier turn is not the previous one');
-  const broken = brokenOutputRule(fields, manifest);
+  const broken = brokenTurnRule(fields) ?? brokenOutputRule(fields, manifest);
   must(7, broken === null, broken);
 }
 
