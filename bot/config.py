@@ -66,6 +66,13 @@ class MoneySettings(_Section):
     epoch_seconds: Annotated[int, Field(ge=5)] = 60
 
 
+class CreatorSettings(_Section):
+    """Who may make twins with commands."""
+
+    accounts: tuple[Annotated[str, Field(pattern=r"^(\*|(discord|telegram):(\*|\d+))$")], ...] = ()
+    twins_each: Annotated[int, Field(ge=1, le=100)] = 5
+
+
 class DiscordSettings(_Section):
     """The Discord application; off while it has no token."""
 
@@ -112,6 +119,7 @@ class Settings(BaseSettings):
     personas: PersonaSettings = PersonaSettings()
     limits: LimitSettings = LimitSettings()
     money: MoneySettings = MoneySettings()
+    creators: CreatorSettings = CreatorSettings()
     discord: DiscordSettings = DiscordSettings()
     telegram: TelegramSettings = TelegramSettings()
     log: LogSettings = LogSettings()

@@ -1,12 +1,13 @@
 """A whole service in miniature: the real use cases over fakes, or over SQLite, with fixed keys."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.audit.findings import Findings
 from bot.audit.run import Audit
 from bot.crypto import signed_note
 from bot.crypto.ed25519 import public_key_of
+from bot.domain.errors import UserError
 from bot.domain.ledger import EQUITY
 from bot.domain.money import NANO
 from bot.domain.persona import Persona
@@ -25,10 +26,15 @@ from bot.settlement.statement import EarningsStatements
 from bot.twins.admission import AdmissionPolicy
 from bot.twins.answer import AnswerFan
 from bot.twins.delivery import RecordDelivery
-from bot.twins.inbox import Inbox
+from bot.twins.endings import Endings
+from bot.twins.forgotten import Forgotten
+from bot.twins.inbox import FansRights, Inbox
 from bot.twins.publish import OperatorTerms, PublishTwin
 from bot.twins.recovery import Recovery
 from bot.twins.roster import LiveTwin, Roster
+from bot.twins.running import RunningReplies
+from bot.twins.turns import ConversationTurns
+from bot.twins.withdrawal import WithdrawMessage
 from scripts.vector_parts import fixed_key
 from tests.fakes.chain import MemoryChain
 from tests.fakes.clock import CountingEntropy, SetClock
@@ -40,6 +46,7 @@ SURFACE = Surface(platform="terminal", bot="local", chat="stage", thread="")
 PRICE = 2_000_001
 CREATOR_NANO, OPERATOR_NANO = 1_700_000, 300_001
 RECEIPTS_KEY, VRF_KEY, LOG_KEY = fixed_key("receipts"), fixed_key("vrf"), fixed_key("log")
+ERASURES_KEY = fixed_key("erasures")
 LOG = signed_note.VerifierKey("stage.example/log", public_key_of(LOG_KEY))
 MIRA = PersonaFile(
     slug="mira",
@@ -66,6 +73,25 @@ class StageCreators:
         return fixed_key(f"{slug} payout")
 
 
+class NoRights(FansRights):
+    """A stage without anything about people's data."""
+
+    async def report(self, receipt_id: str, platform: str, fan: str, reason: str) -> None:
+        """Refuse."""
+        del receipt_id, platform, fan, reason
+        raise UserError("There is no such reply.")
+
+    async def export(self, platform: str, fan: str) -> bytes:
+        """Return nothing."""
+        del platform, fan
+        return b"{}"
+
+    async def forget(self, platform: str, fan: str) -> int:
+        """Forget nothing."""
+        del platform, fan
+        return 0
+
+
 @dataclass(slots=True)
 class Stage:
     """The service; `restart` gives it a new life over the same store.
@@ -86,6 +112,10 @@ class Stage:
     budget: int = 10 * NANO
     daily_messages: int = 500
     roster: Roster = field(default_factory=Roster)
+    turns: ConversationTurns = field(default_factory=ConversationTurns)
+    running: RunningReplies = field(default_factory=RunningReplies)
+    privacy: FansRights = field(default_factory=NoRights)
+    forgotten: Forgotten = field(default_factory=lambda: Forgotten(ERASURES_KEY))
 
     @property
     def issuer(self) -> Issuer:
@@ -118,16 +148,28 @@ class Stage:
         )
 
     def make_answer(self) -> AnswerFan:
-        """Return the use case with locks of its own, as a new process has it."""
+        """Return the use case."""
         return AnswerFan(
             roster=self.roster,
             store=self.store,
             engine=self.engine,
             issuer=self.issuer,
             vrf_key=VRF_KEY,
-            policy=AdmissionPolicy(self.daily_messages, 1000),
+            policy=AdmissionPolicy(self.daily_messages, 1000, erased=self.forgotten.messages),
             clock=self.clock,
             entropy=self.entropy,
+            turns=self.turns,
+            running=self.running,
+        )
+
+    @property
+    def withdrawal(self) -> WithdrawMessage:
+        """What takes messages back."""
+        return WithdrawMessage(
+            store=self.store,
+            endings=Endings(self.issuer, self.clock),
+            turns=self.turns,
+            running=self.running,
         )
 
     @property
@@ -164,6 +206,9 @@ class Stage:
             store=self.store,
             answer=self.make_answer(),
             delivery=self.delivery,
+            withdrawal=self.withdrawal,
+            running=self.running,
+            privacy=self.privacy,
             statements=EarningsStatements(
                 chain=self.chain, store=self.epochs, earnings=self.earnings
             ),
@@ -183,13 +228,35 @@ class Stage:
         """Return the service as a new process finds it; the old one is gone."""
         assert isinstance(self.store, MemoryStore)
         store = self.store.reopened()
-        return replace(self, store=store, reader=store, engine=MemoryEngine(), roster=Roster())
+        return replace(
+            self,
+            store=store,
+            reader=store,
+            engine=MemoryEngine(),
+            roster=Roster(),
+            turns=ConversationTurns(),
+            running=RunningReplies(),
+        )
 
     async def say(
         self, text: str = "hello there", *, number: str = "first", fan: str = "ana"
     ) -> StoredReply:
         """Answer one message without watching it."""
-        return await self.make_answer().answer(message(text, number=number, fan=fan), _ignore)
+        return await self.reply_to(message(text, number=number, fan=fan))
+
+    async def reply_to(
+        self, said: IncomingMessage, show: Callable[[str], None] | None = None
+    ) -> StoredReply:
+        """Answer a message that is merged into no other."""
+        reply = await self.make_answer().answer(said, show or _ignore)
+        assert isinstance(reply, StoredReply)
+        return reply
+
+    async def again(
+        self, receipt_id: str, *, event: str = "again", fan: str = "ana"
+    ) -> StoredReply:
+        """Make another reply in place of one, without watching it."""
+        return await self.make_answer().regenerate(receipt_id, fan, event, _ignore)
 
     async def balance(self, account: str) -> int:
         """Return an account's balance."""
@@ -208,10 +275,15 @@ class Stage:
 
 
 def message(
-    text: str = "hello there", *, number: str = "first", fan: str = "ana", twin: str = "mira"
+    text: str = "hello there",
+    *,
+    number: str = "first",
+    fan: str = "ana",
+    twin: str = "mira",
+    may_merge: bool = False,
 ) -> IncomingMessage:
     """Return a fan's message."""
-    return IncomingMessage(twin=twin, surface=SURFACE, fan=fan, message_id=number, text=text)
+    return IncomingMessage(twin, SURFACE, fan, number, text, may_merge)
 
 
 def memory_stage(**changes: object) -> Stage:

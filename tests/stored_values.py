@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from bot.crypto.hashing import sha256
-from bot.domain.fields import Span, SpanKind
+from bot.domain.fields import MessagePart, Span, SpanKind
 from bot.ports.chat import IncomingMessage, Surface
 from bot.ports.stores import Intent, StoredManifest, StoredReply
 from tests.fakes.clock import START
@@ -45,8 +45,21 @@ def make_intent(number: int, *, fan: str = "ana", **changes: object) -> Intent:
         opening_key=sha256(b"key"),
         price_nano=2_000_000,
         created_at=START,
+        parts=(MessagePart(f"m{number}", "hi 🐙"), MessagePart(f"m{number} next", "there")),
     )
     return replace(intent, **changes)  # type: ignore[arg-type]
+
+
+def make_again(number: int, *, attempt: int = 1) -> Intent:
+    """Return an open intent for another reply to a message."""
+    first = make_intent(number)
+    return replace(
+        first,
+        key=f"{first.slot_tag.hex()}:{attempt}",
+        attempt=attempt,
+        regenerate=f"press {attempt}",
+        replaces=sha256(first.key.encode()),
+    )
 
 
 def make_reply(intent: Intent, *, seq: int, turn: int, **changes: object) -> StoredReply:

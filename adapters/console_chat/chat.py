@@ -3,19 +3,13 @@
 from collections.abc import Awaitable, Callable
 
 from adapters.console_chat.terminal import Terminal
-from bot.domain.errors import TransientError, UserError
+from bot.domain.errors import InvariantError, TransientError, UserError
 from bot.domain.money import format_nano
 from bot.domain.printable import indented
 from bot.domain.settlement import NANO_PER_UNIT
 from bot.domain.wording import AI_LABEL, DISCLOSURE
-from bot.ports.chat import (
-    ChatInbox,
-    EarningsLine,
-    IncomingMessage,
-    ReplyShown,
-    Surface,
-    TwinCard,
-)
+from bot.ports.chat import ChatInbox, IncomingMessage, MergedInto, ReplyShown, Surface
+from bot.ports.views import EarningsLine, TwinCard
 
 SURFACE = Surface(platform="terminal", bot="local", chat="local", thread="")
 FAN = "local"
@@ -139,6 +133,8 @@ class ConsoleChat:
                 self._terminal.dim(f"  fee {fee}  proof {event.link}")
                 await self._inbox.delivered(event.receipt_id)
                 continue
+            if isinstance(event, MergedInto):
+                raise InvariantError("the terminal has not let this message be merged")
             if not named:
                 self._terminal.bold(f"{self._twin.name} [{AI_LABEL}]: ")
                 named = True

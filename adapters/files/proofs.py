@@ -4,8 +4,10 @@ import os
 import tempfile
 from pathlib import Path
 
+from bot.ports.erasures import SavedProofs
 
-class ProofFolder:
+
+class ProofFolder(SavedProofs):
     """A folder with one bundle a file, named by receipt id."""
 
     def __init__(self, folder: Path) -> None:
@@ -24,3 +26,11 @@ class ProofFolder:
             file.write(bundle)
         Path(temporary).replace(path)
         return path
+
+    def remove(self, receipt_id: str) -> bool:
+        """Delete a bundle; return whether there was one."""
+        try:
+            self.path_of(receipt_id).unlink()
+        except FileNotFoundError:
+            return False
+        return True

@@ -10,6 +10,7 @@ from typing import Any
 from adapters.llama import wire
 from bot.domain import errors
 from bot.ports.inference import (
+    Generated,
     GenerationEvent,
     GenerationRequest,
     InferenceEngine,
@@ -96,9 +97,15 @@ class EngineProcess(InferenceEngine):
         """Recompute a claimed reply and compare it token by token."""
         return wire.parse_outcome(await self._ask("replay", request=wire.encode_replay(request)))
 
-    async def generate(self, request: GenerationRequest) -> AsyncIterator[GenerationEvent]:
+    async def generate(
+        self, request: GenerationRequest, halt: asyncio.Event | None = None
+    ) -> AsyncIterator[GenerationEvent]:
         """Yield text as it becomes safe to show, then one `Generated`."""
+        if halt is not None and halt.is_set():
+            yield Generated((), "", "halted")
+            return
         number, events = await self._send("generate", request=wire.encode_request(request))
+        halting = None if halt is None else asyncio.create_task(self._halt(number, halt))
         finished = False
         try:
             while not finished:
@@ -112,8 +119,14 @@ class EngineProcess(InferenceEngine):
                 yield wire.parse_generated(message["value"])
         finally:
             self._waiting.pop(number, None)
+            if halting is not None:
+                halting.cancel()
             if not finished:
                 self._write({"id": number, "op": "cancel"})
+
+    async def _halt(self, number: int, halt: asyncio.Event) -> None:
+        await halt.wait()
+        self._write({"id": number, "op": "halt"})
 
     async def close(self) -> None:
         """Stop the process; running requests fail with EngineCrashedError."""

@@ -1,8 +1,8 @@
 """What parent and engine process say to each other: one JSON object a line.
 
 Parent to child: `{"id", "op", …}` with op `info`, `tokenize`, `prepare`, `generate`, `replay`,
-`cancel`. Child to parent: `{"id", "event", …}` with event `delta`, `done` or `error`, and once at
-start `{"id": 0, "event": "ready"}` or an `error`.
+`cancel`, `halt`. Child to parent: `{"id", "event", …}` with event `delta`, `done` or `error`, and
+once at start `{"id": 0, "event": "ready"}` or an `error`.
 """
 
 from dataclasses import asdict
@@ -23,7 +23,14 @@ Message = dict[str, Any]
 
 def encode_request(request: GenerationRequest) -> Message:
     """Return a generation request as JSON values."""
-    return {**asdict(request), "seed": request.seed.hex()}
+    return {
+        "context": request.context,
+        "prefix_tokens": request.prefix_tokens,
+        "seed": request.seed.hex(),
+        "sampler": asdict(request.sampler),
+        "stop_tokens": request.stop_tokens,
+        "stop_strings": request.stop_strings,
+    }
 
 
 def parse_request(message: Message) -> GenerationRequest:
@@ -72,8 +79,13 @@ def parse_outcome(message: Message) -> ReplayOutcome:
     )
 
 
+def encode_generated(made: Generated) -> Message:
+    """Return a result as JSON values."""
+    return {"tokens": made.tokens, "text": made.text, "finish": made.finish}
+
+
 def parse_generated(message: Message) -> Generated:
-    """Read a `Generated` written by `dataclasses.asdict`."""
+    """Read what `encode_generated` wrote."""
     return Generated(tuple(message["tokens"]), message["text"], message["finish"])
 
 

@@ -33,6 +33,7 @@ class SqliteAuditReader(AuditReader):
             )
             manifests = await _fetch(connection, f"{rows.SELECT_MANIFEST} ORDER BY log_index")
             intents = await _fetch(connection, f"{rows.SELECT_INTENT} ORDER BY rowid")
+            orders = await _fetch(connection, f"{rows.SELECT_ORDER} ORDER BY log_index")
             replies = await _fetch(connection, f"{rows.SELECT_REPLY} ORDER BY twin, seq")
             ledger = await _fetch(connection, _LEDGER)
             balances = await _fetch(connection, "SELECT account, nano FROM balances")
@@ -46,6 +47,7 @@ class SqliteAuditReader(AuditReader):
                 replies=tuple(map(rows.read_reply, replies)),
                 ledger=tuple(_transactions(ledger)),
                 balances={row[0]: row[1] for row in balances},
+                orders=tuple(map(rows.read_order, orders)),
             )
         except (ValueError, TypeError, LookupError) as error:
             raise InvariantError(f"a stored row can't be read: {error}") from error

@@ -17,6 +17,7 @@ import aiosqlite
 from bot.domain.errors import ConfigurationError, InvariantError, StoreBusyError
 
 BUSY_TIMEOUT_MS = 5_000
+SCHEMA_VERSION = 2  # of all tables together; development versions before it had none
 
 
 class Database:
@@ -38,8 +39,8 @@ class Database:
         The scripts are one transaction: a process killed meanwhile leaves no tables or all.
 
         Raises:
-            ConfigurationError: the file cannot be opened, is not a database or, read only, is one
-                that was never begun.
+            ConfigurationError: the file cannot be opened, is not a database, was made by another
+                version or, read only, was never begun.
         """
         uri = f"file:{quote(str(path))}?mode={'ro' if read_only else 'rwc'}"
         connecting = aiosqlite.connect(uri, uri=True, isolation_level=None)
@@ -52,14 +53,18 @@ class Database:
         try:
             await connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
             await connection.execute("PRAGMA foreign_keys = ON")
-            if not read_only:
-                await connection.execute("PRAGMA journal_mode = WAL")
-                await connection.execute("PRAGMA synchronous = FULL")
-                await connection.executescript("\n".join(("BEGIN IMMEDIATE;", *schema, "COMMIT;")))
-            tables = await connection.execute_fetchall("SELECT 1 FROM sqlite_schema LIMIT 1")
+            tables, version = await _look(connection)
+            if not read_only and (not tables or version == SCHEMA_VERSION):
+                await _prepare(connection, schema)
         except sqlite3.Error as error:
             await connection.close()
             raise ConfigurationError(f"The database {path} can't be used: {error}.") from error
+        if tables and version != SCHEMA_VERSION:
+            await connection.close()
+            raise ConfigurationError(
+                f"The data in {path.parent} was made by another version of this program: move that "
+                "folder away, or choose another one with --data."
+            )
         if read_only and not tables:
             await connection.close()
             raise ConfigurationError(f"The database {path} is empty: nothing was begun in it yet.")
@@ -107,7 +112,57 @@ class Database:
             finally:
                 await self._connection.rollback()
 
+    async def truncate_wal(self) -> bool:
+        """Empty the write-ahead log, in which deleted rows may still lie; return whether it is.
+
+        False while another process reads: what was deleted goes with a later try, or at the close.
+        """
+        async with self._lock:
+            found = await self._connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+            return all(row[0] == 0 for row in found)
+
+    async def rewrite(self, *, max_bytes: int | None = None) -> bool:
+        """Write the whole file anew, so that no deleted byte is left in it; return whether it is.
+
+        `secure_delete` overwrites what is deleted, but not the copies of rows that SQLite leaves in
+        the unused parts of a page when it splits one.
+
+        Args:
+            max_bytes: do nothing to a larger file: it would keep everybody waiting.
+        """
+        async with self._lock:
+            (size,) = await self._connection.execute_fetchall(
+                "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+            )
+            if max_bytes is not None and size[0] > max_bytes:
+                return False
+            # A copy of everything passes by; a small one does not touch a disk.
+            where = "FILE" if max_bytes is None else "MEMORY"
+            await self._connection.execute(f"PRAGMA temp_store = {where}")
+            try:
+                await self._connection.execute("VACUUM")
+            except sqlite3.OperationalError:
+                return False
+        return await self.truncate_wal()
+
     async def close(self) -> None:
         """Close the connection after the transaction in progress, if there is one."""
         async with self._lock:
             await self._connection.close()
+
+
+async def _look(connection: aiosqlite.Connection) -> tuple[bool, int]:
+    """Return whether there are tables, and the version that they were made with."""
+    tables = await connection.execute_fetchall("SELECT 1 FROM sqlite_schema LIMIT 1")
+    versions = await connection.execute_fetchall("PRAGMA user_version")
+    return bool(list(tables)), next(iter(versions))[0]
+
+
+async def _prepare(connection: aiosqlite.Connection, schema: Sequence[str]) -> None:
+    """Make the file durable and its tables complete; what is deleted is overwritten."""
+    await connection.execute("PRAGMA journal_mode = WAL")
+    await connection.execute("PRAGMA synchronous = FULL")
+    await connection.execute("PRAGMA secure_delete = ON")
+    version = f"PRAGMA user_version = {SCHEMA_VERSION};" if schema else ""
+    script = ("BEGIN IMMEDIATE;", *schema, version, "COMMIT;")
+    await connection.executescript("\n".join(script))

@@ -1,4 +1,4 @@
-"""The Discord surface's memory in SQLite: picked twins, webhooks, posts."""
+"""The Discord surface's memory in SQLite: picked twins, webhooks, posts, talkativeness."""
 
 import aiosqlite
 
@@ -18,13 +18,18 @@ CREATE TABLE IF NOT EXISTS discord_posts (
   receipt TEXT NOT NULL, digest TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS discord_posts_asked ON discord_posts(asked, part);
+CREATE INDEX IF NOT EXISTS discord_posts_receipt ON discord_posts(receipt) WHERE receipt != '';
+CREATE TABLE IF NOT EXISTS discord_talk (
+  guild TEXT NOT NULL, channel TEXT NOT NULL, percent INTEGER NOT NULL,
+  PRIMARY KEY (guild, channel)
+) STRICT, WITHOUT ROWID;
 """
 _POST = "message, asked, part, chat, thread, sender, twin, fan, receipt, digest"
 _SELECT = f"SELECT {_POST} FROM discord_posts"  # noqa: S608  a literal of this module
 
 
 class SqliteDiscordState(DiscordState):
-    """Keeps one row for each place, webhook and post."""
+    """Keeps one row for each place, webhook, post and talkative channel."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -78,9 +83,58 @@ class SqliteDiscordState(DiscordState):
 
     async def posts_of(self, asked: str) -> tuple[Post, ...]:
         """Return the posts that answer one message or interaction, by part."""
-        sql = f"{_SELECT} WHERE asked = ? ORDER BY part, length(message), message"
-        async with self._database.reading() as tx, tx.execute(sql, (asked,)) as cursor:
+        return await self._posts("asked = ? ORDER BY part, length(message), message", asked)
+
+    async def posts_showing(self, receipt: str) -> tuple[Post, ...]:
+        """Return the posts that show one reply, by part."""
+        where = "receipt = ? AND receipt != '' ORDER BY part, length(message), message"
+        return await self._posts(where, receipt)
+
+    async def posts_in(self, chat: str, thread: str | None) -> tuple[Post, ...]:
+        """Return the first part of each answer in a channel, oldest first."""
+        order = "ORDER BY length(message), message"
+        if thread is None:
+            return await self._posts(f"chat = ? AND part = 0 {order}", chat)
+        return await self._posts(f"chat = ? AND thread = ? AND part = 0 {order}", chat, thread)
+
+    async def _posts(self, where: str, *values: str) -> tuple[Post, ...]:
+        sql = f"{_SELECT} WHERE {where}"
+        async with self._database.reading() as tx, tx.execute(sql, values) as cursor:
             return tuple([_read(row) async for row in cursor])
+
+    async def drop_post(self, message: str) -> None:
+        """Forget one post."""
+        async with self._database.transaction() as tx:
+            await tx.execute("DELETE FROM discord_posts WHERE message = ?", (message,))
+
+    async def posts_for(self, fan: str) -> tuple[Post, ...]:
+        """Return every post that answers a person, oldest first."""
+        return await self._posts("fan = ? ORDER BY length(message), message", fan)
+
+    async def forget_fan(self, fan: str) -> int:
+        """Forget every post that answers a person, and what was picked in their direct channels."""
+        async with self._database.transaction() as tx:
+            await tx.execute(
+                "DELETE FROM discord_picks WHERE guild = '' AND channel IN "
+                "(SELECT chat FROM discord_posts WHERE fan = ?)",
+                (fan,),
+            )
+            cursor = await tx.execute("DELETE FROM discord_posts WHERE fan = ?", (fan,))
+            return cursor.rowcount
+
+    async def set_talkativeness(self, guild: str, channel: str, percent: int) -> None:
+        """Keep how many of a hundred messages a twin answers unasked in a channel."""
+        async with self._database.transaction() as tx:
+            await tx.execute(
+                "INSERT OR REPLACE INTO discord_talk VALUES (?, ?, ?)", (guild, channel, percent)
+            )
+
+    async def talkativeness(self, guild: str, channel: str) -> int:
+        """Return that percentage; 0 where it was never set."""
+        sql = "SELECT percent FROM discord_talk WHERE guild = ? AND channel = ?"
+        async with self._database.reading() as tx:
+            row = await _first(tx, sql, (guild, channel))
+        return 0 if row is None else int(row[0])
 
 
 async def _first(

@@ -7,9 +7,16 @@ from datetime import datetime
 from typing import cast
 
 from bot.domain.errors import InvariantError
-from bot.domain.fields import Span, SpanKind
+from bot.domain.fields import MessagePart, Span, SpanKind
 from bot.ports.chat import IncomingMessage, Surface
-from bot.ports.stores import Intent, StoredCheckpoint, StoredManifest, StoredReply
+from bot.ports.stores import (
+    Intent,
+    PastTurn,
+    StoredCheckpoint,
+    StoredManifest,
+    StoredOrder,
+    StoredReply,
+)
 
 Row = tuple[object, ...]
 
@@ -18,18 +25,23 @@ _INTENT = (
     *("key", "slot_tag", "attempt", "twin", "manifest", "conversation", "twin_slug", "platform"),
     *("bot", "chat", "thread", "message_id", "fan", "text", "spans", "context", "prefix_tokens"),
     *("vrf_proof", "seed", "opening_key", "price_nano", "created_at", "state"),
-    "void_statement",
+    *("void_statement", "parts", "regenerate", "replaces"),
 )
 _REPLY = (
     *("receipt_hash", "receipt_id", "intent", "twin", "seq", "conversation", "turn"),
     *("fan_tokens", "output_tokens", "fan_text", "text", "finish", "price_nano", "creator_nano"),
     *("opening_key", "envelope", "sealed", "log_index"),
-    *("outcome", "outcome_statement", "outcome_index"),
+    *("outcome", "outcome_statement", "outcome_index", "attempt", "halt"),
+    *("reversal", "reversal_statement", "reversal_index"),
 )
+_ORDER = ("hash", "twin", "number", "body", "signature", "log_index")
+_TURN = ("turn", "receipt_hash", "fan_tokens", "output_tokens", "outcome", "reversal")
 # Column names are literals of this module.
 SELECT_MANIFEST = f"SELECT {', '.join(_MANIFEST)} FROM manifests"  # noqa: S608
 SELECT_INTENT = f"SELECT {', '.join(_INTENT)} FROM intents"  # noqa: S608
 SELECT_REPLY = f"SELECT {', '.join(_REPLY)} FROM replies"  # noqa: S608
+SELECT_ORDER = f"SELECT {', '.join(_ORDER)} FROM orders"  # noqa: S608
+SELECT_TURN = f"SELECT {', '.join(_TURN)} FROM replies"  # noqa: S608
 
 
 def blob(value: object) -> bytes:
@@ -73,6 +85,17 @@ def read_manifest(row: Row) -> StoredManifest:
     return StoredManifest(*row)  # type: ignore[arg-type]  # STRICT tables hold the types
 
 
+def order_values(order: StoredOrder) -> dict[str, object]:
+    """Return an order as column values."""
+    values = asdict(order)
+    return {"hash": values.pop("order_hash"), **values}
+
+
+def read_order(row: Row) -> StoredOrder:
+    """Read a row of `SELECT_ORDER`."""
+    return StoredOrder(*row)  # type: ignore[arg-type]  # STRICT tables hold the types
+
+
 def intent_values(intent: Intent) -> dict[str, object]:
     """Return an intent as column values."""
     message = intent.message
@@ -98,6 +121,9 @@ def intent_values(intent: Intent) -> dict[str, object]:
         "created_at": intent.created_at.isoformat(),
         "state": intent.state,
         "void_statement": intent.void_statement,
+        "parts": json.dumps([[part.id, part.text] for part in intent.parts]),
+        "regenerate": intent.regenerate,
+        "replaces": intent.replaces,
     }
 
 
@@ -129,13 +155,16 @@ def read_intent(row: Row) -> Intent:
         created_at=datetime.fromisoformat(text["created_at"]),
         state=text["state"],
         void_statement=cast("bytes | None", values["void_statement"]),
+        parts=tuple(MessagePart(*part) for part in json.loads(text["parts"])),
+        regenerate=text.get("regenerate"),
+        replaces=cast("bytes | None", values["replaces"]),
     )
 
 
 def reply_values(reply: StoredReply) -> dict[str, object]:
     """Return a reply as column values."""
     return {
-        **asdict(reply),
+        **{name: getattr(reply, name) for name in _REPLY},
         "fan_tokens": json.dumps(reply.fan_tokens),
         "output_tokens": json.dumps(reply.output_tokens),
     }
@@ -147,6 +176,18 @@ def read_reply(row: Row) -> StoredReply:
     values["fan_tokens"] = _tokens(values["fan_tokens"])
     values["output_tokens"] = _tokens(values["output_tokens"])
     return StoredReply(**values)  # type: ignore[arg-type]  # STRICT tables hold the types
+
+
+def read_turn(row: Row) -> PastTurn:
+    """Read a row of `SELECT_TURN`."""
+    turn, receipt_hash, fan_tokens, output_tokens, outcome, reversal = row
+    return PastTurn(
+        turn=cast("int", turn),
+        receipt_hash=blob(receipt_hash),
+        fan_tokens=_tokens(fan_tokens),
+        output_tokens=_tokens(output_tokens),
+        withdrawn="withdrawn" in {outcome, reversal},
+    )
 
 
 def read_checkpoint(row: Row) -> StoredCheckpoint:

@@ -1,6 +1,7 @@
 """Tables of replies, log, ledger and manifests.
 
-Append-only where money or proofs depend on it: triggers refuse an UPDATE or DELETE there.
+Append-only where money or proofs depend on it: triggers refuse an UPDATE or DELETE there. What is
+long stands last in a row, so that reading the rest does not read it.
 """
 
 REPLIES_SCHEMA = """
@@ -17,9 +18,18 @@ CREATE TABLE IF NOT EXISTS intents (
   vrf_proof BLOB NOT NULL, seed BLOB NOT NULL, opening_key BLOB NOT NULL,
   price_nano INTEGER NOT NULL, created_at TEXT NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('open', 'done', 'void')),
-  void_statement BLOB CHECK ((state = 'void') = (void_statement IS NOT NULL))
+  void_statement BLOB CHECK ((state = 'void') = (void_statement IS NOT NULL)),
+  parts TEXT NOT NULL, regenerate TEXT, replaces BLOB,
+  CHECK ((regenerate IS NULL) = (replaces IS NULL))
 ) STRICT;
-CREATE INDEX IF NOT EXISTS intents_open ON intents(state) WHERE state = 'open';
+CREATE TABLE IF NOT EXISTS message_parts (
+  platform TEXT NOT NULL, bot TEXT NOT NULL, chat TEXT NOT NULL, thread TEXT NOT NULL,
+  message_id TEXT NOT NULL, twin BLOB NOT NULL, intent TEXT NOT NULL REFERENCES intents(key),
+  PRIMARY KEY (platform, bot, chat, thread, message_id, twin, intent)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS message_parts_intent ON message_parts(intent);
+CREATE INDEX IF NOT EXISTS intents_open ON intents(conversation) WHERE state = 'open';
+CREATE UNIQUE INDEX IF NOT EXISTS intents_slot ON intents(slot_tag, attempt);
 CREATE INDEX IF NOT EXISTS intents_fan ON intents(platform, fan, created_at);
 CREATE TABLE IF NOT EXISTS replies (
   receipt_hash BLOB PRIMARY KEY, receipt_id TEXT NOT NULL UNIQUE,
@@ -27,9 +37,15 @@ CREATE TABLE IF NOT EXISTS replies (
   conversation BLOB NOT NULL, turn INTEGER NOT NULL, fan_tokens TEXT NOT NULL,
   output_tokens TEXT NOT NULL, fan_text TEXT NOT NULL, text TEXT NOT NULL, finish TEXT NOT NULL,
   price_nano INTEGER NOT NULL, creator_nano INTEGER NOT NULL, opening_key BLOB NOT NULL,
-  envelope BLOB NOT NULL, sealed BLOB NOT NULL, log_index INTEGER NOT NULL UNIQUE,
-  outcome TEXT, outcome_statement BLOB, outcome_index INTEGER UNIQUE,
-  UNIQUE (twin, seq), UNIQUE (conversation, turn)
+  log_index INTEGER NOT NULL UNIQUE, attempt INTEGER NOT NULL, halt TEXT,
+  outcome TEXT, outcome_index INTEGER UNIQUE, reversal TEXT, reversal_index INTEGER UNIQUE,
+  outcome_statement BLOB, reversal_statement BLOB, envelope BLOB NOT NULL, sealed BLOB NOT NULL,
+  CHECK (reversal IS NULL OR outcome = 'delivered'),
+  UNIQUE (twin, seq), UNIQUE (conversation, turn, attempt)
+) STRICT;
+CREATE TABLE IF NOT EXISTS orders (
+  hash BLOB PRIMARY KEY, twin BLOB NOT NULL, number INTEGER NOT NULL, body BLOB NOT NULL,
+  signature TEXT NOT NULL, log_index INTEGER NOT NULL UNIQUE, UNIQUE (twin, number)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS replies_undecided ON replies(log_index) WHERE outcome IS NULL;
 CREATE TABLE IF NOT EXISTS log_leaves (idx INTEGER PRIMARY KEY, leaf BLOB NOT NULL) STRICT;
@@ -52,7 +68,9 @@ CREATE TABLE IF NOT EXISTS balances (
 ) STRICT, WITHOUT ROWID;
 """
 
-_APPEND_ONLY = ("manifests", "log_leaves", "log_nodes", "checkpoints", "ledger_transactions")
+_APPEND_ONLY = (
+    *("manifests", "orders", "log_leaves", "log_nodes", "checkpoints", "ledger_transactions"),
+)
 
 APPEND_ONLY_SCHEMA = "\n".join(
     f"CREATE TRIGGER IF NOT EXISTS {table}_no_{verb.lower()} BEFORE {verb} ON {table} "

@@ -1,49 +1,40 @@
-"""The Telegram surface's memory in SQLite: an inbox table, picks, and messages by receipt."""
+"""The Telegram surface's memory in SQLite; its times are SQLite's own."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from adapters.sqlite.database import Database
+from adapters.sqlite.telegram_tables import SCHEMA
 from bot.domain.errors import InvariantError
-from bot.ports.telegram_state import ChatPlace, SentPart, TakenUpdate, TelegramState
+from bot.ports.telegram_state import (
+    ChatPlace,
+    LinkState,
+    ManagedBot,
+    OpenQuestion,
+    SentPart,
+    TakenUpdate,
+    TelegramState,
+)
+
+__all__ = ["SCHEMA", "SqliteTelegramState"]
 
 SEEN_KEPT = 100_000  # Telegram repeats an update for a day at most; this is days of a full bot
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS telegram_updates (
-  position INTEGER PRIMARY KEY AUTOINCREMENT,
-  bot TEXT NOT NULL,
-  update_id INTEGER NOT NULL,
-  chat TEXT NOT NULL,
-  message_id TEXT NOT NULL,
-  payload TEXT,
-  UNIQUE (bot, update_id)
-) STRICT;
-CREATE UNIQUE INDEX IF NOT EXISTS telegram_one_update_a_message
-  ON telegram_updates (bot, chat, message_id) WHERE message_id <> '';
-CREATE INDEX IF NOT EXISTS telegram_unfinished
-  ON telegram_updates (bot, position) WHERE payload IS NOT NULL;
-
-CREATE TABLE IF NOT EXISTS telegram_picks (
-  bot TEXT NOT NULL, chat TEXT NOT NULL, thread TEXT NOT NULL, twin TEXT NOT NULL,
-  PRIMARY KEY (bot, chat, thread)
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE IF NOT EXISTS telegram_parts (
-  bot TEXT NOT NULL,
-  receipt_id TEXT NOT NULL,
-  number INTEGER NOT NULL CHECK (number >= 0),
-  chat TEXT NOT NULL,
-  thread TEXT NOT NULL,
-  message_id TEXT NOT NULL,
-  twin TEXT NOT NULL,
-  fan TEXT NOT NULL,
-  PRIMARY KEY (bot, receipt_id, number)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS telegram_part_of_message ON telegram_parts (bot, chat, message_id);
-"""
-
-_PART = "bot, chat, thread, message_id, receipt_id, number, twin, fan"
+_PART = "bot, chat, thread, message_id, receipt_id, number, twin, fan, answers"
+_MANAGED = "manager, account, twin, bot, username, state"
+_NOW = "CAST(strftime('%s', 'now') AS INTEGER)"
+_FORGET = (
+    "DELETE FROM telegram_parts WHERE fan = :fan",
+    "DELETE FROM telegram_picks WHERE chat = :fan",
+    "DELETE FROM telegram_questions WHERE account = :fan",
+    "DELETE FROM telegram_notices WHERE chat = :fan",
+    (
+        "UPDATE telegram_updates SET payload = NULL WHERE json_valid(payload) "
+        "AND CAST(json_extract(payload, '$.spot.fan') AS TEXT) = :fan"
+    ),
+    # The update's number stays: a repetition is known by it.
+    "UPDATE telegram_updates SET chat = '', message_id = '' WHERE chat = :fan",
+)
 
 
 class SqliteTelegramState(TelegramState):
@@ -116,7 +107,7 @@ class SqliteTelegramState(TelegramState):
                 raise InvariantError(f"part {part.number} of {part.receipt_id} came too early")
             await connection.execute(
                 f"INSERT OR IGNORE INTO telegram_parts ({_PART}) "  # noqa: S608 - a constant
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     place.bot,
                     place.chat,
@@ -126,6 +117,7 @@ class SqliteTelegramState(TelegramState):
                     part.number,
                     part.twin,
                     part.fan,
+                    part.answers,
                 ),
             )
 
@@ -147,6 +139,140 @@ class SqliteTelegramState(TelegramState):
         )
         return _part_of(rows[0]) if rows else None
 
+    async def parts_of_answer(self, bot: str, chat: str, answers: str) -> list[SentPart]:
+        """See the port."""
+        rows = await self._rows(
+            f"SELECT {_PART} FROM telegram_parts WHERE bot = ? AND chat = ? "  # noqa: S608
+            "AND answers = ? ORDER BY CAST(message_id AS INTEGER)",
+            (bot, chat, answers),
+        )
+        return [_part_of(row) for row in rows]
+
+    async def last_part(self, place: ChatPlace, fan: str) -> SentPart | None:
+        """See the port."""
+        rows = await self._rows(
+            f"SELECT {_PART} FROM telegram_parts WHERE fan = ? AND bot = ? "  # noqa: S608
+            "AND chat = ? AND thread = ? ORDER BY CAST(message_id AS INTEGER) DESC LIMIT 1",
+            (fan, place.bot, place.chat, place.thread),
+        )
+        return _part_of(rows[0]) if rows else None
+
+    async def drop_parts(self, bot: str, receipt_id: str) -> None:
+        """See the port."""
+        await self._write(
+            "DELETE FROM telegram_parts WHERE bot = ? AND receipt_id = ?", (bot, receipt_id)
+        )
+
+    async def add_notice(self, bot: str, chat: str, message_id: str) -> None:
+        """See the port."""
+        await self._write(
+            "INSERT OR IGNORE INTO telegram_notices VALUES (?, ?, ?)", (bot, chat, message_id)
+        )
+
+    async def notices(self, bot: str) -> list[tuple[str, str]]:
+        """See the port."""
+        rows = await self._rows(
+            "SELECT chat, message_id FROM telegram_notices WHERE bot = ?", (bot,)
+        )
+        return [(str(chat), str(number)) for chat, number in rows]
+
+    async def drop_notice(self, bot: str, chat: str, message_id: str) -> None:
+        """See the port."""
+        await self._write(
+            "DELETE FROM telegram_notices WHERE bot = ? AND chat = ? AND message_id = ?",
+            (bot, chat, message_id),
+        )
+
+    async def set_talkative(self, bot: str, chat: str, percent: int) -> None:
+        """See the port."""
+        await self._write(
+            "INSERT INTO telegram_talkative (bot, chat, percent) VALUES (?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET percent = excluded.percent",
+            (bot, chat, percent),
+        )
+
+    async def talkative(self, chat: str) -> dict[str, int]:
+        """See the port."""
+        rows = await self._rows(
+            "SELECT bot, percent FROM telegram_talkative WHERE chat = ? AND percent > 0", (chat,)
+        )
+        return {str(bot): int(percent) for bot, percent in rows}
+
+    async def ask(self, question: OpenQuestion) -> None:
+        """See the port."""
+        await self._write(
+            f"INSERT OR REPLACE INTO telegram_questions VALUES (?, ?, ?, ?, ?, ?, {_NOW})",  # noqa: S608
+            (
+                question.bot,
+                question.chat,
+                question.account,
+                question.step,
+                question.slug,
+                question.note,
+            ),
+        )
+
+    async def question(
+        self, bot: str, chat: str, account: str, *, within_s: float
+    ) -> OpenQuestion | None:
+        """See the port."""
+        rows = await self._rows(
+            "SELECT bot, chat, account, step, slug, note FROM telegram_questions "  # noqa: S608
+            f"WHERE bot = ? AND chat = ? AND account = ? AND {_NOW} - asked_at <= ?",
+            (bot, chat, account, within_s),
+        )
+        return OpenQuestion(*rows[0]) if rows else None
+
+    async def drop_question(self, bot: str, chat: str, account: str) -> None:
+        """See the port."""
+        await self._write(
+            "DELETE FROM telegram_questions WHERE bot = ? AND chat = ? AND account = ?",
+            (bot, chat, account),
+        )
+
+    async def keep_managed(self, managed: ManagedBot) -> None:
+        """See the port."""
+        renewed = _NOW if managed.state is LinkState.PENDING else "offered_at"
+        await self._write(
+            f"INSERT INTO telegram_managed VALUES (?, ?, ?, ?, ?, ?, {_NOW}) "  # noqa: S608
+            "ON CONFLICT DO UPDATE SET bot = excluded.bot, username = excluded.username, "
+            f"state = excluded.state, offered_at = {renewed}",
+            (
+                managed.manager,
+                managed.account,
+                managed.twin,
+                managed.bot,
+                managed.username,
+                managed.state.value,
+            ),
+        )
+
+    async def managed(self) -> list[ManagedBot]:
+        """See the port."""
+        rows = await self._rows(
+            f"SELECT {_MANAGED} FROM telegram_managed ORDER BY offered_at, manager, account, twin",  # noqa: S608
+            (),
+        )
+        return [_managed_of(row) for row in rows]
+
+    async def expire_offers(self, *, older_than_s: float) -> None:
+        """See the port."""
+        await self._write(
+            "UPDATE telegram_managed SET state = 'expired' "  # noqa: S608 - a constant
+            f"WHERE state = 'pending' AND bot = '' AND {_NOW} - offered_at > ?",
+            (older_than_s,),
+        )
+
+    async def forget(self, fan: str) -> None:
+        """See the port."""
+        async with self._database.transaction() as connection:
+            for statement in _FORGET:
+                await connection.execute(statement, {"fan": fan})
+
+    async def _write(self, statement: str, values: tuple[object, ...]) -> None:
+        async with self._database.transaction() as connection:
+            await connection.execute(statement, values)
+
     async def _rows(self, query: str, values: Iterable[object]) -> list[Any]:
         async with self._database.reading() as connection:
             cursor = await connection.execute(query, tuple(values))
@@ -154,5 +280,10 @@ class SqliteTelegramState(TelegramState):
 
 
 def _part_of(row: Any) -> SentPart:  # noqa: ANN401 - a row of SQLite
-    bot, chat, thread, message_id, receipt_id, number, twin, fan = row
-    return SentPart(ChatPlace(bot, chat, thread), message_id, receipt_id, number, twin, fan)
+    bot, chat, thread, *rest = row
+    return SentPart(ChatPlace(bot, chat, thread), *rest)
+
+
+def _managed_of(row: Any) -> ManagedBot:  # noqa: ANN401 - a row of SQLite
+    manager, account, twin, bot, username, state = row
+    return ManagedBot(manager, account, twin, bot, username, LinkState(state))

@@ -2,6 +2,12 @@
 
 from dataclasses import dataclass, field
 
+from bot.crypto.errors import FormatError, MismatchError
+from bot.domain.errors import BotError
+
+FALSE = (FormatError, MismatchError, BotError)
+"""What says of stored bytes that they are not what they should be."""
+
 
 @dataclass(slots=True)
 class Findings:

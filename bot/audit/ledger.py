@@ -54,6 +54,8 @@ def _check_hold(
         (end.kind if end else None) == wanted,
         f"{where}: its hold ended by {end and end.kind}, expected {wanted}",
     )
+    late = reply is not None and reply.reversal == Outcome.REFUNDED.word
+    findings.expect(not late, f"{where}: refunded after its delivery, and the fee stayed paid")
     held, left = sums.get(hold_account(intent.key), 0), 0 if end else intent.price_nano
     findings.expect(held == left, f"{where}: {held} nano held, expected {left}")
     if end is None or reply is None or wanted != "capture":
@@ -84,7 +86,10 @@ def _check_earned(records: StoredRecords, sums: Mapping[str, int], findings: Fin
 
 
 def _end_of(intent: Intent, reply: StoredReply | None) -> str | None:
-    """Return how an intent's hold must have ended."""
+    """Return how an intent's hold must have ended.
+
+    What follows a delivery moves no money: a reply that is withdrawn then stays paid.
+    """
     if intent.state == "void":
         return "release"
     if reply is None or reply.outcome is None:

@@ -6,16 +6,17 @@ a context are the stored ones, and that none that fits was left out.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from datetime import datetime
 
-from bot.audit.findings import Findings
+from bot.audit.findings import FALSE, Findings
 from bot.crypto import merkle
 from bot.crypto.dsse import parse_envelope
 from bot.crypto.eip712 import parse_signature
-from bot.crypto.errors import FormatError, MismatchError
+from bot.crypto.errors import FormatError
 from bot.crypto.signed_note import Checkpoint
-from bot.domain.errors import BotError
 from bot.domain.fields import Span
+from bot.domain.leaf import Outcome, OutcomeStatement
 from bot.domain.manifest import parse_manifest
 from bot.generation.rendering import CommittedTurn, fit_window
 from bot.ports.audit import StoredRecords
@@ -23,7 +24,7 @@ from bot.ports.stores import Intent, StoredCheckpoint, StoredManifest, StoredRep
 from bot.receipts.bundle import LogProof, OutcomeProof, ProofBundle, encode_bundle
 from bot.receipts.verify import verify_bundle
 
-_FALSE = (FormatError, MismatchError, BotError)
+_FEWEST_SPANS = 2  # persona and message
 
 
 def audit_proofs(records: StoredRecords, findings: Findings) -> None:
@@ -41,7 +42,7 @@ def audit_proofs(records: StoredRecords, findings: Findings) -> None:
         findings.count("proofs")
         try:
             _verify(records, reply, manifest, head)
-        except _FALSE as error:
+        except FALSE as error:
             findings.wrong.append(f"receipt {reply.receipt_id}: its proof is false: {error}")
 
 
@@ -57,16 +58,19 @@ def _verify(
         outcome=_outcome(records, reply, head.size),
         sealed=reply.sealed,
     )
-    verify_bundle(
-        encode_bundle(bundle), key=reply.opening_key, policy=None, receipt_id=reply.receipt_id
-    )
+    key = None if reply.erased else reply.opening_key
+    verify_bundle(encode_bundle(bundle), key=key, policy=None, receipt_id=reply.receipt_id)
 
 
 def _outcome(records: StoredRecords, reply: StoredReply, size: int) -> OutcomeProof | None:
-    statement, index = reply.outcome_statement, reply.outcome_index
-    if statement is None or index is None or index >= size:
-        return None
-    return OutcomeProof(parse_envelope(statement), _proof(records, index, size))
+    outcomes = (
+        (reply.reversal_statement, reply.reversal_index),
+        (reply.outcome_statement, reply.outcome_index),
+    )
+    for statement, index in outcomes:
+        if statement is not None and index is not None and index < size:
+            return OutcomeProof(parse_envelope(statement), _proof(records, index, size))
+    return None
 
 
 def _proof(records: StoredRecords, index: int, size: int) -> LogProof:
@@ -81,36 +85,72 @@ def _proof(records: StoredRecords, index: int, size: int) -> LogProof:
 
 def audit_quotes(records: StoredRecords, findings: Findings) -> None:
     """Check that each context quotes the conversation's latest turns, all that fit, as stored."""
-    turns: dict[bytes, list[StoredReply]] = defaultdict(list)
-    for reply in records.replies:
-        turns[reply.conversation].append(reply)
+    conversations: dict[bytes, list[StoredReply]] = defaultdict(list)
+    for reply in sorted(records.replies, key=lambda one: (one.turn, one.attempt)):
+        if not reply.erased:
+            conversations[reply.conversation].append(reply)
     intents = {intent.key: intent for intent in records.intents}
     manifests = {stored.manifest_hash: stored for stored in records.manifests}
-    for conversation in turns.values():
-        conversation.sort(key=lambda reply: reply.turn)
-        for number, reply in enumerate(conversation):
-            _check_quotes(reply, conversation[:number], intents, manifests, findings)
+    for conversation in conversations.values():
+        turns = {reply.turn: reply for reply in conversation}  # of each the last attempt
+        for reply in conversation:
+            intent = intents.get(reply.intent)
+            manifest = manifests.get(intent.manifest) if intent else None
+            if intent is None or manifest is None:
+                continue  # found by `book`
+            earlier = [turns[number] for number in turns if number < reply.turn]
+            try:
+                _check_quotes(reply, intent, earlier, manifest, findings)
+            except FALSE as error:
+                findings.wrong.append(f"receipt {reply.receipt_id}: its context: {error}")
 
 
 def _check_quotes(
     reply: StoredReply,
+    intent: Intent,
     earlier: Sequence[StoredReply],
-    intents: Mapping[str, Intent],
-    manifests: Mapping[bytes, StoredManifest],
+    manifest: StoredManifest,
     findings: Findings,
 ) -> None:
-    intent = intents.get(reply.intent)
-    stored = manifests.get(intent.manifest) if intent else None
-    if intent is None or stored is None or any(r.outcome == "withdrawn" for r in earlier):
-        return  # a turn withdrawn later was rightly quoted before
-    try:
-        wanted = _window(intent.spans, earlier, stored)
-    except _FALSE as error:
-        findings.wrong.append(f"receipt {reply.receipt_id}: its context: {error}")
+    if len(intent.spans) < _FEWEST_SPANS:
+        findings.wrong.append(f"receipt {reply.receipt_id}: its context: has no message")
         return
+    windows = [
+        _window(intent.spans, earlier[start:], manifest)
+        for start in _starts(reply, intent, earlier)
+    ]
     findings.expect(
-        intent.spans == wanted, f"receipt {reply.receipt_id}: quotes other turns than were said"
+        intent.spans in windows, f"receipt {reply.receipt_id}: quotes other turns than were said"
     )
+
+
+def _starts(reply: StoredReply, intent: Intent, earlier: Sequence[StoredReply]) -> set[int]:
+    """Return where the quoted turns may begin: after the last one that was withdrawn by then.
+
+    Both sides are right where it was withdrawn in the second in which this message was admitted,
+    or while it was being admitted.
+    """
+    begin, maybe = 0, set[int]()
+    for number, turn in enumerate(earlier, start=1):
+        withdrawn = _withdrawal(turn)
+        if withdrawn is None or withdrawn[0] > reply.log_index:
+            continue  # quoted rightly, if it was withdrawn later
+        if withdrawn[1] < intent.created_at.replace(microsecond=0):
+            begin = number
+        else:
+            maybe.add(number)
+    return {begin, *(number for number in maybe if number > begin)}
+
+
+def _withdrawal(reply: StoredReply) -> tuple[int, datetime] | None:
+    """Return the log index and the time of a withdrawal."""
+    for word, statement, index in (
+        (reply.outcome, reply.outcome_statement, reply.outcome_index),
+        (reply.reversal, reply.reversal_statement, reply.reversal_index),
+    ):
+        if word == Outcome.WITHDRAWN.word and statement is not None and index is not None:
+            return index, OutcomeStatement.parse(parse_envelope(statement).payload).time
+    return None
 
 
 def _window(

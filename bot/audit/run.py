@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
+from bot.audit.creators import audit_manifests, audit_orders
 from bot.audit.epochs import audit_epochs
 from bot.audit.findings import Findings
+from bot.audit.intents import audit_intents
 from bot.audit.ledger import audit_ledger
+from bot.audit.log import audit_leaves, audit_log
 from bot.audit.proofs import audit_proofs, audit_quotes, audit_seen
-from bot.audit.records import audit_leaves, audit_log, audit_manifests, audit_replies
+from bot.audit.records import audit_replies
 from bot.crypto.signed_note import Checkpoint, VerifierKey
 from bot.domain.errors import InvariantError
 from bot.ports.audit import AuditReader
@@ -45,7 +48,9 @@ class Audit:
         audit_log(records, self.log, findings)
         audit_leaves(records, findings)
         audit_manifests(records, findings)
+        audit_orders(records, self.log.name, findings)
         audit_replies(records, self.signing_key, findings)
+        audit_intents(records, self.signing_key, findings)
         audit_proofs(records, findings)
         audit_quotes(records, findings)
         audit_seen(records, self.seen, findings)

@@ -12,7 +12,8 @@ from typing import Any
 
 import click
 
-from bot.cli import printing
+from bot.cli import operating, printing
+from bot.cli.sign import sign
 from bot.config import Settings, load_settings
 from bot.domain import errors
 
@@ -156,6 +157,11 @@ def serve(config: Path | None, data: Path | None, port: int | None) -> int:
     return _await(serve_command(settings.model_copy(update={"service": service})))
 
 
+cli.add_command(operating.init)
+cli.add_command(operating.doctor)
+cli.add_command(sign)
+
+
 _trust = click.option(
     "--trust",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -231,6 +237,21 @@ def audit(data: Path | None, bundles: tuple[Path, ...], as_json: bool) -> int:  
     from bot.cli import audit as audit_command
 
     return _await(audit_command.audit(_data_of(data), bundles=bundles, as_json=as_json))
+
+
+@cli.command()
+@_config
+@_data
+@click.option("--json", "as_json", is_flag=True, help="Print the reports as JSON.")
+def reports(config: Path | None, data: Path | None, as_json: bool) -> int:  # noqa: FBT001
+    """List what people have complained about, newest first.
+
+    Run it where the service's data folder is; the service may be running. A link shows the proof
+    of a reply without its words: only the person who was answered can open those.
+    """
+    from bot.cli import reports as reports_command
+
+    return _await(reports_command.reports(_settings(config, data, None), as_json=as_json))
 
 
 @cli.command(hidden=True)

@@ -74,6 +74,9 @@ def describe(verified: VerifiedReceipt, source: str) -> dict[str, object]:
         "trust": verified.trust,
         "message": None if openings is None else openings.fields.message,
         "reply": None if openings is None else openings.fields.text,
+        "attempt": verified.receipt.attempt,
+        "finish": None if openings is None else openings.fields.finish.value,
+        "outcome": None if verified.outcome is None else verified.outcome.outcome.word,
         "steps": [
             {"number": s.number, "title": s.title, "done": s.done, "found": s.sentence}
             for s in verified.steps

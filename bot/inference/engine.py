@@ -4,10 +4,11 @@ One sequence at a time. The same steps make a reply and recompute it, so that a 
 very code that generates.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from bot.domain.errors import MessageTooLongError
-from bot.generation.output import OutputText
+from bot.domain.fields import Finish
+from bot.generation.output import OutputText, decode_text
 from bot.generation.sampling import choose_token
 from bot.ports.inference import (
     Generated,
@@ -20,7 +21,10 @@ from bot.ports.inference import (
     ReplayOutcome,
     ReplayRequest,
     TextDelta,
+    never,
 )
+
+_HALTED = frozenset(finish.value for finish in Finish if finish.halted)
 
 
 class Engine(LocalEngine):
@@ -41,8 +45,14 @@ class Engine(LocalEngine):
         """Prefill a persona prefix and keep it hot."""
         self._model.prepare_prefix(tokens)
 
-    def generate(self, request: GenerationRequest) -> Iterator[GenerationEvent]:
+    def generate(
+        self, request: GenerationRequest, halted: Callable[[], bool] = never
+    ) -> Iterator[GenerationEvent]:
         """Yield text as it becomes safe to show, then one `Generated`.
+
+        Args:
+            request: what determines the reply.
+            halted: asked before each token; once it is true, no more tokens are made.
 
         Raises:
             MessageTooLongError: context and output do not fit the model.
@@ -52,6 +62,9 @@ class Engine(LocalEngine):
         tokens: list[int] = []
         finish = "length"
         while len(tokens) < request.sampler.max_tokens:
+            if halted():
+                yield from self._end_halted(output, tuple(tokens))
+                return
             token = self._next(request, tuple(tokens))
             if token in request.stop_tokens:
                 finish = "end"
@@ -65,6 +78,13 @@ class Engine(LocalEngine):
         if piece := output.rest():
             yield TextDelta(piece)
         yield Generated(tuple(tokens), output.final(), finish)
+
+    def _end_halted(self, output: OutputText, tokens: tuple[int, ...]) -> Iterator[GenerationEvent]:
+        """Yield the rest of what was made; nothing stands in for a text that is still empty."""
+        text = decode_text(b"".join(map(self._model.piece, tokens)))
+        if text and (piece := output.rest()):
+            yield TextDelta(piece)
+        yield Generated(tokens, text, "halted")
 
     def replay(self, request: ReplayRequest) -> ReplayOutcome:
         """Recompute a claimed reply in one prefill and compare it token by token.
@@ -128,6 +148,8 @@ class Engine(LocalEngine):
                 finish = "stop" if position == len(request.tokens) else "overrun"
                 return finish, output.final()
         over = len(request.tokens) - generation.sampler.max_tokens
+        if over < 0 and request.tokens and request.finish in _HALTED:
+            return request.finish, output.final()  # where it was halted, no model can tell
         finish = "end" if over < 0 else "length" if over == 0 else "overrun"
         return finish, output.final()
 

@@ -9,6 +9,7 @@ from bot.ports.stores import (
     NodeAddress,
     StoredCheckpoint,
     StoredManifest,
+    StoredOrder,
     StoredReply,
 )
 
@@ -24,6 +25,7 @@ class StoredRecords:
         replies: ordered by twin and seq.
         ledger: transactions in the order of posting.
         balances: the cached balance of each account, nano-units.
+        orders: in the order of the log.
     """
 
     leaves: tuple[bytes, ...]
@@ -34,6 +36,7 @@ class StoredRecords:
     replies: tuple[StoredReply, ...]
     ledger: tuple[LedgerTransaction, ...]
     balances: dict[str, int]
+    orders: tuple[StoredOrder, ...]
 
 
 class AuditReader(Protocol):

@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.ports.views import EarningsLine, HistoryTurn, TwinCard
+
 
 @dataclass(frozen=True, slots=True)
 class Surface:
@@ -35,6 +37,8 @@ class IncomingMessage:
         fan: who wrote it, as the platform names that person.
         message_id: unique within the surface; the same id means the same message, sent again.
         text: what was written, not yet trimmed or limited by the core.
+        may_merge: whether it may be answered together with the fan's next ones; an ordinary
+            message may, a command or a form, which each wait for an answer of their own, may not.
     """
 
     twin: str
@@ -42,6 +46,7 @@ class IncomingMessage:
     fan: str
     message_id: str
     text: str
+    may_merge: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,8 @@ class ReplyShown:
         fee_nano: what the reply cost, in 1e-9 of the token.
         token: symbol of the settlement token.
         twin_name: display name.
-        finish: `end`, `length` or `stop`.
+        finish: `end`, `length` or `stop`; `stopped` by the fan, or `cut` off by the creator.
+        attempt: 0, or which other reply to the same message this is.
     """
 
     receipt_id: str
@@ -74,9 +80,23 @@ class ReplyShown:
     token: str
     twin_name: str
     finish: str
+    attempt: int = 0
 
 
-ReplyEvent = TextPiece | ReplyShown
+@dataclass(frozen=True, slots=True)
+class MergedInto:
+    """The message is answered together with an earlier one, whose `answer` has the reply.
+
+    The surface takes away what it may have shown for this message, and says nothing more.
+
+    Attributes:
+        message_id: the earlier message, on the same surface.
+    """
+
+    message_id: str
+
+
+ReplyEvent = TextPiece | ReplyShown | MergedInto
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,67 +105,6 @@ class PendingReply:
 
     message: IncomingMessage
     reply: ReplyShown
-
-
-@dataclass(frozen=True, slots=True)
-class TwinCard:
-    """What a fan sees of a twin before choosing it.
-
-    Attributes:
-        slug: name of the twin in addresses and commands.
-        name: display name.
-        role: one line on who the twin is.
-        price: the price of a reply in words, as the creator signed it (`0.002 TPT per reply`).
-    """
-
-    slug: str
-    name: str
-    role: str
-    price: str
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryTurn:
-    """One committed turn of a conversation.
-
-    Attributes:
-        fan_text: the fan's message.
-        reply_text: the twin's reply.
-        link: proof link with the opening key.
-        fee_nano: what the reply cost.
-        token: symbol of the settlement token.
-    """
-
-    fan_text: str
-    reply_text: str
-    link: str
-    fee_nano: int
-    token: str
-
-
-@dataclass(frozen=True, slots=True)
-class EarningsLine:
-    """What one twin has earned, in the book and on the chain; all amounts in nano-units.
-
-    Attributes:
-        twin_name: display name.
-        token: symbol of the settlement token.
-        accrued_nano: earned by delivered replies since ever, by the book.
-        committed_nano: cumulative amount in the last epoch that is final on-chain.
-        claimed_nano: cumulative amount that the chain has paid out.
-        payout: address that is paid, EIP-55.
-        chain_balance_nano: token balance of that address; None when the chain does not answer.
-        last_tx: hash of the last epoch's transaction, `0x…`; None before the first epoch.
-    """
-
-    twin_name: str
-    token: str
-    accrued_nano: int
-    committed_nano: int
-    claimed_nano: int
-    payout: str
-    chain_balance_nano: int | None
-    last_tx: str | None
 
 
 class ChatInbox(Protocol):
@@ -160,6 +119,10 @@ class ChatInbox(Protocol):
     def answer(self, message: IncomingMessage) -> AsyncIterator[ReplyEvent]:
         """Stream the reply: any number of pieces, then exactly one `ReplyShown`, last.
 
+        A message that may be merged, and that waits while the twin answers this fan's earlier one
+        in the same place, may get a single `MergedInto` instead: then it is part of the next reply,
+        which another call streams.
+
         Idempotent by (surface, message_id): a message whose reply is committed is answered from
         the store with the same `ReplyShown` (perhaps in one piece), neither generated nor charged
         again. The caller exhausts the iterator or closes it; closed early, the reply runs to its
@@ -168,6 +131,88 @@ class ChatInbox(Protocol):
         Raises:
             UserError: before or during the stream; nothing was charged.
             TransientError: before or during the stream; nothing was charged.
+        """
+        ...
+
+    def regenerate(self, receipt_id: str, fan: str, event_id: str) -> AsyncIterator[ReplyEvent]:
+        """Stream another reply to the same message, in place of one that was shown.
+
+        As `answer`, with its own receipt and fee; idempotent by `event_id`. The replaced reply
+        leaves the twin's memory; its receipt stays.
+
+        Args:
+            receipt_id: the reply to be replaced; the latest of its conversation.
+            fan: who asks; only the person who was answered may.
+            event_id: the platform's id of the wish (an interaction, a callback query).
+
+        Raises:
+            UserError: not this fan's, not the latest reply, withdrawn, or what `answer` may raise.
+            TransientError: nothing was charged.
+        """
+        ...
+
+    async def stop(self, surface: Surface, message_id: str, fan: str, event_id: str) -> bool:
+        """Stop the reply to a message while it grows; its `answer` ends with what there is.
+
+        Args:
+            surface: where the message was written.
+            message_id: the fan's message, or the first of those that were merged.
+            fan: who asks; only the person who was answered may.
+            event_id: the platform's id of the wish; it will stand in the receipt.
+
+        Returns:
+            False if no reply to it is being made now (it has ended, or never began).
+
+        Raises:
+            UserError: another fan's reply.
+        """
+        ...
+
+    async def withdraw(self, surface: Surface, message_id: str) -> list[str]:
+        """Take a message back, because the fan has deleted it; idempotent.
+
+        A reply that is being made is stopped and not charged; one that was shown leaves the twin's
+        memory, and its fee stays. Of merged messages, any one takes back the whole turn.
+
+        Returns:
+            Ids of the receipts whose replies the surface should take away.
+        """
+        ...
+
+    async def link_of(self, receipt_id: str, fan: str) -> str:
+        """Return the proof link with the opening key, for the eyes of the person who was answered.
+
+        Raises:
+            UserError: no such reply, another fan's, or it was forgotten.
+        """
+        ...
+
+    async def report(self, receipt_id: str, platform: str, fan: str, reason: str) -> None:
+        """Keep a person's complaint about a reply for operator and creator; once per person.
+
+        Args:
+            receipt_id: the reply.
+            platform: where the complaint comes from.
+            fan: who complains; anybody may.
+            reason: in their words, at most 1,000 characters; may be empty.
+
+        Raises:
+            UserError: no such reply, or the reason is too long.
+        """
+        ...
+
+    async def export(self, platform: str, fan: str) -> bytes:
+        """Return all that is stored about a person on a platform, as readable JSON (UTF-8)."""
+        ...
+
+    async def forget(self, platform: str, fan: str) -> int:
+        """Delete what was said by and to a person on a platform, its keys and its ids, for good.
+
+        Replies that are being made are stopped first. Receipts stay, without anything that opens
+        them, so that log and fees still add up.
+
+        Returns:
+            How many replies were forgotten.
         """
         ...
 
@@ -191,7 +236,8 @@ class ChatInbox(Protocol):
         """Return the outbox of one account on one platform, oldest first.
 
         What a crash left undecided: the surface shows each reply where its message stands, once
-        more with the same receipt where it can't read back, and says what became of it.
+        more with the same receipt where it can't read back, and says what became of it. A reply
+        whose message was withdrawn is not among them.
         """
         ...
 

@@ -73,3 +73,39 @@ class DiscordState(Protocol):
     async def posts_of(self, asked: str) -> tuple[Post, ...]:
         """Return the posts that answer one message or interaction, by part, then by message."""
         ...
+
+    async def posts_showing(self, receipt: str) -> tuple[Post, ...]:
+        """Return the posts that show one reply, by part, then by message."""
+        ...
+
+    async def posts_in(self, chat: str, thread: str | None) -> tuple[Post, ...]:
+        """Return the first part of each answer in a channel, oldest first.
+
+        Args:
+            chat: the channel, as in the slot.
+            thread: a thread of it, empty for the channel itself; None for it and all its threads.
+        """
+        ...
+
+    async def drop_post(self, message: str) -> None:
+        """Forget one post; idempotent."""
+        ...
+
+    async def posts_for(self, fan: str) -> tuple[Post, ...]:
+        """Return every post that answers a person, oldest first."""
+        ...
+
+    async def forget_fan(self, fan: str) -> int:
+        """Forget every post that answers a person, and return how many these were.
+
+        With them go the picks of the direct channels in which they stand.
+        """
+        ...
+
+    async def set_talkativeness(self, guild: str, channel: str, percent: int) -> None:
+        """Keep how many of a hundred messages a twin answers unasked in a channel."""
+        ...
+
+    async def talkativeness(self, guild: str, channel: str) -> int:
+        """Return that percentage; 0 where it was never set."""
+        ...

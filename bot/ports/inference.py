@@ -4,7 +4,8 @@ The engine is a pure function of the request: the same request gives the same to
 machine that holds the exact profile (docs/spec/formats.md sections 4 and 5).
 """
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -49,7 +50,9 @@ class Generated:
 
     Attributes:
         tokens: committed output ids, without the stop token.
-        finish: `end`, `length` or `stop`.
+        finish: `end`, `length` or `stop`; `halted` where somebody ended it before the model did:
+            then the tokens are those that were made until then, perhaps none, and the text is
+            theirs, which holds no stop string.
     """
 
     tokens: tuple[int, ...]
@@ -168,8 +171,16 @@ class ModelRunner(Protocol):
         ...
 
 
+def never() -> bool:
+    """Halt nothing."""
+    return False
+
+
 class LocalEngine(Protocol):
-    """The engine inside its own process; synchronous, one request at a time."""
+    """The engine inside its own process; synchronous, one request at a time.
+
+    `info` and `tokenize` alone may be called from another thread meanwhile.
+    """
 
     def info(self) -> ModelInfo:
         """Return what the loaded model says of itself."""
@@ -183,8 +194,15 @@ class LocalEngine(Protocol):
         """Prefill a persona prefix and keep it hot."""
         ...
 
-    def generate(self, request: GenerationRequest) -> Iterator[GenerationEvent]:
-        """Yield text as it becomes safe to show, then one `Generated`."""
+    def generate(
+        self, request: GenerationRequest, halted: Callable[[], bool] = never
+    ) -> Iterator[GenerationEvent]:
+        """Yield text as it becomes safe to show, then one `Generated`.
+
+        Args:
+            request: what determines the reply.
+            halted: asked before each token; once it is true, no more tokens are made.
+        """
         ...
 
     def replay(self, request: ReplayRequest) -> ReplayOutcome:
@@ -212,8 +230,17 @@ class InferenceEngine(Protocol):
         """Prefill a persona prefix and keep it hot."""
         ...
 
-    def generate(self, request: GenerationRequest) -> AsyncIterator[GenerationEvent]:
-        """Yield text as it becomes safe to show, then one `Generated`."""
+    def generate(
+        self, request: GenerationRequest, halt: asyncio.Event | None = None
+    ) -> AsyncIterator[GenerationEvent]:
+        """Yield text as it becomes safe to show, then one `Generated`.
+
+        Args:
+            request: what determines the reply.
+            halt: when it is set, the generation ends after the token at hand, or at once where it
+                is still queued: the rest of its text follows, then a `Generated` that was `halted`.
+                A generation that has ended by itself before that is simply finished.
+        """
         ...
 
     async def replay(self, request: ReplayRequest) -> ReplayOutcome:

@@ -5,17 +5,34 @@ it is there; an exception in the block undoes it. Transactions are serialised: w
 stays true until it ends. StoreBusyError and InvariantError may leave it.
 """
 
-from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from bot.domain.fields import Span
-from bot.domain.ledger import LedgerTransaction
-from bot.ports.chat import IncomingMessage
+from bot.domain.fields import MessagePart, Span
+from bot.ports.book import (
+    LedgerPostings,
+    LogTransaction,
+    NodeAddress,
+    SignedRecords,
+    StoredCheckpoint,
+    StoredManifest,
+    StoredOrder,
+)
+from bot.ports.chat import IncomingMessage, Surface
 
-NodeAddress = tuple[int, int]
+__all__ = [
+    "Intent",
+    "NodeAddress",
+    "PastTurn",
+    "Store",
+    "StoreTransaction",
+    "StoredCheckpoint",
+    "StoredManifest",
+    "StoredOrder",
+    "StoredReply",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +42,8 @@ class Intent:
     Attributes:
         key: slot tag and attempt, `<hex>:<n>`; unique, so a message is answered once.
         conversation: 32 bytes.
+        message: the slot's message; its text is that of all parts, joined.
+        parts: the platform messages that are answered together, the slot's first.
         spans: what may enter the context, typed.
         context: the rendered token ids; the first `prefix_tokens` are the persona's.
         vrf_proof: 80 bytes.
@@ -33,6 +52,11 @@ class Intent:
         price_nano: held from the payer under this key.
         state: `open`, `done` (there is a reply) or `void`.
         void_statement: DSSE envelope bytes of the void that the log cites.
+        regenerate: the platform's id of the fan's wish for another reply; None in attempt 0.
+        replaces: receipt hash of the reply that this one is to stand in for.
+
+    Forgotten (`erased`): key, texts, tokens and platform ids are gone; slot tag, proof, seed,
+    manifest, price and state stay, so that log and fees still add up.
     """
 
     key: str
@@ -50,8 +74,16 @@ class Intent:
     opening_key: bytes
     price_nano: int
     created_at: datetime
+    parts: tuple[MessagePart, ...]
     state: str = "open"
     void_statement: bytes | None = None
+    regenerate: str | None = None
+    replaces: bytes | None = None
+
+    @property
+    def erased(self) -> bool:
+        """Whether its person was forgotten."""
+        return not self.opening_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +96,12 @@ class StoredReply:
         log_index: leaf index of the receipt.
         outcome: `delivered`, `undelivered`, `withdrawn`, `refunded`, or None while undecided.
         outcome_statement: DSSE envelope bytes of the outcome.
+        attempt: 0, or which other reply to the same message this is; it has the same `turn`.
+        halt: id of what halted it (field `event.halt`); None where the model ended by itself.
+        reversal: `withdrawn` or `refunded` after `delivered`, with its own statement and leaf.
+
+    Forgotten (`erased`): the opening key, texts, tokens and the sealed part are empty, and the
+    conversation is the receipt's own hash.
     """
 
     receipt_hash: bytes
@@ -87,46 +125,54 @@ class StoredReply:
     outcome: str | None = None
     outcome_statement: bytes | None = None
     outcome_index: int | None = None
+    attempt: int = 0
+    halt: str | None = None
+    reversal: str | None = None
+    reversal_statement: bytes | None = None
+    reversal_index: int | None = None
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether it has left the twin's memory because its message was taken back."""
+        return "withdrawn" in {self.outcome, self.reversal}
+
+    @property
+    def erased(self) -> bool:
+        """Whether its person was forgotten."""
+        return not self.opening_key
 
 
 @dataclass(frozen=True, slots=True)
-class StoredManifest:
-    """A signed manifest and its persona, as canonical bytes."""
+class PastTurn:
+    """What a later reply needs of a turn: the last attempt's tokens and receipt hash.
 
-    manifest_hash: bytes
-    twin: bytes
-    body: bytes
-    signature: str
-    persona: bytes
-    log_index: int
+    Attributes:
+        withdrawn: whether its message was taken back, so that no context may reach past it.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class StoredCheckpoint:
-    """A signed head of the log."""
-
-    size: int
-    root: bytes
-    note: str
+    turn: int
+    receipt_hash: bytes
+    fan_tokens: tuple[int, ...]
+    output_tokens: tuple[int, ...]
+    withdrawn: bool
 
 
-class StoreTransaction(Protocol):
+class StoreTransaction(SignedRecords, LogTransaction, LedgerPostings, Protocol):
     """The operations inside one transaction."""
 
-    async def add_manifest(self, manifest: StoredManifest) -> None:
-        """Keep a signed manifest for ever."""
-        ...
-
-    async def find_manifest(self, manifest_hash: bytes) -> StoredManifest | None:
-        """Return a manifest by its hash."""
-        ...
-
-    async def latest_manifest(self, twin: bytes) -> StoredManifest | None:
-        """Return the manifest of a twin that was added last."""
-        ...
-
     async def add_intent(self, intent: Intent) -> None:
-        """Keep an open intent; its key must be new."""
+        """Keep an open intent, findable by each of its parts; its key must be new."""
+        ...
+
+    async def intents_of_message(self, surface: Surface, message_id: str) -> list[Intent]:
+        """Return the intents that answer a platform message, of all twins, oldest first.
+
+        Whatever their state; also where the message is a part after the first.
+        """
+        ...
+
+    async def attempts_of(self, slot_tag: bytes) -> list[Intent]:
+        """Return every attempt at one slot, in whatever state, by attempt."""
         ...
 
     async def find_intent(self, key: str) -> Intent | None:
@@ -135,6 +181,10 @@ class StoreTransaction(Protocol):
 
     async def open_intents(self) -> list[Intent]:
         """Return the intents that have neither reply nor void, oldest first."""
+        ...
+
+    async def open_intents_of(self, conversation: bytes) -> list[Intent]:
+        """Return one conversation's open intents, oldest first."""
         ...
 
     async def close_intent(
@@ -167,51 +217,39 @@ class StoreTransaction(Protocol):
         ...
 
     async def conversation(self, conversation: bytes) -> list[StoredReply]:
-        """Return a conversation's replies in order, withdrawn ones too."""
+        """Return a conversation's replies in order, withdrawn ones too.
+
+        Of a turn with several attempts only the last one.
+        """
+        ...
+
+    async def recent_turns(
+        self, conversation: bytes, *, before: int | None = None, tokens: int = 0
+    ) -> list[PastTurn]:
+        """Return a conversation's latest turns, newest first, however long it is.
+
+        Args:
+            conversation: 32 bytes.
+            before: only turns below this one; None for all.
+            tokens: go back until the turns together have more tokens than this, or there are no
+                more; there may be some turns more than that, and there is at least one.
+        """
         ...
 
     async def undelivered_replies(self) -> list[tuple[Intent, StoredReply]]:
         """Return the replies whose outcome is undecided, oldest first (the outbox)."""
         ...
 
+    async def set_reversal(
+        self, receipt_hash: bytes, *, outcome: str, statement: bytes, log_index: int
+    ) -> None:
+        """Withdraw or refund a reply that was delivered, once."""
+        ...
+
     async def set_outcome(
         self, receipt_hash: bytes, *, outcome: str, statement: bytes, log_index: int
     ) -> None:
         """Decide the outcome of a reply, once."""
-        ...
-
-    async def log_size(self) -> int:
-        """Return the number of leaves."""
-        ...
-
-    async def log_nodes(self, addresses: Sequence[NodeAddress]) -> Mapping[NodeAddress, bytes]:
-        """Return the hashes of complete subtrees, by (level, index)."""
-        ...
-
-    async def log_leaf(self, index: int) -> bytes:
-        """Return a leaf's bytes."""
-        ...
-
-    async def append_leaf(
-        self, index: int, leaf: bytes, nodes: Sequence[tuple[int, int, bytes]]
-    ) -> None:
-        """Add the leaf at the log's size, with the subtree hashes that it completes."""
-        ...
-
-    async def latest_checkpoint(self) -> StoredCheckpoint | None:
-        """Return the newest signed head."""
-        ...
-
-    async def add_checkpoint(self, checkpoint: StoredCheckpoint) -> None:
-        """Keep a signed head; its size must be larger than the newest one's."""
-        ...
-
-    async def post(self, transaction: LedgerTransaction) -> bool:
-        """Post a ledger transaction; return False if its key was posted before."""
-        ...
-
-    async def balance(self, account: str) -> int:
-        """Return an account's balance in nano-units."""
         ...
 
 

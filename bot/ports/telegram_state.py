@@ -1,6 +1,10 @@
-"""What the Telegram surface must not forget: open updates, picked twins, sent messages."""
+"""What the Telegram surface must not forget.
+
+Open updates, picked twins, sent messages, questions to creators, and bots that creators have made.
+"""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 
@@ -42,6 +46,7 @@ class SentPart:
         number: 0 for the first part.
         twin: slug of the twin.
         fan: whose message it answers.
+        answers: the platform's number of that message.
     """
 
     place: ChatPlace
@@ -50,6 +55,55 @@ class SentPart:
     number: int
     twin: str
     fan: str
+    answers: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenQuestion:
+    """What a creator was asked last, and has not answered yet.
+
+    Attributes:
+        account: who was asked.
+        step: what was asked, in the surface's own words.
+        slug: the twin that it is about; empty while there is none.
+        note: what was answered before, in the surface's own form.
+    """
+
+    bot: str
+    chat: str
+    account: str
+    step: str
+    slug: str = ""
+    note: str = ""
+
+
+class LinkState(StrEnum):
+    """How far a managed bot has come."""
+
+    PENDING = "pending"  # offered to its creator, or made and its token not fetched yet
+    LINKED = "linked"  # its token is in the secret store, and it serves its twin
+    EXPIRED = "expired"  # the offer was not taken in time
+    FAILED = "failed"  # its token is not valid any more, or can't be had
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedBot:
+    """A bot that a creator makes, or has made, for a twin; its token is never here.
+
+    Attributes:
+        manager: numeric id of the bot that manages it.
+        account: the creator.
+        twin: slug of its twin; empty for a bot that was made without being asked for.
+        bot: its own numeric id; empty while it is not made.
+        username: its name, without @; empty while it is not made.
+    """
+
+    manager: str
+    account: str
+    twin: str
+    bot: str = ""
+    username: str = ""
+    state: LinkState = LinkState.PENDING
 
 
 class TelegramState(Protocol):
@@ -97,4 +151,69 @@ class TelegramState(Protocol):
 
     async def find_part(self, bot: str, chat: str, message_id: str) -> SentPart | None:
         """Return what a message of ours is a part of; None if it is no part of a reply."""
+        ...
+
+    async def parts_of_answer(self, bot: str, chat: str, answers: str) -> list[SentPart]:
+        """Return the parts of all replies to one message of a fan, in the order of sending."""
+        ...
+
+    async def last_part(self, place: ChatPlace, fan: str) -> SentPart | None:
+        """Return the latest message of a reply to a fan in a place."""
+        ...
+
+    async def drop_parts(self, bot: str, receipt_id: str) -> None:
+        """Forget the messages of a reply, which are not in the chat any more. Idempotent."""
+        ...
+
+    async def add_notice(self, bot: str, chat: str, message_id: str) -> None:
+        """Remember a message of ours that is to be deleted as soon as it has done its work."""
+        ...
+
+    async def notices(self, bot: str) -> list[tuple[str, str]]:
+        """Return (chat, message id) of the notices that are not deleted yet."""
+        ...
+
+    async def drop_notice(self, bot: str, chat: str, message_id: str) -> None:
+        """Forget a notice. Idempotent."""
+        ...
+
+    async def set_talkative(self, bot: str, chat: str, percent: int) -> None:
+        """Remember how many of a group's messages a bot answers unasked; 0 for none."""
+        ...
+
+    async def talkative(self, chat: str) -> dict[str, int]:
+        """Return the percentages above 0 of the bots in a group, by bot."""
+        ...
+
+    async def ask(self, question: OpenQuestion) -> None:
+        """Remember what an account was asked, instead of anything before; its time begins now."""
+        ...
+
+    async def question(
+        self, bot: str, chat: str, account: str, *, within_s: float
+    ) -> OpenQuestion | None:
+        """Return what an account was asked and has not answered, unless that is too long ago."""
+        ...
+
+    async def drop_question(self, bot: str, chat: str, account: str) -> None:
+        """Forget a question. Idempotent."""
+        ...
+
+    async def keep_managed(self, managed: ManagedBot) -> None:
+        """Remember a managed bot, one for each manager, account and twin; the last word counts.
+
+        The time of an offer begins with the call that keeps it as pending.
+        """
+        ...
+
+    async def managed(self) -> list[ManagedBot]:
+        """Return all managed bots, the latest offers last."""
+        ...
+
+    async def expire_offers(self, *, older_than_s: float) -> None:
+        """Let offers that nobody took expire: pending, without a bot, and too old."""
+        ...
+
+    async def forget(self, fan: str) -> None:
+        """Forget what leads to a person: parts, picks in private, questions, open updates."""
         ...

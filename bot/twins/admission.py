@@ -1,5 +1,6 @@
 """Who may be answered now: a live twin, a sane message, a fan within quota, money to pay for it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,12 +13,23 @@ from bot.twins.roster import LiveTwin
 DAY = timedelta(days=1)
 
 
+def none_erased(_platform: str, _fan: str, _since: datetime) -> int:
+    """Know of no messages that were forgotten."""
+    return 0
+
+
 @dataclass(frozen=True, slots=True)
 class AdmissionPolicy:
-    """The operator's limits for one fan."""
+    """The operator's limits for one fan.
+
+    Attributes:
+        erased: counts a person's messages since a time that were forgotten, and so are not in the
+            store any more: to be forgotten is no way around the quota.
+    """
 
     daily_messages: int
     message_chars: int
+    erased: Callable[[str, str, datetime], int] = none_erased
 
     def check_message(self, message: IncomingMessage, twin: LiveTwin, moment: datetime) -> str:
         """Return the text that is answered, without outer whitespace.
@@ -45,7 +57,8 @@ class AdmissionPolicy:
         Raises:
             AdmissionError: over quota, or the sponsorship budget is used up.
         """
-        sent = await tx.count_intents(message.surface.platform, message.fan, moment - DAY)
+        whose = message.surface.platform, message.fan, moment - DAY
+        sent = await tx.count_intents(*whose) + self.erased(*whose)
         if sent >= self.daily_messages:
             raise AdmissionError(
                 f"You have sent {sent} messages in the last 24 hours, which is the limit. "

@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import takewhile
 
 from bot.crypto import vrf
 from bot.crypto.hashing import tagged_hash
+from bot.domain.fields import MessagePart
 from bot.domain.ids import derive_seed, derive_slot, derive_slot_tag
 from bot.domain.manifest import Manifest
 from bot.generation.rendering import CommittedTurn, fit_window, render
 from bot.ports.chat import IncomingMessage, Surface
 from bot.ports.clock import Entropy
 from bot.ports.inference import GenerationRequest
-from bot.ports.stores import Intent, StoredReply
+from bot.ports.stores import Intent, PastTurn
 from bot.receipts.issue import slot_of
 from bot.twins.roster import LiveTwin, sampler_policy
 
@@ -53,31 +55,64 @@ def draw_intent(
         opening_key=entropy.random_bytes(OPENING_KEY_BYTES),
         price_nano=twin.manifest.price_nano,
         created_at=moment,
+        parts=(MessagePart(message.message_id, message.text),),
+    )
+
+
+def draw_again(
+    replaced: Intent,
+    receipt_hash: bytes,
+    *,
+    attempt: int,
+    event_id: str,
+    moment: datetime,
+    entropy: Entropy,
+) -> Intent:
+    """Derive another attempt at a slot: the same message in the same context, under another seed.
+
+    Args:
+        replaced: whose reply is to be replaced.
+        receipt_hash: of that reply.
+        attempt: one more than any attempt at that slot so far.
+        event_id: the platform's id of the fan's wish.
+        moment: when the wish was admitted.
+        entropy: for the new opening key.
+    """
+    beta = vrf.proof_to_hash(replaced.vrf_proof)
+    return replace(
+        replaced,
+        key=f"{replaced.slot_tag.hex()}:{attempt}",
+        attempt=attempt,
+        seed=derive_seed(beta, replaced.manifest, attempt),
+        opening_key=entropy.random_bytes(OPENING_KEY_BYTES),
+        created_at=moment,
+        state="open",
+        regenerate=event_id,
+        replaces=receipt_hash,
     )
 
 
 def assemble_context(
-    draft: Intent, twin: LiveTwin, *, earlier: Sequence[StoredReply], message: tuple[int, ...]
+    draft: Intent, twin: LiveTwin, *, latest: Sequence[PastTurn], message: tuple[int, ...]
 ) -> Intent:
     """Choose the spans by the manifest's rules and render them.
 
     Args:
         draft: from `draw_intent`.
         twin: whose manifest decides.
-        earlier: the conversation's replies, oldest first.
+        latest: the conversation's turns, newest first, at least as many as the window holds.
         message: token ids of the fan's message.
 
     Raises:
         MessageTooLongError: the message does not fit even alone.
     """
     # Quoted turns are contiguous and end with the previous one: a withdrawn turn ends the chain.
-    withdrawn = [i for i, reply in enumerate(earlier) if reply.outcome == "withdrawn"]
-    turns = [
-        CommittedTurn(fan=reply.fan_tokens, twin=reply.output_tokens, receipt=reply.receipt_hash)
-        for reply in earlier[max(withdrawn, default=-1) + 1 :]
+    quoted = [
+        CommittedTurn(fan=turn.fan_tokens, twin=turn.output_tokens, receipt=turn.receipt_hash)
+        for turn in takewhile(lambda turn: not turn.withdrawn, latest)
     ]
     rendering = twin.manifest.rendering
-    spans = fit_window(rendering, persona=twin.persona_tokens, turns=turns, message=message)
+    spans = fit_window(rendering, persona=twin.persona_tokens, turns=quoted[::-1], message=message)
     return replace(draft, spans=spans, context=render(rendering, spans))
 
 

@@ -1,7 +1,7 @@
-"""Publishing: a persona file becomes a signed manifest, a log entry and a live twin.
+"""Publishing: what a creator signs, and how it is kept and logged.
 
 The sample creators' keys lie on this machine, so the demo can sign for them; a real creator signs
-with their own wallet.
+with their own wallet (`bot.creators`).
 """
 
 from dataclasses import dataclass, replace
@@ -16,14 +16,14 @@ from bot.domain.ids import derive_twin_id
 from bot.domain.leaf import ManifestLeaf, twin_prefix
 from bot.domain.manifest import Manifest, encode_manifest, parse_manifest, signing_data
 from bot.domain.money import BASIS_POINTS
-from bot.domain.persona import encode_persona
+from bot.domain.persona import Persona, encode_persona
 from bot.domain.terms import FilterTerms, ModelTerms, RenderingProgram, SamplerTerms
 from bot.generation.chat_template import compile_template
 from bot.generation.rendering import persona_prefix
 from bot.ports.clock import Clock
 from bot.ports.inference import InferenceEngine, ModelInfo
 from bot.ports.personas import PersonaFile
-from bot.ports.stores import Store, StoredManifest
+from bot.ports.stores import Store, StoredManifest, StoreTransaction
 from bot.receipts.log import append_leaf
 from bot.twins.roster import LiveTwin, Roster
 
@@ -91,78 +91,111 @@ class PublishTwin:
             ConfigurationError: the model's template can't be used, or the persona is too long;
                 nothing was signed.
         """
-        rendering = await compile_rendering(self._engine, file)
         tokens = await check_persona(self._engine, file)
-        twin_id = derive_twin_id(
-            eip712.parse_address(eip712.address_of(self._creators.signing_key(file.slug))),
-            file.slug,
-        )
+        key = self._creators.signing_key(file.slug)
+        creator = eip712.address_of(key)
+        twin_id = derive_twin_id(eip712.parse_address(creator), file.slug)
         async with self._store.reading() as tx:
             stored = await tx.latest_manifest(twin_id)
         manifest = None if stored is None else parse_manifest(stored.body)
-        wanted = await self._draft(file, rendering, manifest)
+        wanted = await draft_manifest(
+            self._engine,
+            self._terms,
+            file,
+            signers=Signers(creator, eip712.address_of(self._creators.payout_key(file.slug))),
+            current=manifest,
+            moment=self._clock.now(),
+        )
         if manifest is None or not _same_terms(manifest, wanted, self._clock.now()):
-            await self._sign(file, wanted)
+            signature = eip712.sign_digest(key, signing_data(wanted).digest())
+            async with self._store.transaction() as tx:
+                await keep_manifest(tx, wanted, file.persona, signature)
             manifest = wanted
         twin = LiveTwin(manifest, manifest.hash, file.persona, tokens)
         await self._engine.prepare_prefix(twin.prefix)
         self._roster.put(twin)
         return twin
 
-    async def _draft(
-        self, file: PersonaFile, rendering: RenderingProgram, current: Manifest | None
-    ) -> Manifest:
-        info = await self._engine.info()
-        terms = self._terms
-        creator_key = self._creators.signing_key(file.slug)
-        creator = eip712.address_of(creator_key)
-        now = self._clock.now().replace(microsecond=0)
-        return Manifest(
-            twin=derive_twin_id(eip712.parse_address(creator), file.slug),
-            slug=file.slug,
-            name=file.persona.name,
-            version=1 if current is None else current.version + 1,
-            previous=None if current is None else current.hash,
-            persona=file.persona.hash,
-            model=terms.model,
-            library=terms.library,
-            rendering=rendering,
-            sampler=SamplerTerms(
-                temperature=file.temperature,
-                top_k=file.top_k,
-                top_p=file.top_p,
-                max_tokens=file.max_tokens,
-            ),
-            filter=FilterTerms(stop_tokens=info.end_tokens, stop_strings=STOP_STRINGS),
-            price_nano=file.price_nano,
-            price_token=terms.token,
-            creator_bp=BASIS_POINTS - terms.operator_bp,
-            creator=creator,
-            payout=eip712.address_of(self._creators.payout_key(file.slug)),
-            signing_key=public_key_of(terms.signing_key),
-            vrf_key=vrf.public_key_of(terms.vrf_key),
-            log=terms.log,
-            valid_from=now,
-            valid_until=now + VALIDITY,
-        )
 
-    async def _sign(self, file: PersonaFile, manifest: Manifest) -> None:
-        """Sign, keep and log a manifest in one transaction: it is in force or it is not there."""
-        key = self._creators.signing_key(file.slug)
-        signature = eip712.sign_digest(key, signing_data(manifest).digest())
-        leaf = ManifestLeaf(manifest.hash, twin_prefix(manifest.twin))
-        async with self._store.transaction() as tx:
-            index = await append_leaf(tx, leaf.encode())
-            await tx.add_manifest(
-                StoredManifest(
-                    manifest_hash=manifest.hash,
-                    twin=manifest.twin,
-                    body=encode_manifest(manifest),
-                    signature=eip712.encode_signature(signature),
-                    persona=encode_persona(file.persona),
-                    log_index=index,
-                )
-            )
+@dataclass(frozen=True, slots=True)
+class Signers:
+    """The creator's EIP-55 addresses: the one that signs, and the one that is paid."""
+
+    creator: str
+    payout: str
+
+
+async def draft_manifest(
+    engine: InferenceEngine,
+    terms: OperatorTerms,
+    file: PersonaFile,
+    *,
+    signers: Signers,
+    current: Manifest | None,
+    moment: datetime,
+) -> Manifest:
+    """Return what a creator would sign next; the same for the same arguments.
+
+    Args:
+        engine: whose model answers.
+        terms: the operator's.
+        file: persona and creator's terms.
+        signers: the creator's addresses.
+        current: the version that it replaces; None for the first one.
+        moment: when it begins to be valid; cut to whole seconds.
+
+    Raises:
+        ConfigurationError: the model's template can't be used.
+    """
+    rendering = await compile_rendering(engine, file)
+    info = await engine.info()
+    begin = moment.replace(microsecond=0)
+    return Manifest(
+        twin=derive_twin_id(eip712.parse_address(signers.creator), file.slug),
+        slug=file.slug,
+        name=file.persona.name,
+        version=1 if current is None else current.version + 1,
+        previous=None if current is None else current.hash,
+        persona=file.persona.hash,
+        model=terms.model,
+        library=terms.library,
+        rendering=rendering,
+        sampler=SamplerTerms(
+            temperature=file.temperature,
+            top_k=file.top_k,
+            top_p=file.top_p,
+            max_tokens=file.max_tokens,
+        ),
+        filter=FilterTerms(stop_tokens=info.end_tokens, stop_strings=STOP_STRINGS),
+        price_nano=file.price_nano,
+        price_token=terms.token,
+        creator_bp=BASIS_POINTS - terms.operator_bp,
+        creator=signers.creator,
+        payout=signers.payout,
+        signing_key=public_key_of(terms.signing_key),
+        vrf_key=vrf.public_key_of(terms.vrf_key),
+        log=terms.log,
+        valid_from=begin,
+        valid_until=begin + VALIDITY,
+    )
+
+
+async def keep_manifest(
+    tx: StoreTransaction, manifest: Manifest, persona: Persona, signature: bytes
+) -> None:
+    """Keep and log a signed manifest in the caller's transaction: in force, or not there."""
+    leaf = ManifestLeaf(manifest.hash, twin_prefix(manifest.twin))
+    index = await append_leaf(tx, leaf.encode())
+    await tx.add_manifest(
+        StoredManifest(
+            manifest_hash=manifest.hash,
+            twin=manifest.twin,
+            body=encode_manifest(manifest),
+            signature=eip712.encode_signature(signature),
+            persona=encode_persona(persona),
+            log_index=index,
+        )
+    )
 
 
 async def compile_rendering(engine: InferenceEngine, file: PersonaFile) -> RenderingProgram:

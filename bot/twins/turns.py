@@ -1,30 +1,109 @@
-"""One turn at a time in each conversation."""
+"""One turn at a time in each conversation, in the order in which people came.
+
+A message that may be merged can be taken along by the one before it while it waits. A message that
+is taken back while it waits, or before it was decided what it gets, gets nothing.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from bot.domain.errors import UserError
+from bot.domain.fields import MessagePart
+from bot.ports.chat import IncomingMessage, Surface
+
+
+class TakenBackError(UserError):
+    """The message was withdrawn before its reply was there."""
+
+    def __init__(self) -> None:
+        super().__init__("The message was taken back; nothing was charged.")
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """Somebody in a conversation's line.
+
+    Attributes:
+        message: what waits for an answer; None for other work on the conversation.
+        called: set when the turn has come, or never will.
+        merged_into: id of the message that has taken this one along.
+        withdrawn: whether the message was taken back.
+    """
+
+    message: IncomingMessage | None
+    called: asyncio.Event = field(default_factory=asyncio.Event)
+    merged_into: str | None = None
+    withdrawn: bool = False
 
 
 class ConversationTurns:
-    """Locks by conversation; a lock is forgotten when nobody holds or awaits it.
+    """A line for each conversation in which there is somebody; the first in it has the turn.
 
-    `_locks` is owned by the event loop: conversation -> (lock, holders and waiters).
+    `_lines` is owned by the event loop.
     """
 
     def __init__(self) -> None:
-        self._locks: dict[bytes, tuple[asyncio.Lock, int]] = {}
+        self._lines: dict[bytes, list[Turn]] = {}
 
     @asynccontextmanager
-    async def of(self, conversation: bytes) -> AsyncIterator[None]:
-        """Hold the conversation's turn for the block."""
-        lock, waiting = self._locks.get(conversation, (asyncio.Lock(), 0))
-        self._locks[conversation] = (lock, waiting + 1)
+    async def of(
+        self, conversation: bytes, message: IncomingMessage | None = None
+    ) -> AsyncIterator[Turn]:
+        """Hold the conversation's turn for the block; a merged message never gets it.
+
+        Raises:
+            TakenBackError: the message was withdrawn while it waited.
+        """
+        line = self._lines.setdefault(conversation, [])
+        turn = Turn(message)
+        line.append(turn)
+        line[0].called.set()
         try:
-            async with lock:
-                yield
+            await turn.called.wait()
+            if turn.withdrawn:
+                raise TakenBackError
+            yield turn
         finally:
-            _, waiting = self._locks[conversation]
-            if waiting > 1:
-                self._locks[conversation] = (lock, waiting - 1)
-            else:
-                del self._locks[conversation]
+            self._leave(conversation, turn)
+
+    def waiting_behind(self, conversation: bytes) -> list[Turn]:
+        """Return those that the first in line may take along: the next ones that may be merged."""
+        found: list[Turn] = []
+        for turn in self._lines[conversation][1:]:
+            if turn.message is None or not turn.message.may_merge:
+                break
+            found.append(turn)
+        return found
+
+    def merge(
+        self, conversation: bytes, turns: Sequence[Turn], *, into: Sequence[MessagePart]
+    ) -> None:
+        """Send away those whose messages became parts of one that is answered."""
+        for turn in turns:
+            if turn.message and turn.message.message_id in {part.id for part in into}:
+                turn.merged_into = into[0].id
+                self._leave(conversation, turn)
+                turn.called.set()
+
+    def withdraw(self, surface: Surface, message_id: str) -> None:
+        """Take a message back wherever it waits or is just being considered."""
+        for conversation, line in list(self._lines.items()):
+            for turn in list(line):
+                message = turn.message
+                if message and (message.surface, message.message_id) == (surface, message_id):
+                    turn.withdrawn = True
+                    if not turn.called.is_set():
+                        self._leave(conversation, turn)
+                        turn.called.set()
+
+    def _leave(self, conversation: bytes, turn: Turn) -> None:
+        line = self._lines.get(conversation, [])
+        if turn not in line:
+            return
+        line.remove(turn)
+        if line:
+            line[0].called.set()
+        else:
+            del self._lines[conversation]

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from bot.audit.run import Audit
 from bot.config import Settings
+from bot.creators.shelf import check_names
 from bot.crypto.ed25519 import public_key_of
 from bot.domain.errors import UnknownTwinError
 from bot.domain.wording import STARTER_NOTE
@@ -20,14 +21,17 @@ from bot.logs import configure_logs
 from bot.ports.chain import SettlementChain
 from bot.ports.clock import Clock
 from bot.ports.personas import PersonaFile
+from bot.ports.signing import SigningDesk
 from bot.receipts.source import StoredProofs
 from bot.service import Service
 from bot.settlement.publish import EpochPublisher
 from bot.settlement.statement import EarningsStatements
+from bot.twins.fans_data import FansData
 from bot.twins.inbox import Inbox
 from bot.twins.publish import check_persona
 from bot.twins.roster import Roster
 from bot.twins.sponsorship import fund_sponsorship
+from bot.wiring.creators import Creators, CreatorsWiring
 from bot.wiring.engine import (
     ROOT,
     CheckedModel,
@@ -36,8 +40,9 @@ from bot.wiring.engine import (
     check_model,
     open_engine,
 )
+from bot.wiring.fans import open_fans_data
 from bot.wiring.keys import ServiceKeys
-from bot.wiring.platforms import NO_PLATFORMS, Platforms, build_platforms
+from bot.wiring.platforms import NO_PLATFORMS, Doors, Platforms, build_platforms
 from bot.wiring.stores import DATABASE, Stores, open_chain, open_stores
 from bot.wiring.twins import TwinWiring, UseCases
 
@@ -66,6 +71,7 @@ class App:
     audit: Audit
     recovered: int
     platforms: Platforms
+    creators: Creators
 
     def save_proof(self, receipt_id: str, bundle: bytes) -> Path:
         """Keep the fan's own copy of a bundle in the data folder."""
@@ -175,26 +181,35 @@ class _Builder:
             keys=self._keys,
             clock=self._clock,
         )
+        await check_names(stores.creators, [persona.slug for persona in personas])
         await twins.publish(personas, self._model.terms, self._progress)
         exact = (await self._engine.engine.info()).profile_exact
         cases = twins.build(exact=exact)
+        room = CreatorsWiring(
+            settings=self._settings,
+            stores=stores,
+            engine=self._engine.engine,
+            cases=cases,
+            terms=twins.terms(self._model.terms),
+            clock=self._clock,
+            base_url=base_url_of(self._settings),
+        )
+        await room.shelf.open(self._progress)
+        saved, base_url = self._folder / PROOFS, base_url_of(self._settings)
+        privacy = await open_fans_data(saved, stores, cases, self._clock, base_url=base_url)
         recovered = await cases.recovery.run()
         self._progress("Opening the chain", None)
         chain = await enter(open_chain(self._folder, self._keys, self._clock))
         settlement = EpochPublisher(chain=chain, store=stores.epochs, earnings=stores.earnings)
-        inbox = self._inbox(stores, chain, cases)
+        creators = await room.build(chain, lambda: self._write_policy(cases.roster))
+        inbox = self._inbox(stores, chain, cases, privacy)
         self._stack.push_async_callback(inbox.drain)
         proofs = StoredProofs(store=stores.replies, signer=self._keys.log_signer)
-        service = Service(
-            store=stores.replies,
-            signer=self._keys.log_signer,
-            recovery=cases.recovery,
-            settlement=settlement,
-            epoch_seconds=self._settings.money.epoch_seconds,
-        )
-        await enter(service)
-        platforms = self._platforms(stores, inbox, proofs) if serving else NO_PLATFORMS
-        await self._open_web(inbox, proofs, platforms)
+        service = await enter(self._service(stores, cases, settlement))
+        secrets = stores.secrets(self._keys.secrets)
+        doors = Doors(inbox, proofs, creators.desk, secrets, base_url)
+        platforms = build_platforms(self._settings, stores, doors) if serving else NO_PLATFORMS
+        await self._open_web(inbox, proofs, platforms, creators.signing)
         self._write_policy(cases.roster)
         return App(
             base_url=base_url_of(self._settings),
@@ -209,27 +224,33 @@ class _Builder:
             audit=self._audit(stores, chain),
             recovered=recovered,
             platforms=platforms,
+            creators=creators,
         )
 
-    def _platforms(self, stores: Stores, inbox: Inbox, proofs: StoredProofs) -> Platforms:
-        return build_platforms(
-            self._settings,
-            stores=stores,
-            inbox=inbox,
-            proofs=proofs,
-            base_url=base_url_of(self._settings),
-        )
-
-    def _inbox(self, stores: Stores, chain: SettlementChain, cases: UseCases) -> Inbox:
+    def _inbox(
+        self, stores: Stores, chain: SettlementChain, cases: UseCases, privacy: FansData
+    ) -> Inbox:
         return Inbox(
             roster=cases.roster,
             store=stores.replies,
             answer=cases.answer,
             delivery=cases.delivery,
+            withdrawal=cases.withdrawal,
+            running=cases.running,
+            privacy=privacy,
             statements=EarningsStatements(
                 chain=chain, store=stores.epochs, earnings=stores.earnings
             ),
             base_url=base_url_of(self._settings),
+        )
+
+    def _service(self, stores: Stores, cases: UseCases, settlement: EpochPublisher) -> Service:
+        return Service(
+            store=stores.replies,
+            signer=self._keys.log_signer,
+            recovery=cases.recovery,
+            settlement=settlement,
+            epoch_seconds=self._settings.money.epoch_seconds,
         )
 
     def _audit(self, stores: Stores, chain: SettlementChain) -> Audit:
@@ -241,13 +262,16 @@ class _Builder:
             signing_key=public_key_of(self._keys.receipts),
         )
 
-    async def _open_web(self, inbox: Inbox, proofs: StoredProofs, platforms: Platforms) -> None:
+    async def _open_web(
+        self, inbox: Inbox, proofs: StoredProofs, platforms: Platforms, signing: SigningDesk
+    ) -> None:
         from adapters.web.server import WebServer
 
         service = self._settings.service
         web = WebServer(
             inbox=inbox,
             proofs=proofs,
+            signing=signing,
             host=service.host,
             port=service.port,
             allowed_hosts=[urlsplit(base_url_of(self._settings)).hostname or service.host],
@@ -259,7 +283,6 @@ class _Builder:
 
     def _write_policy(self, roster: Roster) -> None:
         """Write down this operator's public keys as a verifier wants them."""
-        creators = sorted(twin.manifest.creator for twin in roster.all())
-        logs = [self._keys.log_verifier.encode()]
-        text = json.dumps({"creators": creators, "logs": logs}, indent=2)
+        policy = {"creators": roster.creators(), "logs": [self._keys.log_verifier.encode()]}
+        text = json.dumps(policy, indent=2)
         (self._folder / POLICY).write_text(text + "\n", encoding="utf-8")

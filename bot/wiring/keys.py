@@ -39,6 +39,8 @@ class ServiceKeys:
         settler: secp256k1; commits epochs.
         relayer: secp256k1; relays claims.
         treasury: secp256k1; holds the demo's tokens.
+        secrets: AES-256; encrypts secrets in the database.
+        erasures: HMAC-SHA-256; names those who were forgotten.
     """
 
     receipts: bytes
@@ -47,6 +49,8 @@ class ServiceKeys:
     settler: bytes
     relayer: bytes
     treasury: bytes
+    secrets: bytes
+    erasures: bytes
     creators: SampleCreators
 
     @classmethod
@@ -72,6 +76,8 @@ class ServiceKeys:
             settler=load("settler"),
             relayer=load("relayer"),
             treasury=load("treasury"),
+            secrets=load("secrets"),
+            erasures=load("erasures"),
             creators=SampleCreators(folder / "creators"),
         )
 

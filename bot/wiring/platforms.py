@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from bot.config import DiscordSettings, Settings, TelegramSettings
 from bot.domain.errors import ConfigurationError
 from bot.ports.chat import ChatInbox
+from bot.ports.creators import CreatorDesk
 from bot.ports.proofs import ProofSource
+from bot.ports.secrets import SecretStore
 from bot.ports.surfaces import ChatSurface
 from bot.wiring.stores import Stores
 
@@ -28,12 +30,21 @@ class Platforms:
     routes: Sequence[Any] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """What every chat platform is handed: the core's doors, and where links begin."""
+
+    inbox: ChatInbox
+    proofs: ProofSource
+    creators: CreatorDesk
+    secrets: SecretStore
+    base_url: str
+
+
 NO_PLATFORMS = Platforms(surfaces={})
 
 
-def build_platforms(
-    settings: Settings, *, stores: Stores, inbox: ChatInbox, proofs: ProofSource, base_url: str
-) -> Platforms:
+def build_platforms(settings: Settings, stores: Stores, doors: Doors) -> Platforms:
     """Build the surfaces that the settings name; nothing connects yet.
 
     Raises:
@@ -42,9 +53,9 @@ def build_platforms(
     surfaces: dict[str, ChatSurface] = {}
     routes: Sequence[Any] = ()
     if settings.discord.token_file:
-        surfaces["Discord"] = _discord(settings.discord, stores, inbox, proofs, base_url)
+        surfaces["Discord"] = _discord(settings.discord, stores, doors)
     if settings.telegram.bots:
-        telegram = _telegram(settings.telegram, stores, inbox, proofs, base_url)
+        telegram = _telegram(settings.telegram, stores, doors)
         surfaces["Telegram"] = telegram
         routes = telegram.routes()
     if not surfaces:
@@ -55,45 +66,36 @@ def build_platforms(
     return Platforms(surfaces, routes)
 
 
-def _discord(
-    settings: DiscordSettings,
-    stores: Stores,
-    inbox: ChatInbox,
-    proofs: ProofSource,
-    base_url: str,
-) -> ChatSurface:
+def _discord(settings: DiscordSettings, stores: Stores, doors: Doors) -> ChatSurface:
     from adapters.discord_chat.chat import DiscordChat
     from adapters.files.secrets import read_secret
 
     return DiscordChat(
-        inbox=inbox,
-        proofs=proofs,
+        inbox=doors.inbox,
+        proofs=doors.proofs,
+        creators=doors.creators,
         store=stores.discord,
         token=read_secret(Path(settings.token_file), "Discord token"),
         api_base=settings.api_base or None,
         gateway_url=settings.gateway_url or None,
-        public_base_url=base_url,
+        public_base_url=doors.base_url,
         message_content=settings.message_content,
     )
 
 
-def _telegram(
-    settings: TelegramSettings,
-    stores: Stores,
-    inbox: ChatInbox,
-    proofs: ProofSource,
-    base_url: str,
-) -> "TelegramChat":
+def _telegram(settings: TelegramSettings, stores: Stores, doors: Doors) -> "TelegramChat":
     from adapters.files.secrets import read_secret
     from adapters.telegram_chat.chat import TelegramBotSettings, TelegramChat
 
     webhook = None
     if settings.webhook_secret_file:
         secret = read_secret(Path(settings.webhook_secret_file), "Telegram webhook secret")
-        webhook = (base_url, secret)
+        webhook = (doors.base_url, secret)
     return TelegramChat(
-        inbox=inbox,
-        proofs=proofs,
+        inbox=doors.inbox,
+        proofs=doors.proofs,
+        creators=doors.creators,
+        secrets=doors.secrets,
         state=stores.telegram,
         bots=[
             TelegramBotSettings(
@@ -103,6 +105,6 @@ def _telegram(
         ],
         api_base=settings.api_base or None,
         file_base=settings.file_base or None,
-        public_base_url=base_url,
+        public_base_url=doors.base_url,
         webhook=webhook,
     )

@@ -1,6 +1,6 @@
 """The durable side: one database with every store on it, and the embedded chain."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,10 @@ from pathlib import Path
 from bot.ports.audit import AuditReader
 from bot.ports.chain import SettlementChain
 from bot.ports.clock import Clock
+from bot.ports.creator_store import CreatorStore
 from bot.ports.discord_state import DiscordState
+from bot.ports.fans import FanRecords
+from bot.ports.secrets import SecretStore
 from bot.ports.settlement import EarningsReader, EpochStore
 from bot.ports.stores import Store
 from bot.ports.telegram_state import TelegramState
@@ -19,7 +22,12 @@ DATABASE, CHAIN = "twinproof.db", "chain.db"
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """What is kept in the data folder's database."""
+    """What is kept in the data folder's database.
+
+    Attributes:
+        fans: what is stored about people, by all of the others.
+        secrets: returns the secrets that a key of 32 bytes opens.
+    """
 
     replies: Store
     epochs: EpochStore
@@ -27,6 +35,9 @@ class Stores:
     audit: AuditReader
     discord: DiscordState
     telegram: TelegramState
+    fans: FanRecords
+    secrets: Callable[[bytes], SecretStore]
+    creators: CreatorStore
 
 
 @asynccontextmanager
@@ -37,18 +48,27 @@ async def open_stores(folder: Path, *, read_only: bool = False) -> AsyncIterator
         ConfigurationError: the file can't be used.
     """
     from adapters.sqlite.audit import SqliteAuditReader
+    from adapters.sqlite.creators import SCHEMA as CREATORS_SCHEMA
+    from adapters.sqlite.creators import SqliteCreatorStore
     from adapters.sqlite.database import Database
     from adapters.sqlite.discord_state import SCHEMA as DISCORD_SCHEMA
     from adapters.sqlite.discord_state import SqliteDiscordState
     from adapters.sqlite.earnings import SqliteEarnings
     from adapters.sqlite.epochs import SCHEMA as EPOCHS_SCHEMA
     from adapters.sqlite.epochs import SqliteEpochStore
+    from adapters.sqlite.fans import SCHEMA as FANS_SCHEMA
+    from adapters.sqlite.fans import SqliteFanRecords
     from adapters.sqlite.replies import SqliteStore
     from adapters.sqlite.schema import APPEND_ONLY_SCHEMA, REPLIES_SCHEMA
+    from adapters.sqlite.secrets import SCHEMA as SECRETS_SCHEMA
+    from adapters.sqlite.secrets import SqliteSecrets
     from adapters.sqlite.telegram_state import SCHEMA as TELEGRAM_SCHEMA
     from adapters.sqlite.telegram_state import SqliteTelegramState
 
-    book = (REPLIES_SCHEMA, APPEND_ONLY_SCHEMA, EPOCHS_SCHEMA, DISCORD_SCHEMA, TELEGRAM_SCHEMA)
+    book = (
+        *(REPLIES_SCHEMA, APPEND_ONLY_SCHEMA, EPOCHS_SCHEMA, DISCORD_SCHEMA, TELEGRAM_SCHEMA),
+        *(FANS_SCHEMA, SECRETS_SCHEMA, CREATORS_SCHEMA),
+    )
     schema = () if read_only else book
     database = await Database.open(folder / DATABASE, schema=schema, read_only=read_only)
     try:
@@ -59,6 +79,9 @@ async def open_stores(folder: Path, *, read_only: bool = False) -> AsyncIterator
             audit=SqliteAuditReader(database),
             discord=SqliteDiscordState(database),
             telegram=SqliteTelegramState(database),
+            fans=SqliteFanRecords(database),
+            creators=SqliteCreatorStore(database),
+            secrets=lambda key: SqliteSecrets(database, key),
         )
     finally:
         await database.close()

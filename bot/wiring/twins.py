@@ -11,9 +11,14 @@ from bot.receipts.issue import Issuer
 from bot.twins.admission import AdmissionPolicy
 from bot.twins.answer import AnswerFan
 from bot.twins.delivery import RecordDelivery
+from bot.twins.endings import Endings
+from bot.twins.forgotten import Forgotten
 from bot.twins.publish import OperatorTerms, PublishTwin
 from bot.twins.recovery import Recovery
 from bot.twins.roster import Roster
+from bot.twins.running import RunningReplies
+from bot.twins.turns import ConversationTurns
+from bot.twins.withdrawal import WithdrawMessage
 from bot.wiring.engine import Progress, RunningEngine
 from bot.wiring.keys import ServiceKeys
 
@@ -27,7 +32,11 @@ class UseCases:
     roster: Roster
     answer: AnswerFan
     delivery: RecordDelivery
+    withdrawal: WithdrawMessage
     recovery: Recovery
+    running: RunningReplies
+    endings: Endings
+    forgotten: Forgotten
 
 
 class TwinWiring:
@@ -48,6 +57,9 @@ class TwinWiring:
         self._keys = keys
         self._clock = clock
         self._roster = Roster()
+        self._turns = ConversationTurns()
+        self._running = RunningReplies()
+        self._forgotten = Forgotten(keys.erasures)
 
     async def publish(
         self, personas: list[PersonaFile], model: ModelTerms, progress: Progress
@@ -61,15 +73,7 @@ class TwinWiring:
             store=self._store,
             engine=self._engine.engine,
             clock=self._clock,
-            terms=OperatorTerms(
-                signing_key=self._keys.receipts,
-                vrf_key=self._keys.vrf,
-                log=self._keys.log_verifier,
-                token=TOKEN,
-                operator_bp=self._settings.money.operator_bp,
-                model=model,
-                library=self._engine.library,
-            ),
+            terms=self.terms(model),
             creators=self._keys.creators,
             roster=self._roster,
         )
@@ -77,6 +81,18 @@ class TwinWiring:
             progress("Prefilling personas", done / len(personas))
             await publisher.publish(persona)
         progress("Prefilling personas", 1.0)
+
+    def terms(self, model: ModelTerms) -> OperatorTerms:
+        """Return what the operator puts into every manifest."""
+        return OperatorTerms(
+            signing_key=self._keys.receipts,
+            vrf_key=self._keys.vrf,
+            log=self._keys.log_verifier,
+            token=TOKEN,
+            operator_bp=self._settings.money.operator_bp,
+            model=model,
+            library=self._engine.library,
+        )
 
     def build(self, *, exact: bool) -> UseCases:
         """Build the use cases; `exact` is what the engine's self-check found."""
@@ -94,7 +110,22 @@ class TwinWiring:
             delivery=delivery,
             clock=self._clock,
         )
-        return UseCases(self._roster, answer, delivery, recovery)
+        endings = Endings(issuer, self._clock)
+        return UseCases(
+            roster=self._roster,
+            answer=answer,
+            delivery=delivery,
+            withdrawal=WithdrawMessage(
+                store=self._store,
+                endings=endings,
+                turns=self._turns,
+                running=self._running,
+            ),
+            recovery=recovery,
+            running=self._running,
+            endings=endings,
+            forgotten=self._forgotten,
+        )
 
     def _answer(self, issuer: Issuer) -> AnswerFan:
         from adapters.host.system import SystemEntropy
@@ -106,7 +137,11 @@ class TwinWiring:
             engine=self._engine.engine,
             issuer=issuer,
             vrf_key=self._keys.vrf,
-            policy=AdmissionPolicy(limits.daily_messages, limits.message_chars),
+            policy=AdmissionPolicy(
+                limits.daily_messages, limits.message_chars, erased=self._forgotten.messages
+            ),
             clock=self._clock,
             entropy=SystemEntropy(),
+            turns=self._turns,
+            running=self._running,
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from bot.domain.errors import UnknownTwinError
+from bot.domain.errors import UnknownTwinError, UserError
 from bot.ports.chat import ChatInbox, IncomingMessage, ReplyShown, Surface, TextPiece
 from bot.ports.proofs import ProofSource
 from bot.receipts.link import parse_link
@@ -93,6 +93,57 @@ async def test_closed_stream_leaves_the_message_answerable(door: Door) -> None:
     text, shown = await door.answer()
 
     assert text == shown.text
+
+
+async def _again(door: Door, receipt_id: str, event: str = "press", fan: str = "fan") -> ReplyShown:
+    """Return what a wish for another reply ends with; its pieces join to it."""
+    *pieces, last = [event async for event in door.inbox.regenerate(receipt_id, fan, event)]
+    assert isinstance(last, ReplyShown)
+    assert "".join(p.text for p in pieces if isinstance(p, TextPiece)) == last.text
+    return last
+
+
+async def test_other_reply_has_a_receipt_of_its_own_and_the_next_attempt(door: Door) -> None:
+    _, first = await door.answer()
+
+    second = await _again(door, first.receipt_id)
+
+    assert (first.attempt, second.attempt) == (0, 1)
+    assert second.receipt_id != first.receipt_id
+    assert await _again(door, first.receipt_id) == second  # the same wish
+    assert (await door.answer())[1] == second  # what stands there now
+
+
+async def test_only_the_latest_reply_is_made_again_and_only_for_its_fan(door: Door) -> None:
+    _, first = await door.answer()
+    await _again(door, first.receipt_id)
+
+    for receipt, fan in ((first.receipt_id, "fan"), (first.receipt_id, "eve"), ("none", "fan")):
+        with pytest.raises(UserError):
+            await _again(door, receipt, "another wish", fan)
+
+
+async def test_stop_where_nothing_grows_says_so(door: Door) -> None:
+    assert not await door.inbox.stop(SURFACE, "one", "fan", "press")
+    await door.answer()
+    assert not await door.inbox.stop(SURFACE, "one", "fan", "press")
+
+
+async def test_message_taken_back_names_its_replies_each_time(door: Door) -> None:
+    _, shown = await door.answer()
+
+    taken = [await door.inbox.withdraw(SURFACE, number) for number in ("one", "one", "two")]
+
+    assert taken == [[shown.receipt_id], [shown.receipt_id], []]
+
+
+async def test_keyed_link_is_for_the_person_who_was_answered(door: Door) -> None:
+    _, shown = await door.answer()
+
+    assert await door.inbox.link_of(shown.receipt_id, "fan") == shown.link
+    for receipt, fan in ((shown.receipt_id, "eve"), ("none", "fan")):
+        with pytest.raises(UserError):
+            await door.inbox.link_of(receipt, fan)
 
 
 async def test_unknown_twin_is_refused(door: Door) -> None:

@@ -214,6 +214,105 @@ async def test_closed_iterator_cancels_and_the_next_request_runs(
     assert await _run(engine, request_) == expected
 
 
+async def _run_halted(
+    engine: InferenceEngine, request: GenerationRequest, *, after: int
+) -> tuple[str, Generated]:
+    """Run a request and halt it after so many pieces."""
+    halt, shown, made = asyncio.Event(), "", None
+    if not after:
+        halt.set()
+    async for event in engine.generate(request, halt):
+        assert made is None
+        if isinstance(event, Generated):
+            made = event
+            continue
+        shown += event.text
+        after -= 1
+        if after == 0:
+            halt.set()
+    assert made is not None
+    return shown, made
+
+
+@pytest.mark.parametrize("after", [1, 4])
+async def test_halted_generation_gives_what_was_made_and_its_exact_text(
+    engine: InferenceEngine, request_: GenerationRequest, after: int
+) -> None:
+    long = _long(request_, (await engine.info()).context_tokens)
+    _, whole = await _run(engine, replace(long, sampler=replace(HOT, max_tokens=200)))
+
+    shown, made = await _run_halted(engine, long, after=after)
+
+    assert made.finish == "halted"
+    assert 1 <= len(made.tokens) < long.sampler.max_tokens
+    common = min(len(made.tokens), len(whole.tokens))
+    assert made.tokens[:common] == whole.tokens[:common]
+    assert shown == made.text
+    claim = replace(_claim(long, made), finish="stopped")
+    assert (await engine.replay(claim)).exact
+
+
+async def test_generation_halted_before_it_begins_makes_nothing(
+    engine: InferenceEngine, request_: GenerationRequest
+) -> None:
+    assert await _run_halted(engine, request_, after=0) == ("", Generated((), "", "halted"))
+    assert (await _run(engine, request_))[1].finish == "length"
+
+
+async def test_halt_that_is_never_asked_for_changes_nothing(
+    engine: InferenceEngine, request_: GenerationRequest
+) -> None:
+    assert await _run_halted(engine, request_, after=-1) == await _run(engine, request_)
+
+
+async def test_halted_request_leaves_the_queue_at_once(
+    engine: InferenceEngine, request_: GenerationRequest
+) -> None:
+    if isinstance(engine, MemoryEngine):
+        engine.pause = asyncio.Event()  # the first one ends only when it is told to
+    first = engine.generate(_long(request_, (await engine.info()).context_tokens))
+    assert isinstance(first, AsyncGenerator)
+    running = asyncio.ensure_future(anext(first))
+    if not isinstance(engine, MemoryEngine):
+        await running
+    halt = asyncio.Event()
+    queued = asyncio.create_task(_collect(engine, request_, halt))
+    await asyncio.sleep(0.01)
+    behind = asyncio.create_task(_run(engine, request_))
+    await asyncio.sleep(0.01)
+
+    halt.set()
+    async with asyncio.timeout(5):
+        events = await queued
+
+    assert events == [Generated((), "", "halted")]
+    assert not behind.done()
+    if isinstance(engine, MemoryEngine) and engine.pause is not None:
+        engine.pause.set()
+        engine.pause = None
+    await running
+    await first.aclose()
+    assert (await behind)[1].finish == "length"
+
+
+async def _collect(
+    engine: InferenceEngine, request: GenerationRequest, halt: asyncio.Event
+) -> list[object]:
+    return [event async for event in engine.generate(request, halt)]
+
+
+async def test_tokens_are_told_while_a_generation_runs(
+    engine: InferenceEngine, request_: GenerationRequest
+) -> None:
+    events = engine.generate(_long(request_, (await engine.info()).context_tokens))
+    assert isinstance(events, AsyncGenerator)
+    await anext(events)
+
+    async with asyncio.timeout(5):
+        assert await engine.tokenize("hello")
+    await events.aclose()
+
+
 async def test_full_queue_is_refused_and_empties_again() -> None:
     engine = MemoryEngine(max_queued=2, pause=asyncio.Event())
     tasks = [asyncio.create_task(_run(engine, FAKE_REQUEST)) for _ in range(2)]

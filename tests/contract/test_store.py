@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,11 +15,26 @@ from bot.crypto import merkle
 from bot.crypto.hashing import sha256
 from bot.domain.errors import InvariantError, StoreBusyError
 from bot.domain.ledger import LedgerTransaction, Posting
-from bot.ports.stores import Store, StoredCheckpoint, StoredManifest, StoreTransaction
+from bot.ports.stores import (
+    Store,
+    StoredCheckpoint,
+    StoredManifest,
+    StoredOrder,
+    StoreTransaction,
+)
 from bot.receipts.log import append_leaf, prove_inclusion, tree_root
 from tests.fakes.clock import START
 from tests.fakes.store import ContractBreach, MemoryStore, ProcessKilled, WriteFault
-from tests.stored_values import CONVERSATION, MANIFEST, OTHER_TWIN, TWIN, make_intent, make_reply
+from tests.stored_values import (
+    CONVERSATION,
+    MANIFEST,
+    OTHER_TWIN,
+    SURFACE,
+    TWIN,
+    make_again,
+    make_intent,
+    make_reply,
+)
 
 MISSING = sha256(b"missing")
 
@@ -294,6 +310,169 @@ async def test_account_twice_in_one_ledger_transaction_is_refused(store: Store) 
     with pytest.raises(InvariantError):
         async with store.transaction() as tx:
             await tx.post(twice)
+
+
+async def test_intent_is_found_by_each_of_its_parts_and_the_place(stocked: Store) -> None:
+    elsewhere = replace(SURFACE, chat="another")
+    again = make_again(1)
+    async with stocked.transaction() as tx:
+        await tx.add_intent(again)
+        found = [
+            [intent.key for intent in await tx.intents_of_message(surface, number)]
+            for surface, number in (
+                *((SURFACE, "m1"), (SURFACE, "m1 next"), (SURFACE, "m2")),
+                *((SURFACE, "m3"), (elsewhere, "m1")),
+            )
+        ]
+
+    mine = [make_intent(1).key, again.key]
+    assert found == [mine, mine, [make_intent(2).key], [], []]
+
+
+async def test_attempts_are_in_order_and_of_one_slot(stocked: Store) -> None:
+    second, first = make_again(1, attempt=2), make_again(1)
+    async with stocked.transaction() as tx:
+        await tx.add_intent(second)
+        await tx.add_intent(first)
+        attempts = await tx.attempts_of(first.slot_tag)
+        assert await tx.attempts_of(MISSING[:16]) == []
+
+    assert [intent.attempt for intent in attempts] == [0, 1, 2]
+    assert attempts[1] == first
+
+
+async def test_attempt_is_new_and_names_what_it_replaces(stocked: Store) -> None:
+    again = make_again(1)
+    for wrong in (replace(again, replaces=None), replace(make_intent(1), key="another key")):
+        with pytest.raises(InvariantError):
+            async with stocked.transaction() as tx:
+                await tx.add_intent(wrong)
+
+
+async def test_open_intents_are_found_by_conversation(stocked: Store) -> None:
+    other = make_intent(3, conversation=MISSING)
+    async with stocked.transaction() as tx:
+        await tx.add_intent(other)
+        assert await tx.open_intents_of(MISSING) == [other]
+        assert await tx.open_intents_of(CONVERSATION) == [make_intent(2)]
+        await tx.close_intent(other.key, "done")
+        assert await tx.open_intents_of(MISSING) == []
+
+
+async def _add_turns(tx: StoreTransaction, count: int) -> None:
+    for number in range(1, count + 1):
+        intent = make_intent(100 + number)
+        await tx.add_intent(intent)
+        await tx.add_reply(make_reply(intent, seq=100 + number, turn=1 + number))
+
+
+async def test_last_attempt_stands_for_its_turn(stocked: Store) -> None:
+    again = make_again(1)
+    reply = make_reply(again, seq=2, turn=1, attempt=1, halt="press", finish="stopped")
+    async with stocked.transaction() as tx:
+        await tx.add_intent(again)
+        await tx.add_reply(reply)
+        await _add_turns(tx, 1)
+        turns = [(r.turn, r.attempt) for r in await tx.conversation(CONVERSATION)]
+        recent = await tx.recent_turns(CONVERSATION, tokens=100)
+        assert await tx.find_reply(reply.receipt_id) == reply
+
+    assert turns == [(1, 1), (2, 0)]
+    assert [turn.receipt_hash for turn in recent][1:] == [reply.receipt_hash]
+
+
+@pytest.mark.parametrize("tokens", [0, 1, 3, 4, 5, 1000])
+@pytest.mark.parametrize("before", [None, 60, 2, 1])
+async def test_recent_turns_reach_back_as_far_as_is_asked(
+    stocked: Store, tokens: int, before: int | None
+) -> None:
+    async with stocked.transaction() as tx:
+        await _add_turns(tx, 70)
+        found = await tx.recent_turns(CONVERSATION, before=before, tokens=tokens)
+
+    turns = [turn.turn for turn in found]
+    there = 71 if before is None else before - 1
+    assert turns == list(range(there, there - len(turns), -1))
+    assert len(turns) >= min(there, 1 + tokens // 4)  # each has four tokens
+    assert not any(turn.withdrawn for turn in found)
+
+
+async def test_recent_turns_say_which_were_withdrawn(stocked: Store) -> None:
+    async with stocked.transaction() as tx:
+        await _add_turns(tx, 2)
+        first, second, third = await tx.conversation(CONVERSATION)
+        await tx.set_outcome(first.receipt_hash, outcome="withdrawn", statement=b"s", log_index=900)
+        await tx.set_outcome(
+            second.receipt_hash, outcome="delivered", statement=b"s", log_index=901
+        )
+        await tx.set_reversal(
+            second.receipt_hash, outcome="withdrawn", statement=b"t", log_index=902
+        )
+        recent = await tx.recent_turns(CONVERSATION, tokens=100)
+
+    assert [turn.withdrawn for turn in recent] == [False, True, True]
+    assert recent[0].receipt_hash == third.receipt_hash
+
+
+async def test_delivered_reply_is_reversed_once_and_nothing_else_is(stocked: Store) -> None:
+    reply = make_reply(make_intent(1), seq=1, turn=1)
+
+    async def reverse() -> None:
+        async with stocked.transaction() as tx:
+            await tx.set_reversal(
+                reply.receipt_hash, outcome="withdrawn", statement=b"t", log_index=5
+            )
+
+    with pytest.raises(InvariantError):
+        await reverse()
+    async with stocked.transaction() as tx:
+        await tx.set_outcome(reply.receipt_hash, outcome="delivered", statement=b"s", log_index=4)
+    await reverse()
+    with pytest.raises(InvariantError):
+        await reverse()
+
+    async with stocked.reading() as tx:
+        found = await tx.find_reply(reply.receipt_id)
+    assert found is not None
+    assert (found.outcome, found.outcome_index) == ("delivered", 4)
+    assert (found.reversal, found.reversal_statement) == ("withdrawn", b"t")
+    assert found.reversal_index == 5
+
+
+async def test_manifests_and_twins_are_in_the_order_of_publication(store: Store) -> None:
+    def manifest(index: int, twin: bytes) -> StoredManifest:
+        body = b"%d" % index
+        return StoredManifest(sha256(body), twin, body, "0x", b"", index)
+
+    async with store.transaction() as tx:
+        assert await tx.published_twins() == []
+        for index, twin in enumerate([OTHER_TWIN, TWIN, OTHER_TWIN]):
+            await tx.add_manifest(manifest(index, twin))
+        assert await tx.published_twins() == [OTHER_TWIN, TWIN]
+        assert await tx.manifests_of(OTHER_TWIN) == [
+            manifest(0, OTHER_TWIN),
+            manifest(2, OTHER_TWIN),
+        ]
+        assert await tx.manifests_of(MISSING) == []
+
+
+async def test_orders_follow_each_other_without_a_hole(store: Store) -> None:
+    def order(number: int, twin: bytes = TWIN, index: int = 0) -> StoredOrder:
+        body = b"%d" % number + twin
+        return StoredOrder(sha256(body), twin, number, body, "0x", index)
+
+    async with store.transaction() as tx:
+        await tx.add_order(order(1, index=1))
+        await tx.add_order(order(2, index=2))
+        await tx.add_order(order(1, OTHER_TWIN, index=3))
+    for wrong in (order(2, index=4), order(4, index=5), order(0, index=6), order(3, index=2)):
+        with pytest.raises(InvariantError):
+            async with store.transaction() as tx:
+                await tx.add_order(wrong)
+
+    async with store.reading() as tx:
+        assert await tx.orders_of(TWIN) == [order(1, index=1), order(2, index=2)]
+        assert await tx.orders_of(MISSING) == []
 
 
 # What the fake alone can do: police its caller and fail on demand.

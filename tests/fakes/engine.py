@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from bot.domain.errors import BotError, EngineCrashedError, EngineOverloadedError, InvariantError
 from bot.inference.engine import Engine
 from bot.ports.inference import (
+    Generated,
     GenerationEvent,
     GenerationRequest,
     InferenceEngine,
@@ -27,7 +28,7 @@ class MemoryEngine(InferenceEngine):
         crashes: for each coming generation, after how many events the process dies; None: it lives.
         errors: for each coming generation, an error to refuse it with.
         max_queued: bound of the queue.
-        pause: waited for before each event; an unset event holds generations.
+        pause: waited for before each event; an unset event holds generations that nobody halts.
         begun: set when a generation begins.
         requests: generations that were begun.
         cancelled: generations whose iterator was closed early.
@@ -41,9 +42,8 @@ class MemoryEngine(InferenceEngine):
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     requests: list[GenerationRequest] = field(default_factory=list)
     cancelled: int = 0
-    _queued: int = 0
     _closed: bool = False
-    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _line: list[asyncio.Event] = field(default_factory=list)
 
     @property
     def _engine(self) -> Engine:
@@ -53,7 +53,7 @@ class MemoryEngine(InferenceEngine):
         await asyncio.sleep(0)  # a process is never asked and answered in one step
         if self._closed:
             raise EngineCrashedError("The engine is shutting down.")
-        if self._queued >= self.max_queued:
+        if len(self._line) >= self.max_queued:
             raise EngineOverloadedError("Too many fans are talking at once.", retry_after_s=2.0)
 
     async def info(self) -> ModelInfo:
@@ -76,38 +76,61 @@ class MemoryEngine(InferenceEngine):
         await self._enter()
         return self._engine.replay(request)
 
-    async def generate(self, request: GenerationRequest) -> AsyncIterator[GenerationEvent]:
+    async def generate(
+        self, request: GenerationRequest, halt: asyncio.Event | None = None
+    ) -> AsyncIterator[GenerationEvent]:
         """Yield the events of one generation, or of its beginning."""
         if len(request.seed) != 32 or request.prefix_tokens > len(request.context):
             raise InvariantError("the port: a seed of 32 bytes, a prefix within the context")
+        halt = halt or asyncio.Event()
         await self._enter()
         if self.errors:
             raise self.errors.pop(0)
         crash = self.crashes.pop(0) if self.crashes else None
         self.requests.append(request)
         self.begun.set()
-        self._queued += 1
+        turn = asyncio.Event()
+        self._line.append(turn)
+        self._line[0].set()
         finished = False
         try:
-            async with self._turn:
-                for number, event in enumerate(self._engine.generate(request)):
-                    await self._wait(crash_now=number == crash)
-                    yield event
-            finished = True
+            await _either(turn, halt)
+            if not turn.is_set():
+                finished = True
+                yield Generated((), "", "halted")
+                return
+            for number, event in enumerate(self._engine.generate(request, halt.is_set)):
+                await self._wait(halt, crash_now=number == crash)
+                finished = isinstance(event, Generated)
+                yield event
         except BotError:
             finished = True
             raise
         finally:
-            self._queued -= 1
+            self._line.remove(turn)
+            if self._line:
+                self._line[0].set()
             self.cancelled += not finished
 
-    async def _wait(self, *, crash_now: bool) -> None:
+    async def _wait(self, halt: asyncio.Event, *, crash_now: bool) -> None:
         await asyncio.sleep(0)
         if self.pause is not None:
-            await self.pause.wait()
+            await _either(self.pause, halt)
         if crash_now or self._closed:
             raise EngineCrashedError(CRASHED)
 
     async def close(self) -> None:
         """End; running requests fail."""
         self._closed = True
+
+
+async def _either(left: asyncio.Event, right: asyncio.Event) -> None:
+    """Wait for one of two events."""
+    if left.is_set() or right.is_set():
+        return
+    waiting = [asyncio.ensure_future(event.wait()) for event in (left, right)]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()

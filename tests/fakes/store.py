@@ -14,12 +14,15 @@ from enum import Enum
 from bot.domain.errors import InvariantError, StoreBusyError
 from bot.domain.ledger import LedgerTransaction
 from bot.ports.audit import AuditReader, StoredRecords
+from bot.ports.chat import Surface
 from bot.ports.stores import (
     Intent,
     NodeAddress,
+    PastTurn,
     Store,
     StoredCheckpoint,
     StoredManifest,
+    StoredOrder,
     StoredReply,
     StoreTransaction,
 )
@@ -58,6 +61,7 @@ class Tables:
     checkpoints: list[StoredCheckpoint] = field(default_factory=list)
     ledger: list[LedgerTransaction] = field(default_factory=list)
     balances: dict[str, int] = field(default_factory=dict)
+    orders: list[StoredOrder] = field(default_factory=list)
 
     def copy(self) -> "Tables":
         """Return tables that can be changed without changing these."""
@@ -70,6 +74,7 @@ class Tables:
             list(self.checkpoints),
             list(self.ledger),
             dict(self.balances),
+            list(self.orders),
         )
 
 
@@ -151,6 +156,7 @@ class MemoryStore(Store, AuditReader):
             replies=tuple(sorted(tables.replies.values(), key=lambda r: (r.twin, r.seq))),
             ledger=tuple(tables.ledger),
             balances=dict(tables.balances),
+            orders=tuple(tables.orders),
         )
 
 
@@ -197,10 +203,40 @@ class MemoryTransaction(StoreTransaction):
         found = [m for m in (await self._read()).manifests if m.twin == twin]
         return max(found, key=lambda m: m.log_index, default=None)
 
+    async def manifests_of(self, twin: bytes) -> list[StoredManifest]:
+        """Return every manifest of a twin, oldest first."""
+        found = [m for m in (await self._read()).manifests if m.twin == twin]
+        return sorted(found, key=lambda m: m.log_index)
+
+    async def published_twins(self) -> list[bytes]:
+        """Return the ids of all twins that have a manifest, in the order of their first one."""
+        found = sorted((await self._read()).manifests, key=lambda m: m.log_index)
+        return list(dict.fromkeys(m.twin for m in found))
+
+    async def add_order(self, order: StoredOrder) -> None:
+        """Keep a signed order for ever; its number must be the twin's next."""
+        tables = await self._write()
+        _refuse_known("order", order.order_hash, (o.order_hash for o in tables.orders))
+        _refuse_known("order at", order.log_index, (o.log_index for o in tables.orders))
+        if order.number != 1 + len([o for o in tables.orders if o.twin == order.twin]):
+            raise InvariantError("an order's number is not the twin's next")
+        tables.orders.append(order)
+
+    async def orders_of(self, twin: bytes) -> list[StoredOrder]:
+        """Return a twin's orders by number."""
+        found = [o for o in (await self._read()).orders if o.twin == twin]
+        return sorted(found, key=lambda o: o.number)
+
     async def add_intent(self, intent: Intent) -> None:
-        """Keep an open intent; its key must be new."""
+        """Keep an open intent, findable by each of its parts; its key must be new."""
         tables = await self._write()
         _refuse_known("intent", intent.key, tables.intents)
+        slots = ((i.slot_tag, i.attempt) for i in tables.intents.values())
+        _refuse_known("attempt", (intent.slot_tag, intent.attempt), slots)
+        if (intent.regenerate is None) != (intent.replaces is None):
+            raise InvariantError("a wish for another reply names the reply that it replaces")
+        if len({part.id for part in intent.parts}) != len(intent.parts):
+            raise InvariantError("an intent has a part twice")
         if intent.manifest not in {m.manifest_hash for m in tables.manifests}:
             raise InvariantError("an intent names an unknown manifest")
         tables.intents[intent.key] = intent
@@ -212,6 +248,24 @@ class MemoryTransaction(StoreTransaction):
     async def open_intents(self) -> list[Intent]:
         """Return the intents that have neither reply nor void, oldest first."""
         return [i for i in (await self._read()).intents.values() if i.state == "open"]
+
+    async def open_intents_of(self, conversation: bytes) -> list[Intent]:
+        """Return one conversation's open intents, oldest first."""
+        return [i for i in await self.open_intents() if i.conversation == conversation]
+
+    async def intents_of_message(self, surface: Surface, message_id: str) -> list[Intent]:
+        """Return the intents that answer a platform message, of all twins, oldest first."""
+        return [
+            intent
+            for intent in (await self._read()).intents.values()
+            if intent.message.surface == surface
+            and message_id in {part.id for part in intent.parts}
+        ]
+
+    async def attempts_of(self, slot_tag: bytes) -> list[Intent]:
+        """Return every attempt at one slot, in whatever state, by attempt."""
+        found = [i for i in (await self._read()).intents.values() if i.slot_tag == slot_tag]
+        return sorted(found, key=lambda i: i.attempt)
 
     async def close_intent(
         self, key: str, state: str, *, void_statement: bytes | None = None
@@ -247,8 +301,8 @@ class MemoryTransaction(StoreTransaction):
         _refuse_known("receipt id", reply.receipt_id, (r.receipt_id for r in known))
         _refuse_known("reply to", reply.intent, (r.intent for r in known))
         _refuse_known("place", (reply.twin, reply.seq), ((r.twin, r.seq) for r in known))
-        turn = (reply.conversation, reply.turn)
-        _refuse_known("turn", turn, ((r.conversation, r.turn) for r in known))
+        turn = (reply.conversation, reply.turn, reply.attempt)
+        _refuse_known("turn", turn, ((r.conversation, r.turn, r.attempt) for r in known))
         _refuse_known("leaf", reply.log_index, (r.log_index for r in known))
         tables.replies[reply.receipt_hash] = reply
 
@@ -263,9 +317,31 @@ class MemoryTransaction(StoreTransaction):
         return next((r for r in found if r.intent == intent), None)
 
     async def conversation(self, conversation: bytes) -> list[StoredReply]:
-        """Return a conversation's replies in order, withdrawn ones too."""
-        found = (await self._read()).replies.values()
-        return sorted((r for r in found if r.conversation == conversation), key=lambda r: r.turn)
+        """Return a conversation's replies in order, withdrawn ones too, last attempts only."""
+        found = [r for r in (await self._read()).replies.values() if r.conversation == conversation]
+        last = {r.turn: r for r in sorted(found, key=lambda r: r.attempt)}
+        return [last[turn] for turn in sorted(last)]
+
+    async def recent_turns(
+        self, conversation: bytes, *, before: int | None = None, tokens: int = 0
+    ) -> list[PastTurn]:
+        """Return a conversation's latest turns, newest first."""
+        turns: list[PastTurn] = []
+        used = 0
+        for reply in reversed(await self.conversation(conversation)):
+            if used > tokens or (turns and not tokens):
+                break
+            if before is None or reply.turn < before:
+                turn = PastTurn(
+                    turn=reply.turn,
+                    receipt_hash=reply.receipt_hash,
+                    fan_tokens=reply.fan_tokens,
+                    output_tokens=reply.output_tokens,
+                    withdrawn=reply.withdrawn,
+                )
+                turns.append(turn)
+                used += len(turn.fan_tokens) + len(turn.output_tokens)
+        return turns
 
     async def undelivered_replies(self) -> list[tuple[Intent, StoredReply]]:
         """Return the replies whose outcome is undecided, oldest first."""
@@ -283,6 +359,20 @@ class MemoryTransaction(StoreTransaction):
             raise InvariantError("an outcome was decided twice, or of nothing")
         tables.replies[receipt_hash] = replace(
             reply, outcome=outcome, outcome_statement=statement, outcome_index=log_index
+        )
+
+    async def set_reversal(
+        self, receipt_hash: bytes, *, outcome: str, statement: bytes, log_index: int
+    ) -> None:
+        """Withdraw or refund a reply that was delivered, once."""
+        tables = await self._write()
+        reply = tables.replies.get(receipt_hash)
+        if reply is None or reply.outcome != "delivered" or reply.reversal is not None:
+            raise InvariantError("a reply was reversed twice, or was never delivered")
+        if outcome not in {"withdrawn", "refunded"}:
+            raise InvariantError(f"a reply can't be reversed by {outcome}")
+        tables.replies[receipt_hash] = replace(
+            reply, reversal=outcome, reversal_statement=statement, reversal_index=log_index
         )
 
     async def log_size(self) -> int:

@@ -1,9 +1,10 @@
 """Every durable write to the real file, lost, applied but errored, or killed; then a restart.
 
 The story: three messages are left open by a crash; a new start recovers them, answers one more,
-fails one for want of an engine, publishes a changed persona, signs a head and settles. One of its
-writes breaks. What was left on disk must audit at once, and the same story told again must end
-with every message answered or voided once, paid for once, and every signed head still true.
+answers another one twice and has it taken back, fails one for want of an engine, publishes a
+changed persona, signs a head and settles. One of its writes breaks. What was left on disk must
+audit at once, and the same story told again must end with every message answered or voided once,
+paid for once, and every signed head still true.
 """
 
 import asyncio
@@ -36,17 +37,21 @@ from bot.domain.terms import ModelTerms
 from bot.ports.audit import StoredRecords
 from bot.ports.chat import IncomingMessage, Surface
 from bot.ports.personas import PersonaFile
-from bot.ports.stores import Store, StoredCheckpoint, StoreTransaction
+from bot.ports.stores import Store, StoredCheckpoint, StoredReply, StoreTransaction
 from bot.receipts.issue import Issuer
 from bot.receipts.log import CheckpointSigner
 from bot.settlement.publish import EpochPublisher
 from bot.twins.admission import AdmissionPolicy
 from bot.twins.answer import AnswerFan
 from bot.twins.delivery import RecordDelivery
+from bot.twins.endings import Endings
 from bot.twins.publish import OperatorTerms, PublishTwin
 from bot.twins.recovery import Recovery
 from bot.twins.roster import Roster
+from bot.twins.running import RunningReplies
 from bot.twins.sponsorship import fund_sponsorship
+from bot.twins.turns import ConversationTurns
+from bot.twins.withdrawal import WithdrawMessage
 from tests.fakes.chain import MemoryChain, SendFault
 from tests.fakes.clock import CountingEntropy, SetClock
 from tests.fakes.engine import MemoryEngine
@@ -65,6 +70,8 @@ WRITES = (
     "publish",
     *("answer",) * 2,  # intent and hold; receipt, leaf, turn
     "deliver",
+    *("answer twice",) * 3,  # as above
+    *("answer twice",) * 4,  # another reply: intent, receipt, outcome; then both withdrawn
     *("engine dies",) * 2,  # intent and hold; void and release
     "head",
     # chain pinned; planned, signed, sent, mined, booked, final; the claim: signed to final
@@ -172,7 +179,14 @@ class Life:
         self.roster = Roster()
         self.store = _WitnessedStore(SqliteStore(database), world.heads)
         issuer = Issuer(signing_key=SIGNING, build=bytes(32), verdict="exact")
+        self.turns, self.running = ConversationTurns(), RunningReplies()
         self.delivery = RecordDelivery(store=self.store, issuer=issuer, clock=world.clock)
+        self.withdrawal = WithdrawMessage(
+            store=self.store,
+            endings=Endings(issuer, world.clock),
+            turns=self.turns,
+            running=self.running,
+        )
         self.answering = AnswerFan(
             roster=self.roster,
             store=self.store,
@@ -182,6 +196,8 @@ class Life:
             policy=AdmissionPolicy(daily_messages=50, message_chars=200),
             clock=world.clock,
             entropy=CountingEntropy(f"life {world.lives}"),
+            turns=self.turns,
+            running=self.running,
         )
         self.signer = CheckpointSigner(origin=LOG_KEY.name, key=LOG)
         epochs, earnings = SqliteEpochStore(database), SqliteEarnings(database)
@@ -223,6 +239,7 @@ class Life:
             reply = await self.answering.answer(message, lambda _text: None)
         except AdmissionError:
             return ""
+        assert isinstance(reply, StoredReply)
         return reply.receipt_id
 
     async def deliver(self, message: IncomingMessage) -> None:
@@ -230,6 +247,14 @@ class Life:
         receipt = await self.answer(message)
         if receipt:
             await self.delivery.record(receipt, Outcome.DELIVERED)
+
+    async def answer_twice(self, message: IncomingMessage) -> None:
+        """Answer a message in two ways, confirm both, and take it back."""
+        await self.deliver(message)
+        receipt = await self.answer(message)
+        again = await self.answering.regenerate(receipt, message.fan, "press", lambda _text: None)
+        await self.delivery.record(again.receipt_id, Outcome.DELIVERED)
+        await self.withdrawal.withdraw(message.surface, message.message_id)
 
     async def fail(self, message: IncomingMessage) -> None:
         """Answer while the engine dies twice."""
@@ -246,6 +271,7 @@ def _message(number: int) -> IncomingMessage:
 
 
 CUT, TOO_OLD, NEVER_SHOWN, ASKED, UNLUCKY = MESSAGES = tuple(map(_message, range(5)))
+TWICE = _message(5)
 
 
 async def _tell(life: Life, *, again: bool) -> None:
@@ -257,6 +283,7 @@ async def _tell(life: Life, *, again: bool) -> None:
         ("publish", lambda: life.publish(_persona("luna", PRICE * 2))),
         ("answer", lambda: life.answer(ASKED)),
         ("deliver", lambda: life.deliver(ASKED)),
+        ("answer twice", lambda: life.answer_twice(TWICE)),
         ("engine dies", lambda: life.fail(UNLUCKY)),
         ("head", lambda: life.signer.publish(life.store)),
         ("settle", lambda: life.settlement.settle_now(timeout_s=5)),
@@ -384,7 +411,8 @@ async def _check_end(world: World) -> None:
     assert wrong == []
     for message in MESSAGES:
         _check_message(records, message)
-    assert len(records.intents) == len(MESSAGES)
+    _check_twice(records)
+    assert len(records.intents) == len(MESSAGES) + 2
     assert [reply.seq for reply in records.replies] == list(range(1, 1 + len(records.replies)))
     await _check_money(world, records)
     _check_heads(world, records)
@@ -415,6 +443,14 @@ def _check_message(records: StoredRecords, message: IncomingMessage) -> None:
         share = PRICE * CREATOR_BP // 10_000
         assert paid[creator_account(intent.twin)] == share
         assert paid[OPERATOR_FEES] == PRICE - share
+
+
+def _check_twice(records: StoredRecords) -> None:
+    """Both replies were delivered, are paid for, and were withdrawn after that."""
+    intents = [i for i in records.intents if i.message == TWICE]
+    replies = [r for i in intents for r in records.replies if r.intent == i.key]
+    assert [(i.attempt, i.state) for i in intents] == [(0, "done"), (1, "done")]
+    assert [(r.outcome, r.reversal) for r in replies] == [("delivered", "withdrawn")] * 2
 
 
 async def _check_money(world: World, records: StoredRecords) -> None:

@@ -1,4 +1,4 @@
-"""A service under any order of messages, deliveries, heads, engine deaths and crashes.
+"""A service under any order of messages, halts, deliveries, heads, engine deaths and crashes.
 
 Whatever happens, the audit passes, any two signed heads are consistent (RFC 6962), and no message
 is answered in two ways.
@@ -23,11 +23,12 @@ from hypothesis.stateful import (
 )
 
 from bot.crypto import merkle
-from bot.domain.errors import TransientError, UserError
+from bot.domain.errors import BotError, TransientError, UserError
 from bot.domain.leaf import Outcome
-from bot.domain.ledger import creator_account
+from bot.domain.ledger import creator_account, hold_account
+from bot.ports.stores import StoredReply
 from tests.fakes.store import MemoryStore, ProcessKilled, WriteFault
-from tests.stage import MIRA, THEO, memory_stage
+from tests.stage import MIRA, SURFACE, THEO, memory_stage, message
 
 FANS = st.sampled_from(["ana", "bo"])
 NUMBERS = st.integers(1, 4)
@@ -78,11 +79,102 @@ class ServiceMachine(RuleBasedStateMachine):
 
     @rule(target=replies, fan=FANS, number=NUMBERS, text=TEXTS)
     def message(self, fan: str, number: int, text: str) -> str:
+        return self._keep(f"{fan}-{number}", self._run(self._say(text, f"{fan}-{number}", fan)))
+
+    @rule(
+        target=replies,
+        fan=FANS,
+        number=NUMBERS,
+        ticks=st.integers(0, 80),
+        how=st.sampled_from(["stop", "cut", "drop", "withdraw"]),
+    )
+    def interrupted(self, fan: str, number: int, ticks: int, how: str) -> str:
         key = f"{fan}-{number}"
-        reply = self._run(self._stage.say(text, number=key, fan=fan))
-        if reply is not None:
-            assert self._answers.setdefault(key, reply.receipt_id) == reply.receipt_id
+        return self._keep(key, self._run(self._interrupt(key, fan, ticks, how)))
+
+    async def _interrupt(self, key: str, fan: str, ticks: int, how: str) -> StoredReply | None:
+        stage = self._stage
+        task = asyncio.create_task(self._say("hello there", key, fan))
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        try:
+            if how == "withdraw":
+                await stage.withdrawal.withdraw(SURFACE, key)
+            for intent in stage.running.all():
+                if how == "cut":
+                    stage.running.cut(intent.twin, by="pause")
+                elif how == "drop":
+                    stage.running.drop(intent.key)
+                elif how == "stop":
+                    stage.running.stop(intent.key, by="press")
+        finally:
+            (answer,) = await asyncio.gather(task, return_exceptions=True)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    @rule(
+        target=replies,
+        fan=FANS,
+        numbers=st.lists(NUMBERS, min_size=2, max_size=4),
+        ticks=st.integers(0, 60),
+    )
+    def burst(self, fan: str, numbers: list[int], ticks: int) -> str:
+        """Several at once, one of which is taken back meanwhile."""
+        keys = [f"{fan}-{number}" for number in numbers]
+        reply = self._run(self._burst(keys, fan, ticks))
         return "" if reply is None else reply.receipt_id
+
+    async def _burst(self, keys: list[str], fan: str, ticks: int) -> StoredReply | None:
+        tasks = [asyncio.create_task(self._say("hi", key, fan, may_merge=True)) for key in keys]
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        try:
+            if ticks % 2:
+                await self._stage.withdrawal.withdraw(SURFACE, keys[-1])
+        finally:
+            answers = await asyncio.gather(*tasks, return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, ProcessKilled):
+                raise answer
+            if isinstance(answer, BaseException) and not isinstance(answer, BotError):
+                raise answer
+        return next((one for one in answers if isinstance(one, StoredReply)), None)
+
+    @rule(target=replies, receipt=replies, event=st.sampled_from(["press 1", "press 2"]))
+    def again(self, receipt: str, event: str) -> str:
+        reply = self._run(self._regenerate(receipt, event))
+        if reply is None:
+            return ""
+        wish = f"{reply.conversation.hex()} {reply.turn} {event}"
+        assert self._answers.setdefault(wish, reply.receipt_id) == reply.receipt_id
+        return reply.receipt_id
+
+    async def _regenerate(self, receipt: str, event: str) -> StoredReply:
+        async with self._store.reading() as tx:
+            reply = await tx.find_reply(receipt)
+            intent = await tx.find_intent(reply.intent) if reply else None
+        fan = intent.message.fan if intent else "ana"
+        return await self._stage.again(receipt, event=event, fan=fan)
+
+    @rule(fan=FANS, number=NUMBERS)
+    def take_back(self, fan: str, number: int) -> None:
+        self._run(self._stage.withdrawal.withdraw(SURFACE, f"{fan}-{number}"))
+
+    async def _say(
+        self, text: str, key: str, fan: str, *, may_merge: bool = False
+    ) -> StoredReply | None:
+        said = message(text, number=key, fan=fan, may_merge=may_merge)
+        answer = await self._stage.make_answer().answer(said, lambda _text: None)
+        return answer if isinstance(answer, StoredReply) else None
+
+    def _keep(self, key: str, reply: StoredReply | None) -> str:
+        """Note what a message was answered with: the same each time, or a later attempt."""
+        if reply is None:
+            return ""
+        known = self._answers.setdefault(f"{key} {reply.attempt}", reply.receipt_id)
+        assert known == reply.receipt_id
+        return reply.receipt_id
 
     @rule(receipt=consumes(replies), outcome=st.sampled_from(Outcome))
     def deliver(self, receipt: str, outcome: Outcome) -> None:
@@ -113,6 +205,23 @@ class ServiceMachine(RuleBasedStateMachine):
     def audit_passes(self) -> None:
         findings = self._runner.run(self._stage.audit())
         assert findings.wrong == []
+
+    @invariant()
+    def no_message_is_in_two_turns(self) -> None:
+        seen: dict[str, bytes] = {}
+        for intent in self._store.tables.intents.values():
+            for part in intent.parts:
+                assert seen.setdefault(part.id, intent.slot_tag) == intent.slot_tag
+
+    @invariant()
+    def replies_to_what_was_taken_back_are_free_or_were_delivered(self) -> None:
+        for reply in self._store.tables.replies.values():
+            if reply.outcome == "withdrawn":
+                assert self._store.tables.balances[hold_account(reply.intent)] == 0
+            if reply.reversal is not None:
+                assert (reply.outcome, reply.reversal) == ("delivered", "withdrawn")
+            if reply.finish == "cut":
+                assert reply.outcome in {None, "refunded", "withdrawn"}
 
     @invariant()
     def heads_are_consistent(self) -> None:

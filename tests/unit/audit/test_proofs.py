@@ -1,7 +1,7 @@
 """The audit catches an operator who signs what was never agreed: its own key does not help it."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -31,6 +31,7 @@ class CheapIssuer(Issuer):
         persona: Persona,
         place: Place,
         moment: datetime,
+        halt: str | None = None,
     ) -> IssuedReceipt:
         """Issue at a price of 0."""
         return super().issue(
@@ -40,6 +41,7 @@ class CheapIssuer(Issuer):
             persona=persona,
             place=place,
             moment=moment,
+            halt=halt,
         )
 
 
@@ -70,6 +72,24 @@ async def test_honest_replies_verify_and_quote_what_was_said() -> None:
 
     assert findings.wrong == []
     assert findings.checked["proofs"] == 3
+
+
+async def test_attempts_that_the_service_makes_hold() -> None:
+    stage = memory_stage()
+    await stage.open()
+    first = await stage.say("hello", number="m1")
+    again = await stage.again(first.receipt_id, event="e1")
+    last = await stage.again(again.receipt_id, event="e2")
+    await stage.delivery.record(last.receipt_id, Outcome.DELIVERED)
+    await stage.delivery.record(last.receipt_id, Outcome.WITHDRAWN)
+    stage.clock.advance(timedelta(seconds=5))
+    await stage.say("and now?", number="m2")
+    await stage.signer.publish(stage.store)
+
+    findings = await stage.audit()
+
+    assert findings.wrong == []
+    assert (findings.checked["receipts"], findings.checked["outcomes"]) == (4, 2)
 
 
 async def test_price_that_the_creator_never_signed_is_found() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.errors import MessageTooLongError
-from bot.generation.output import EMPTY_REPLY
+from bot.generation.output import EMPTY_REPLY, decode_text
 from bot.generation.sampling import SamplerPolicy
 from bot.inference.engine import Engine
 from bot.ports.inference import Generated, GenerationRequest, ReplayRequest, TextDelta
@@ -127,6 +127,46 @@ def test_prepared_prefix_is_used_and_changes_nothing() -> None:
 
     assert _generate(REQUEST, hot) == _generate(REQUEST)
     assert hot.hot == hot.evaluations > 0
+
+
+@given(
+    st.binary(min_size=32, max_size=32),
+    st.integers(0, 24),
+    st.lists(st.sampled_from(["a", "e ", "\n", "Fan", "xyz"]), max_size=2).map(tuple),
+)
+def test_halted_after_any_token_the_text_is_that_of_the_tokens(
+    seed: bytes, allowed: int, stops: tuple[str, ...]
+) -> None:
+    request = replace(REQUEST, seed=seed, stop_strings=stops)
+    _, whole = _generate(request)
+    asked = iter(range(100))
+
+    *pieces, made = Engine(model=FakeModel()).generate(request, lambda: next(asked) >= allowed)
+
+    shown = "".join(piece.text for piece in pieces if isinstance(piece, TextDelta))
+    assert isinstance(made, Generated)
+    assert made.tokens == whole.tokens[: len(made.tokens)]
+    assert shown == made.text
+    assert not any(stop in made.text for stop in stops if made.text != EMPTY_REPLY)
+    if made.finish == "halted":
+        assert len(made.tokens) == allowed
+        assert made.text == decode_text(bytes(made.tokens))
+    else:
+        assert made == whole
+
+
+def test_halted_before_any_text_nothing_stands_in_for_it() -> None:
+    class Blank(FakeModel):
+        def piece(self, token: int) -> bytes:
+            return b" " if token < END else b""
+
+    asked = iter(range(100))
+
+    events = list(Engine(model=Blank()).generate(ENDLESS, lambda: next(asked) >= 3))
+
+    (made,) = events
+    assert isinstance(made, Generated)
+    assert (len(made.tokens), made.text, made.finish) == (3, "", "halted")
 
 
 def test_replay_is_one_prefill() -> None:

@@ -30,8 +30,8 @@ from bot.ports.inference import TextDelta
 from tests.fakes.model import FakeModel
 
 class Endless(Engine):
-    def generate(self, request):
-        while True:
+    def generate(self, request, halted):
+        while not halted():
             yield TextDelta("on and ")
 
 serve_pipe(lambda: Endless(model=FakeModel()))
@@ -130,6 +130,30 @@ async def test_closed_iterator_stops_a_generation_that_would_never_end() -> None
     await engine.close()
 
 
+async def test_waiting_requests_leave_the_queue_when_they_are_ended() -> None:
+    engine = _engine(ENDLESS)
+    first = engine.generate(REQUEST)
+    assert isinstance(first, AsyncGenerator)
+    await anext(first)
+    halt = asyncio.Event()
+    waiting = engine.generate(REQUEST, halt)
+    cancelled = engine.generate(REQUEST)
+    assert isinstance(cancelled, AsyncGenerator)
+    tasks = [asyncio.ensure_future(anext(events)) for events in (waiting, cancelled)]
+    await asyncio.sleep(0.05)
+
+    tasks[1].cancel()
+    halt.set()
+    async with asyncio.timeout(5):
+        assert await tasks[0] == Generated((), "", "halted")
+
+    await first.aclose()
+    async with asyncio.timeout(5):
+        assert await engine.tokenize("a") == (97,)
+        await engine.prepare_prefix((1, 2))  # its turn comes: nothing endless is left
+    await engine.close()
+
+
 async def test_event_of_nobody_is_passed_over() -> None:
     answer = json.dumps({"id": 1, "event": "done", "value": [5]})
     stray = json.dumps({"id": 99, "event": "done", "value": [6]})
@@ -159,4 +183,4 @@ def test_requests_and_results_survive_the_pipe() -> None:
     assert wire.parse_replay(_through_json(wire.encode_replay(replay))) == replay
     assert wire.parse_outcome(_through_json(asdict(outcome))) == outcome
     assert wire.parse_info(_through_json(asdict(info))) == info
-    assert wire.parse_generated(_through_json(asdict(made))) == made
+    assert wire.parse_generated(_through_json(wire.encode_generated(made))) == made

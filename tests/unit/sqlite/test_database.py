@@ -55,6 +55,44 @@ async def test_writes_are_synced_to_disk(tmp_path: Path) -> None:
     assert values == [("wal",), (2,), (1,)]
 
 
+@pytest.mark.parametrize("version", [0, 1, module.SCHEMA_VERSION + 1])
+@pytest.mark.parametrize("read_only", [False, True])
+async def test_data_of_another_version_is_refused_and_stays_as_it_is(
+    tmp_path: Path, version: int, *, read_only: bool
+) -> None:
+    old = sqlite3.connect(tmp_path / "b.db")
+    old.execute("CREATE TABLE replies (receipt_hash BLOB) STRICT")
+    old.execute(f"PRAGMA user_version = {version}")
+    old.close()
+    before = (tmp_path / "b.db").read_bytes()
+    schema = () if read_only else SCHEMA
+
+    with pytest.raises(ConfigurationError, match=r"move that folder away, or choose.* --data"):
+        await Database.open(tmp_path / "b.db", schema=schema, read_only=read_only)
+
+    assert (tmp_path / "b.db").read_bytes() == before
+
+
+async def test_what_is_deleted_is_gone_from_every_file(tmp_path: Path) -> None:
+    secret = b"a very private sentence " * 300
+    opened = await Database.open(tmp_path / "b.db", schema=("CREATE TABLE t (x BLOB) STRICT;",))
+    async with opened.transaction() as connection:
+        await connection.execute("INSERT INTO t VALUES (?)", (secret,))
+    assert _anywhere(tmp_path, secret[:20])
+
+    async with opened.transaction() as connection:
+        await connection.execute("DELETE FROM t")
+    emptied = await opened.truncate_wal()
+
+    assert emptied
+    assert not _anywhere(tmp_path, secret[:20])
+    await opened.close()
+
+
+def _anywhere(folder: Path, words: bytes) -> bool:
+    return any(words in path.read_bytes() for path in folder.iterdir())
+
+
 @pytest.mark.parametrize(
     "content", [b"no database at all, " * 100, b"SQLite format 3\x00" + b"\xff" * 4000]
 )

@@ -34,7 +34,7 @@ async def test_price_is_held_before_the_first_character(stage: Stage) -> None:
     stage.engine.pause = asyncio.Event()
     shown: list[str] = []
 
-    task = asyncio.create_task(stage.make_answer().answer(message(), shown.append))
+    task = asyncio.create_task(stage.reply_to(message(), shown.append))
     await stage.engine.begun.wait()
     (intent,) = await _intents(stage)
     held = await stage.balance(hold_account(intent.key))
@@ -85,7 +85,7 @@ async def test_same_message_again_gives_the_same_reply_and_no_second_fee(stage: 
     first = await stage.say()
     shown: list[str] = []
 
-    again = await stage.make_answer().answer(message("another text"), shown.append)
+    again = await stage.reply_to(message("another text"), shown.append)
 
     assert again == first
     assert shown == [first.text]
@@ -95,16 +95,11 @@ async def test_same_message_again_gives_the_same_reply_and_no_second_fee(stage: 
 
 async def test_same_message_twice_at_once_is_answered_once(stage: Stage) -> None:
     await stage.open()
-    answer = stage.make_answer()
 
-    replies = await asyncio.gather(*(answer.answer(message(), _drop) for _ in range(3)))
+    replies = await asyncio.gather(*(stage.reply_to(message()) for _ in range(3)))
 
     assert len({reply.receipt_id for reply in replies}) == 1
     assert len(stage.engine.requests) == 1
-
-
-def _drop(_text: str) -> None:
-    pass
 
 
 async def test_message_id_of_somebody_else_never_opens_their_reply(stage: Stage) -> None:
@@ -119,10 +114,9 @@ async def test_concurrent_messages_of_one_conversation_become_consecutive_turns(
     stage: Stage,
 ) -> None:
     await stage.open()
-    answer = stage.make_answer()
 
     replies = await asyncio.gather(
-        *(answer.answer(message(f"hi {n}", number=f"m{n}"), _drop) for n in range(4))
+        *(stage.reply_to(message(f"hi {n}", number=f"m{n}")) for n in range(4))
     )
 
     ordered = sorted(replies, key=lambda reply: reply.turn)
@@ -133,12 +127,11 @@ async def test_concurrent_messages_of_one_conversation_become_consecutive_turns(
 
 async def test_conversations_run_at_the_same_time_and_apart(stage: Stage) -> None:
     await stage.open((MIRA, THEO))
-    answer = stage.make_answer()
 
     replies = await asyncio.gather(
-        answer.answer(message(fan="ana", number="1"), _drop),
-        answer.answer(message(fan="bo", number="2"), _drop),
-        answer.answer(message(fan="ana", number="1", twin="theo"), _drop),
+        stage.reply_to(message(fan="ana", number="1")),
+        stage.reply_to(message(fan="bo", number="2")),
+        stage.reply_to(message(fan="ana", number="1", twin="theo")),
     )
 
     assert [reply.turn for reply in replies] == [1, 1, 1]
@@ -219,7 +212,7 @@ async def test_unknown_twin_is_refused_and_the_live_ones_are_named(stage: Stage)
     await stage.open()
 
     with pytest.raises(UnknownTwinError, match="mira"):
-        await stage.make_answer().answer(message(twin="nobody"), _drop)
+        await stage.reply_to(message(twin="nobody"))
 
 
 async def test_fan_over_quota_is_refused_until_tomorrow(stage: Stage) -> None:
@@ -244,7 +237,7 @@ async def test_used_up_budget_is_refused(stage: Stage) -> None:
 
     with pytest.raises(AdmissionError, match="budget"):
         await stage.say(number="m2")
-    free = await stage.make_answer().answer(message(twin="theo", number="m3"), _drop)
+    free = await stage.reply_to(message(twin="theo", number="m3"))
     await stage.delivery.record(free.receipt_id, Outcome.DELIVERED)
     assert free.price_nano == 0
 
@@ -268,7 +261,7 @@ async def test_engine_crash_in_the_middle_continues_the_same_text(stage: Stage) 
     shown: list[str] = []
     stage.engine.crashes = [3, None]
 
-    reply = await stage.make_answer().answer(message(), shown.append)
+    reply = await stage.reply_to(message(), shown.append)
 
     first, second = stage.engine.requests
     assert "".join(shown) == reply.text == (await _elsewhere()).text

@@ -5,10 +5,15 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from bot.domain.errors import AdmissionError, EngineCrashedError, UnknownTwinError
+from bot.domain.errors import (
+    AdmissionError,
+    EngineCrashedError,
+    InvariantError,
+    UnknownTwinError,
+)
 from bot.domain.ledger import SPONSOR, creator_account
 from bot.domain.money import NANO
-from bot.ports.chat import ReplyEvent, ReplyShown, TextPiece
+from bot.ports.chat import MergedInto, ReplyEvent, ReplyShown, TextPiece
 from bot.receipts.link import parse_link
 from bot.twins.inbox import Inbox
 from tests.stage import CREATOR_NANO, MIRA, PRICE, SURFACE, THEO, Stage, message
@@ -153,3 +158,77 @@ async def test_undelivered_releases_once_and_is_final(stage: Stage) -> None:
     await inbox.delivered(shown.receipt_id)
 
     assert await stage.balance(SPONSOR) == 10 * NANO
+
+
+async def test_history_and_outbox_know_the_last_attempt_and_nothing_withdrawn(
+    stage: Stage,
+) -> None:
+    await stage.open()
+    inbox = stage.make_inbox()
+    _, first = await _answer(inbox, "m1")
+    _, second = await _answer(inbox, "m2")
+    again = [event async for event in inbox.regenerate(second.receipt_id, "ana", "press")][-1]
+    assert isinstance(again, ReplyShown)
+    await inbox.withdraw(SURFACE, "m1")
+
+    pending = await inbox.pending(SURFACE.platform, SURFACE.bot)
+    turns = await inbox.history("mira", SURFACE, "ana")
+
+    assert [one.reply.receipt_id for one in pending] == [second.receipt_id, again.receipt_id]
+    assert [turn.link for turn in turns] == [again.link]
+    assert again.attempt == 1
+    assert first.link not in {turn.link for turn in turns}
+
+
+async def test_merged_message_streams_nothing_but_whose_reply_it_is_in(stage: Stage) -> None:
+    await stage.open()
+    inbox = stage.make_inbox()
+    stage.engine.pause = asyncio.Event()
+
+    async def collect(number: str) -> list[ReplyEvent]:
+        return [e async for e in inbox.answer(message(number=number, may_merge=True))]
+
+    tasks = [asyncio.create_task(collect("m1"))]
+    await stage.engine.begun.wait()
+    for number in ("m2", "m3"):
+        tasks.append(asyncio.create_task(collect(number)))
+        await asyncio.sleep(0.01)
+    stage.engine.pause.set()
+    _, second, third = await asyncio.gather(*tasks)
+
+    assert isinstance(second[-1], ReplyShown)
+    assert third == [MergedInto("m2")]
+
+
+async def test_stopped_stream_ends_with_what_was_shown(stage: Stage) -> None:
+    await stage.open()
+    inbox = stage.make_inbox()
+    stage.engine.pause = asyncio.Event()
+    stage.engine.pause.set()
+    events = inbox.answer(message())
+    pieces = [await anext(events)]
+    stage.engine.pause.clear()
+
+    assert await inbox.stop(SURFACE, "first", "ana", "press")
+    *rest, last = [event async for event in events]
+
+    assert isinstance(last, ReplyShown)
+    text = "".join(piece.text for piece in (*pieces, *rest) if isinstance(piece, TextPiece))
+    assert (last.text, last.finish) == (text, "stopped")
+
+
+async def test_id_of_an_event_that_fits_no_receipt_is_refused_before_anything(
+    stage: Stage,
+) -> None:
+    await stage.open()
+    for event in ("", "e" * 201):
+        with pytest.raises(InvariantError):
+            await stage.make_inbox().stop(SURFACE, "first", "ana", event)
+
+
+async def test_cards_say_version_and_creator(stage: Stage) -> None:
+    twin = await stage.open()
+
+    (card,) = await stage.make_inbox().twins()
+
+    assert (card.version, card.creator) == (1, twin.manifest.creator)

@@ -6,7 +6,12 @@ from datetime import timedelta
 import pytest
 
 from bot.crypto.eip712 import parse_signature, recover_signer
-from bot.domain.errors import ConfigurationError
+from bot.domain.errors import (
+    AdmissionError,
+    ConfigurationError,
+    StoreBusyError,
+    UnknownTwinError,
+)
 from bot.domain.leaf import ManifestLeaf, parse_leaf, twin_prefix
 from bot.domain.manifest import parse_manifest, signing_data
 from bot.domain.persona import Persona
@@ -92,6 +97,36 @@ async def test_two_twins_have_ids_and_prefixes_of_their_own(stage: Stage) -> Non
     assert [twin.manifest.slug for twin in stage.roster.all()] == ["mira", "theo"]
     assert stage.roster.by_id(theo.manifest.twin) == theo
     assert stage.roster.by_id(bytes(32)) is None
+
+
+async def test_a_twin_at_rest_answers_nobody_with_its_reason_and_wakes_up(stage: Stage) -> None:
+    mira = await stage.open((MIRA, THEO))
+
+    stage.roster.rest(mira, "Mira is paused by its creator.")
+
+    with pytest.raises(AdmissionError, match="Mira is paused by its creator"):
+        stage.roster.find("mira")
+    with pytest.raises(UnknownTwinError, match=r"no twin 'nobody' here\. Live twins: theo"):
+        stage.roster.find("nobody")
+    assert stage.roster.by_id(mira.manifest.twin) is None
+    assert stage.roster.known(mira.manifest.twin) == mira == stage.roster.named("mira")
+    assert [twin.manifest.slug for twin in stage.roster.all()] == ["theo"]
+    assert mira.manifest.creator in stage.roster.creators()
+    stage.roster.put(mira)
+    assert stage.roster.find("mira") == stage.roster.by_id(mira.manifest.twin) == mira
+
+
+async def test_open_intents_of_a_twin_at_rest_are_void(stage: Stage) -> None:
+    mira = await stage.open()
+    stage.engine.errors.append(StoreBusyError("killed here"))
+    with pytest.raises(StoreBusyError):
+        await stage.say()
+    stage.roster.rest(mira, "Mira is paused by its creator.")
+
+    assert await stage.recovery.run() == 0
+
+    (intent,) = (await stage.reader.read_all()).intents
+    assert intent.state == "void"
 
 
 async def test_replies_use_the_prepared_prefix(stage: Stage) -> None:

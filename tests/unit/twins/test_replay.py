@@ -50,7 +50,8 @@ async def test_receipt_without_the_fans_key_can_not_be_replayed(stage: Stage) ->
 async def test_persona_and_message_are_tokenised_again(stage: Stage) -> None:
     verified = await _verified(stage)
     assert verified.openings is not None
-    fields = replace(verified.openings.fields, message="something else")
+    fields = verified.openings.fields
+    fields = replace(fields, parts=(replace(fields.parts[0], text="something else"),))
     forged = replace(verified, openings=replace(verified.openings, fields=fields))
 
     outcome = await replay(forged, engine=stage.engine, model_sha256=WEIGHTS)

@@ -1,0 +1,65 @@
+"""Outcomes: at most two of a reply, in the one allowed order, each stated and logged."""
+
+from bot.audit.findings import Findings
+from bot.audit.log import leaf_at
+from bot.crypto.dsse import parse_envelope, verify_envelope
+from bot.domain.fields import Finish
+from bot.domain.leaf import OUTCOME_TYPE, Outcome, OutcomeLeaf, OutcomeStatement
+from bot.ports.audit import StoredRecords
+from bot.ports.stores import StoredReply
+
+_REVERSALS = frozenset({Outcome.WITHDRAWN.word, Outcome.REFUNDED.word})
+
+
+def check_outcomes(
+    records: StoredRecords, reply: StoredReply, signing_key: bytes, findings: Findings
+) -> None:
+    """Check a reply's outcome, and what may have followed a delivery.
+
+    Raises:
+        FormatError: a statement can't be read.
+        MismatchError: it is not signed by the operator.
+    """
+    where = f"receipt {reply.receipt_id}"
+    decided = [
+        (reply.outcome, reply.outcome_statement, reply.outcome_index),
+        (reply.reversal, reply.reversal_statement, reply.reversal_index),
+    ]
+    if reply.reversal is not None:
+        allowed = reply.outcome == Outcome.DELIVERED.word and reply.reversal in _REVERSALS
+        findings.expect(allowed, f"{where}: {reply.reversal} can't follow {reply.outcome}")
+    cut = reply.finish == Finish.CUT
+    paid = reply.outcome == Outcome.DELIVERED.word
+    findings.expect(not (cut and paid), f"{where}: was cut off, and not refunded")
+    last = reply.log_index
+    for word, statement, index in decided:
+        if word is None or statement is None or index is None:
+            half = (word, statement, index) != (None, None, None)
+            findings.expect(not half, f"{where}: half an outcome")
+            continue
+        findings.count("outcomes")
+        findings.expect(last < index, f"{where}: its outcome was logged before what it is of")
+        last = index
+        _check_stated(records, reply, (word, statement, index), signing_key, findings)
+
+
+def _check_stated(
+    records: StoredRecords,
+    reply: StoredReply,
+    decided: tuple[str, bytes, int],
+    signing_key: bytes,
+    findings: Findings,
+) -> None:
+    word, stored, index = decided
+    where = f"receipt {reply.receipt_id}"
+    envelope = parse_envelope(stored)
+    verify_envelope(envelope, payload_type=OUTCOME_TYPE, key=signing_key)
+    statement = OutcomeStatement.parse(envelope.payload)
+    outcome = Outcome.__members__.get(word.upper())
+    if outcome is None:
+        findings.wrong.append(f"{where}: there is no outcome {word!r}")
+        return
+    leaf = OutcomeLeaf(envelope.digest, reply.receipt_hash, outcome)
+    same = (statement.receipt, statement.outcome) == (reply.receipt_hash, outcome)
+    findings.expect(same, f"{where}: its outcome says something else")
+    findings.expect(leaf_at(records, index) == leaf, f"{where}: its outcome is not in the log")

@@ -1,0 +1,1 @@
+"""What creators do: drafts, versions, signatures, orders."""
