@@ -1,10 +1,11 @@
 """What every request passes: host and origin checks, headers, one sentence per error, one log line.
 
-Query strings, bodies and fragments are never logged.
+Query strings, bodies, fragments and secrets that stand in a path are never logged.
 """
 
 import asyncio
 import ipaddress
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -26,6 +27,8 @@ _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
+# Tokens have 43 characters; what stands there in a link that was copied badly counts as one too.
+_SECRET = re.compile(r"(?<=sign/)[^/]+|[A-Za-z0-9_-]{40,}", re.IGNORECASE)
 _log = structlog.get_logger("web")
 
 
@@ -91,13 +94,13 @@ class Guard:
         except BotError as error:
             response = describe_error(error).response()
         except Exception as error:  # noqa: BLE001  the boundary of the surface
-            _log.exception("web.failed", path=request.path, error=type(error).__name__)
+            _log.exception("web.failed", path=_path_of(request), error=type(error).__name__)
             response = describe_error(error).response()
         duration_ms = round((asyncio.get_running_loop().time() - started) * 1000)
         _log.info(
             "web.request",
             method=request.method,
-            path=request.path,
+            path=_path_of(request),
             status=response.status,
             duration_ms=duration_ms,
         )
@@ -137,6 +140,11 @@ def _from_http(error: web.HTTPException) -> web.Response:
         413: "The message is too long.",
     }
     return Refusal(error.status, sentences.get(error.status, "Bad request.")).response()
+
+
+def _path_of(request: web.Request) -> str:
+    """Return the path as it may be logged."""
+    return _SECRET.sub("…", request.path)
 
 
 def _host_name(url: str) -> str:

@@ -8,10 +8,12 @@ from aiohttp import web
 
 from adapters.web.guard import Refusal
 from adapters.web.talk import account_of, parse_id, parse_twin, web_surface
-from bot.ports.chat import ChatInbox, EarningsLine, HistoryTurn
+from bot.ports.chat import ChatInbox
 from bot.ports.proofs import ProofSource
+from bot.ports.views import EarningsLine, HistoryTurn
 
 FAN_HEADER = "X-Twinproof-Fan"
+_CARD = ("slug", "name", "role", "price")
 _RECEIPT_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 # A bundle gains its outcome later and disappears by erasure, so every use is revalidated.
 _REVALIDATE = {"Cache-Control": "no-cache"}
@@ -27,7 +29,7 @@ class ChatReads:
     async def twins(self, _request: web.Request) -> web.Response:
         """List the live twins, and what the service has to say about itself."""
         cards = await self._inbox.twins()
-        twins = [asdict(card) for card in cards]
+        twins = [{name: getattr(card, name) for name in _CARD} for card in cards]
         return web.json_response({"twins": twins, "note": self._note})
 
     async def history(self, request: web.Request) -> web.Response:
@@ -70,14 +72,19 @@ class ProofReads:
 
 
 def tagged_response(
-    request: web.Request, body: bytes, *, content_type: str, etag: str | None = None
+    request: web.Request,
+    body: bytes,
+    *,
+    content_type: str,
+    etag: str | None = None,
+    charset: str | None = "utf-8",
 ) -> web.Response:
     """Serve bytes that a browser may keep but must ask about before each use."""
     etag = etag or f'"{hashlib.sha256(body).hexdigest()}"'
     headers = _REVALIDATE | {"ETag": etag}
     if request.headers.get("If-None-Match") == etag:
         return web.Response(status=304, headers=headers)
-    return web.Response(body=body, content_type=content_type, charset="utf-8", headers=headers)
+    return web.Response(body=body, content_type=content_type, charset=charset, headers=headers)
 
 
 def _turn(turn: HistoryTurn) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The local web server: chat page, proof page, bundles, checkpoint, health."""
+"""The local web server: chat, proof and signing page, bundles, checkpoint, pictures, health."""
 
 import errno
 from collections.abc import Iterable
@@ -7,12 +7,15 @@ import structlog
 from aiohttp import web
 
 from adapters.web.assets import Page, load_page
+from adapters.web.avatars import Avatars
 from adapters.web.guard import Guard, add_headers
 from adapters.web.reads import ChatReads, ProofReads, tagged_response
+from adapters.web.signing import SigningRoutes
 from adapters.web.talk import MAX_BODY_BYTES, Talk
 from bot.domain.errors import ConfigurationError, InvariantError
 from bot.ports.chat import ChatInbox
 from bot.ports.proofs import ProofSource
+from bot.ports.signing import SigningDesk
 
 _DRAIN_S = 10.0
 _log = structlog.get_logger("web")
@@ -24,6 +27,7 @@ class WebServer:
     Args:
         inbox: the core's door for chat surfaces.
         proofs: bundles and checkpoint.
+        signing: the core's door for the signing page; without it there is none.
         host: address to bind; the default configuration is 127.0.0.1.
         port: TCP port; 0 takes a free one.
         allowed_hosts: names under which a reverse proxy forwards chat requests, beside `host` and
@@ -37,6 +41,7 @@ class WebServer:
         *,
         inbox: ChatInbox,
         proofs: ProofSource,
+        signing: SigningDesk | None = None,
         host: str,
         port: int,
         allowed_hosts: Iterable[str] = (),
@@ -47,6 +52,7 @@ class WebServer:
         self._port = port
         self._inbox = inbox
         self._proofs = proofs
+        self._signing = signing
         self._routes = tuple(routes)
         self._note = note
         self._guard = Guard(host=host, allowed_hosts=allowed_hosts)
@@ -106,6 +112,9 @@ class WebServer:
         app.router.add_get("/r/{id:[A-Za-z0-9_-]{22}}", proof_page.handle)
         app.router.add_get("/log/checkpoint", proofs.checkpoint)
         app.router.add_get("/healthz", _health)
+        app.router.add_routes(Avatars(self._inbox).routes())
+        if self._signing is not None:
+            app.router.add_routes(SigningRoutes(self._signing).routes())
         app.router.add_routes(self._routes)
         return app
 

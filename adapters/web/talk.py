@@ -11,8 +11,15 @@ import structlog
 from aiohttp import web
 
 from adapters.web.guard import Refusal, RefusedRequestError, describe_error
-from bot.domain.errors import BotError
-from bot.ports.chat import ChatInbox, IncomingMessage, ReplyEvent, ReplyShown, Surface
+from bot.domain.errors import BotError, InvariantError
+from bot.ports.chat import (
+    ChatInbox,
+    IncomingMessage,
+    MergedInto,
+    ReplyEvent,
+    ReplyShown,
+    Surface,
+)
 
 MAX_TEXT_CHARACTERS = 8000
 MAX_BODY_BYTES = 64 * 1024
@@ -84,6 +91,8 @@ def _encode_event(event: ReplyEvent) -> bytes:
     if isinstance(event, ReplyShown):
         shown = asdict(event) | {"type": "shown", "fee_nano": str(event.fee_nano)}
         return _line(shown)
+    if isinstance(event, MergedInto):
+        raise InvariantError("the web has not let this message be merged")
     return _line({"type": "text", "text": event.text})
 
 

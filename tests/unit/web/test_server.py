@@ -8,7 +8,7 @@ import structlog
 
 from adapters.web.server import WebServer
 from bot.domain.errors import ConfigurationError
-from bot.ports.chat import EarningsLine
+from bot.ports.views import EarningsLine
 from tests.fakes.chat import MemoryInbox, MemoryProofs
 from tests.unit.web.conftest import FAN, Site
 
