@@ -1,4 +1,4 @@
-"""The buttons under a reply and the window that Reply opens; they work after any restart."""
+"""The buttons under a reply; they work after any restart."""
 
 import re
 from typing import Any, Protocol, Self, cast
@@ -6,17 +6,15 @@ from typing import Any, Protocol, Self, cast
 import discord
 from discord import ui
 
-PROOF_LABEL, REPLY_LABEL = "Proof", "Reply"
-MODAL_CHARACTERS = 2000
-_TITLE_CHARACTERS = 45
-_MODAL = re.compile(r"tp:say:(?P<twin>[a-z0-9_-]{1,64})")
-_MARK = re.compile(r"tp:reply:(?P<asked>\d{1,20}):(?P<twin>[a-z0-9_-]{1,64})")
+PROOF_LABEL, REPLY_LABEL, STOP_LABEL, AGAIN_LABEL = "Proof", "Reply", "Stop", "Another reply"
+_REPLY = re.compile(r"tp:reply:(?P<asked>\d{1,20}):(?P<twin>[a-z0-9_-]{1,64})")
+_STOP = re.compile(r"tp:stop:(?P<asked>\d{1,20})")
 
 Interaction = discord.Interaction[Any]
 
 
 class ButtonDesk(Protocol):
-    """Who acts when a button is pressed; the client has one as `desk`."""
+    """Who acts when a button is pressed; the client has one as `replies`."""
 
     async def on_proof(self, interaction: Interaction, receipt: str) -> None:
         """Give the link of a reply."""
@@ -26,9 +24,17 @@ class ButtonDesk(Protocol):
         """Open the window for another message to a twin."""
         ...
 
+    async def on_stop(self, interaction: Interaction, asked: str) -> None:
+        """End a reply that grows."""
+        ...
+
+    async def on_again(self, interaction: Interaction, receipt: str) -> None:
+        """Have another reply made in place of one."""
+        ...
+
 
 def _desk(interaction: Interaction) -> ButtonDesk:
-    return cast("ButtonDesk", interaction.client.desk)
+    return cast("ButtonDesk", interaction.client.replies)
 
 
 class ProofButton(
@@ -53,7 +59,29 @@ class ProofButton(
         await _desk(interaction).on_proof(interaction, self.receipt)
 
 
-class ReplyButton(ui.DynamicItem[ui.Button[ui.View]], template=_MARK):
+class AgainButton(
+    ui.DynamicItem[ui.Button[ui.View]], template=r"tp:again:(?P<receipt>[A-Za-z0-9_-]{22})"
+):
+    """Has another reply made in place of this one."""
+
+    def __init__(self, receipt: str) -> None:
+        self.receipt = receipt
+        super().__init__(ui.Button(label=AGAIN_LABEL, custom_id=f"tp:again:{receipt}"))
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: Interaction, item: ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """Make the button again from what the platform sends."""
+        del interaction, item
+        return cls(match["receipt"])
+
+    async def callback(self, interaction: Interaction) -> None:
+        """Act."""
+        await _desk(interaction).on_again(interaction, self.receipt)
+
+
+class ReplyButton(ui.DynamicItem[ui.Button[ui.View]], template=_REPLY):
     """Opens the window; also marks what its message answers, for reading back."""
 
     def __init__(self, asked: str, twin: str) -> None:
@@ -79,52 +107,48 @@ class ReplyButton(ui.DynamicItem[ui.Button[ui.View]], template=_MARK):
         await _desk(interaction).on_reply(interaction, self.twin)
 
 
-class TalkModal(ui.Modal):
-    """One field; what is sent comes back as an interaction, which `modal_twin` recognises."""
+class StopButton(ui.DynamicItem[ui.Button[ui.View]], template=_STOP):
+    """Ends a reply while it grows; also marks what its message answers, for reading back."""
 
-    def __init__(self, twin: str, name: str) -> None:
-        super().__init__(title=f"To {name}"[:_TITLE_CHARACTERS], custom_id=f"tp:say:{twin}")
-        field: ui.TextInput[Self] = ui.TextInput(
-            custom_id="text",
-            style=discord.TextStyle.paragraph,
-            min_length=1,
-            max_length=MODAL_CHARACTERS,
-        )
-        self.add_item(ui.Label(text="Your message", component=field))
+    def __init__(self, asked: str) -> None:
+        self.asked = asked
+        style = discord.ButtonStyle.danger
+        super().__init__(ui.Button(label=STOP_LABEL, custom_id=f"tp:stop:{asked}", style=style))
 
-    async def on_submit(self, interaction: Interaction, /) -> None:
-        """Do nothing: the interaction itself is handled, so that restarts don't matter."""
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: Interaction, item: ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """Make the button again from what the platform sends."""
+        del interaction, item
+        return cls(match["asked"])
+
+    async def callback(self, interaction: Interaction) -> None:
+        """Act."""
+        await _desk(interaction).on_stop(interaction, self.asked)
 
 
-def view_of(asked: str, twin: str, receipt: str) -> ui.View:
-    """Return the buttons of a part; without a receipt only the one that marks it."""
+def growing_view(asked: str) -> ui.View:
+    """Return the button of a part that grows."""
+    return ui.View(timeout=None).add_item(StopButton(asked))
+
+
+def final_view(asked: str, twin: str, receipt: str, *, private: bool) -> ui.View:
+    """Return the buttons of a finished reply; in private its text has the link already."""
     view = ui.View(timeout=None)
+    if private:
+        return view.add_item(AgainButton(receipt))
     view.add_item(ReplyButton(asked, twin))
-    if receipt:
-        view.add_item(ProofButton(receipt))
-    return view
-
-
-def modal_twin(interaction: Interaction) -> tuple[str, str] | None:
-    """Return the twin and the text of a submitted window; None for anything else."""
-    if interaction.type is not discord.InteractionType.modal_submit:
-        return None
-    data = cast("dict[str, Any]", interaction.data or {})
-    found = _MODAL.fullmatch(str(data.get("custom_id", "")))
-    if found is None:
-        return None
-    for label in data.get("components", []):
-        component = label.get("component", {})
-        if component.get("custom_id") == "text":
-            return found["twin"], str(component.get("value", ""))
-    return None
+    view.add_item(AgainButton(receipt))
+    return view.add_item(ProofButton(receipt))
 
 
 def answered_by(message: discord.Message) -> str | None:
     """Return the id that a message of ours answers, by its buttons or its reference."""
     for row in message.components:
         for item in getattr(row, "children", []):
-            found = _MARK.fullmatch(getattr(item, "custom_id", None) or "")
+            name = getattr(item, "custom_id", None) or ""
+            found = _REPLY.fullmatch(name) or _STOP.fullmatch(name)
             if found is not None:
                 return found["asked"]
     if message.interaction_metadata is not None:

@@ -11,9 +11,11 @@ import structlog
 import yarl
 
 from adapters.discord_chat.client import TwinClient
+from adapters.discord_chat.house import Doors
 from adapters.discord_chat.mapping import IntentRefusedError, discord_errors
 from bot.domain.errors import BotError, TransientError
 from bot.ports.chat import ChatInbox
+from bot.ports.creators import CreatorDesk
 from bot.ports.discord_state import DiscordState
 from bot.ports.proofs import ProofSource
 from bot.ports.surfaces import ChatSurface
@@ -44,6 +46,7 @@ class DiscordChat(ChatSurface):
         gateway_url: str | None,
         public_base_url: str,
         message_content: bool = True,
+        creators: CreatorDesk | None = None,
     ) -> None:
         """Prepare a surface.
 
@@ -58,14 +61,12 @@ class DiscordChat(ChatSurface):
             public_base_url: what proof links begin with.
             message_content: whether to ask for the message-content intent; where Discord refuses
                 it, the surface runs without.
+            creators: the core's door for creators; None: there are no commands for them.
         """
-        self._inbox = inbox
-        self._proofs = proofs
-        self._store = store
+        self._doors = Doors(inbox, proofs, store, creators, public_base_url)
         self._token = token
         self._api_base = api_base
         self._gateway = None if gateway_url is None else yarl.URL(gateway_url)
-        self._public_base_url = public_base_url
         self.reads_messages = message_content
         self.failure: BotError | None = None
         self._client: TwinClient | None = None
@@ -139,8 +140,8 @@ class DiscordChat(ChatSurface):
 
     async def _disconnect(self) -> None:
         task, self._task = self._task, None
-        if self._client is not None and self._client.answering is not None:
-            await self._client.answering.drain(within_s=DRAIN_S)
+        if self._client is not None and self._client.house is not None:
+            await self._client.house.claims.drain(within_s=DRAIN_S)
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
@@ -178,10 +179,7 @@ class DiscordChat(ChatSurface):
 
     async def _serve_once(self) -> None:
         client = TwinClient(
-            inbox=self._inbox,
-            proofs=self._proofs,
-            store=self._store,
-            public_base_url=self._public_base_url,
+            doors=self._doors,
             gateway=self._gateway,
             message_content=self.reads_messages,
             on_connected=self._on_connected,
@@ -209,12 +207,11 @@ class DiscordChat(ChatSurface):
             with suppress(TimeoutError):
                 async with asyncio.timeout(SWEEP_EVERY_S):
                     await self._sweep.wait()
-            answering = client.answering
-            if answering is None or not (self._sweep.is_set() or answering.unfinished):
+            house = client.house
+            if house is None or not (self._sweep.is_set() or house.answering.unfinished):
                 continue
             self._sweep.clear()
             try:
-                await answering.recover(client.desk.fans.spot_of)
+                await house.answering.recover(house.servants.fans.spot_of)
             except BotError as error:
-                answering.unfinished = True
                 _log.warning("discord.not_recovered", error=type(error).__name__)

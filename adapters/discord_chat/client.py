@@ -8,16 +8,14 @@ import structlog
 import yarl
 from discord import app_commands
 
-from adapters.discord_chat.answering import Answering
-from adapters.discord_chat.buttons import ProofButton, ReplyButton, modal_twin
+from adapters.discord_chat.buttons import AgainButton, ProofButton, ReplyButton, StopButton
 from adapters.discord_chat.commands import add_commands
-from adapters.discord_chat.desk import Desk
-from adapters.discord_chat.fans import Fans
-from adapters.discord_chat.identity import Identity
-from adapters.discord_chat.verify import Verifier
-from bot.ports.chat import ChatInbox
-from bot.ports.discord_state import DiscordState
-from bot.ports.proofs import ProofSource
+from adapters.discord_chat.house import Doors, House
+from adapters.discord_chat.personal import ForgetButton, Personal
+from adapters.discord_chat.privately import tell_failure
+from adapters.discord_chat.replies import Replies
+from adapters.discord_chat.shards import make_resuming
+from adapters.discord_chat.windows import submitted_window
 
 # A longer wait is an error, not a sleep: the reply is shown later by the sweep.
 MAX_RATE_LIMIT_S = 60.0
@@ -42,27 +40,28 @@ class Tree(app_commands.CommandTree[Any]):
     async def on_error(
         self, interaction: Interaction, error: app_commands.AppCommandError, /
     ) -> None:
-        """Log what kind of error it was."""
+        """Log what kind of error it was, and say so where that is still possible."""
         _log.error("discord.failed", asked=str(interaction.id), error=type(error).__name__)
+        if interaction.type is discord.InteractionType.application_command:
+            await tell_failure(interaction, error)
 
 
 class TwinClient(discord.AutoShardedClient):
     """Hands the SDK's events to those who serve them.
 
     Attributes:
-        desk: serves commands and buttons; there is one once the application's id is known.
-        answering: answers messages; None until then.
+        house: who serves them; None until the application's id is known.
+        replies: serves the buttons under a reply.
+        personal: serves the button that confirms a deletion.
     """
 
-    desk: Desk
+    replies: Replies
+    personal: Personal
 
     def __init__(
         self,
         *,
-        inbox: ChatInbox,
-        proofs: ProofSource,
-        store: DiscordState,
-        public_base_url: str,
+        doors: Doors,
         gateway: yarl.URL | None,
         message_content: bool,
         on_connected: Callable[[], None],
@@ -76,54 +75,29 @@ class TwinClient(discord.AutoShardedClient):
             max_ratelimit_timeout=MAX_RATE_LIMIT_S,
             guild_ready_timeout=GUILD_READY_S,
         )
-        self._inbox = inbox
-        self._proofs = proofs
-        self._store = store
-        self._public_base_url = public_base_url
+        self._doors = doors
         self._gateway = gateway
         self._reads_messages = message_content
         self._on_connected = on_connected
         self._tree = Tree(self)
-        self.answering: Answering | None = None
+        self.house: House | None = None
 
     async def setup_hook(self) -> None:
         """Build what serves the events and tell Discord the commands."""
-        account = self.application_id or 0
-        identity = Identity(account=account, state=self._store)
-        answering = Answering(
-            inbox=self._inbox, state=self._store, identity=identity, account=account
-        )
-        fans = Fans(
-            client=self,
-            inbox=self._inbox,
-            state=self._store,
-            answering=answering,
-            account=account,
-            reads_messages=self._reads_messages,
-        )
-        self.desk = Desk(
-            fans=fans,
-            state=self._store,
-            verifier=Verifier(
-                state=self._store,
-                proofs=self._proofs,
-                account=account,
-                public_base_url=self._public_base_url,
-            ),
-            public_base_url=self._public_base_url,
-            reads_messages=self._reads_messages,
-        )
-        await fans.twins()
-        self.add_dynamic_items(ProofButton, ReplyButton)
-        add_commands(self._tree, self.desk)
+        house = House.build(self, self._doors, reads_messages=self._reads_messages)
+        self.replies, self.personal = house.servants.replies, house.servants.personal
+        await house.cards.all()
+        self.add_dynamic_items(ProofButton, ReplyButton, StopButton, AgainButton, ForgetButton)
+        add_commands(self._tree, house.servants)
         await self._tree.sync()
-        self.answering = answering
+        self.house = house
 
     async def launch_shard(
         self, gateway: yarl.URL, shard_id: int, *, initial: bool = False
     ) -> None:
         """Connect a shard to the gateway that is configured, else to the one that was named."""
         await super().launch_shard(self._gateway or gateway, shard_id, initial=initial)
+        make_resuming(self.get_shard(shard_id))
 
     async def on_ready(self) -> None:
         """Say that every shard is connected."""
@@ -135,13 +109,46 @@ class TwinClient(discord.AutoShardedClient):
 
     async def on_message(self, message: discord.Message) -> None:
         """Answer a message that is meant for a twin."""
-        await self.desk.fans.on_message(message)
+        if self.house is not None:
+            await self.house.servants.fans.on_message(message)
+
+    async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
+        """Take back what a person has deleted."""
+        if self.house is not None:
+            await self.house.withdrawing.message_gone(str(event.message_id), event.channel_id)
+
+    async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
+        """Take back what a moderator has deleted."""
+        if self.house is not None:
+            for message in sorted(event.message_ids):
+                await self.house.withdrawing.message_gone(str(message), event.channel_id)
+
+    async def on_raw_thread_delete(self, event: discord.RawThreadDeleteEvent) -> None:
+        """Take back what was said in a thread."""
+        if self.house is not None:
+            thread = str(event.thread_id)
+            await self.house.withdrawing.room_gone(str(event.parent_id), thread)
+
+    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+        """Take back what was said in a channel and its threads."""
+        if self.house is not None:
+            await self.house.withdrawing.room_gone(str(channel.id), None)
 
     async def on_interaction(self, interaction: Interaction) -> None:
         """Answer a submitted window; commands and buttons have their own way."""
-        submitted = modal_twin(interaction)
-        if submitted is not None:
-            await self.desk.fans.talk(interaction, *submitted)
+        window = submitted_window(interaction)
+        if window is None or self.house is None:
+            return
+        servants = self.house.servants
+        match window.kind:
+            case "say":
+                text = window.values.get("text", "")
+                await servants.fans.talk(interaction, window.about, text)
+            case "report":
+                reason = window.values.get("reason", "")
+                await servants.replies.reported(interaction, window.about, reason)
+            case "edit" if servants.studio is not None:
+                await servants.studio.edited(interaction, window.about, window.values)
 
     async def on_error(self, event_method: str, /, *_args: object, **_kwargs: object) -> None:
         """Log that an event could not be served, and nothing of what was in it."""

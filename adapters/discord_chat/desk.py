@@ -1,70 +1,42 @@
-"""What commands, buttons and menus do; each answers for one person's eyes and defers first."""
+"""What the commands for fans and for those who manage a server do."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
 import discord
-import structlog
 
 from adapters.discord_chat import texts
-from adapters.discord_chat.answering import sentence_of
-from adapters.discord_chat.buttons import TalkModal
-from adapters.discord_chat.fans import Fans, place_of, tell
+from adapters.discord_chat.cards import Cards
 from adapters.discord_chat.mapping import OutOfReachError, discord_errors
-from adapters.discord_chat.verify import Verifier
-from bot.domain.errors import BotError, UserError
-from bot.ports.chat import TwinCard
+from adapters.discord_chat.privately import privately
+from adapters.discord_chat.sheets import place_of
+from adapters.discord_chat.talkativeness import Talkativeness
+from bot.domain.errors import BotError, TransientError, UserError
 from bot.ports.discord_state import DiscordState
+from bot.ports.views import TwinCard
 
 MAX_CHOICES = 25
 SUGGEST_WITHIN_S = 2.0
 SERVER, CHANNEL = "server", "channel"
 Interaction = discord.Interaction[Any]
-_log = structlog.get_logger("discord")
 
 
 class Desk:
-    """Serves interactions other than talking."""
+    """Serves commands other than talking."""
 
     def __init__(
         self,
         *,
-        fans: Fans,
+        cards: Cards,
         state: DiscordState,
-        verifier: Verifier,
-        public_base_url: str,
+        talkativeness: Talkativeness,
         reads_messages: bool,
     ) -> None:
-        self.fans = fans
+        self._cards = cards
         self._state = state
-        self._verifier = verifier
-        self._base = public_base_url.rstrip("/")
+        self._talkativeness = talkativeness
         self._reads_messages = reads_messages
-
-    async def _privately(
-        self, interaction: Interaction, answer: Callable[[], Awaitable[str]]
-    ) -> None:
-        """Defer, work, tell: the boundary around every private answer."""
-        name = str(interaction.id)
-        try:
-            with discord_errors():
-                await interaction.response.defer(thinking=True, ephemeral=True)
-            await tell(interaction, await answer())
-        except BotError as error:
-            await self._tell_failure(interaction, error)
-        except Exception as error:  # noqa: BLE001  the boundary: one interaction's failure is its own
-            _log.error("discord.failed", asked=name, error=type(error).__name__)
-            await self._tell_failure(interaction, error)
-
-    @staticmethod
-    async def _tell_failure(interaction: Interaction, error: BaseException) -> None:
-        try:
-            await tell(interaction, sentence_of(error))
-        except BotError as second:
-            name = str(interaction.id)
-            _log.warning("discord.not_told", asked=name, error=type(second).__name__)
 
     async def suggest(self, typed: str) -> list[discord.app_commands.Choice[str]]:
         """Return the twins that fit what was typed."""
@@ -72,7 +44,7 @@ class Desk:
         cards: list[TwinCard] = []
         with suppress(BotError, TimeoutError):  # suggestions may fail; the command says why
             async with asyncio.timeout(SUGGEST_WITHIN_S):
-                cards = await self.fans.twins()
+                cards = await self._cards.all()
         fitting = [
             card
             for card in cards
@@ -87,52 +59,71 @@ class Desk:
         """List the twins."""
 
         async def answer() -> str:
-            return texts.browse(await self.fans.twins())
+            return texts.browse(await self._cards.all())
 
-        await self._privately(interaction, answer)
+        await privately(interaction, answer)
 
     async def twin_about(self, interaction: Interaction, twin: str) -> None:
         """Describe one twin."""
 
         async def answer() -> str:
-            return texts.describe(await self.fans.card(twin))
+            return texts.describe(await self._cards.card(twin))
 
-        await self._privately(interaction, answer)
+        await privately(interaction, answer)
 
     async def here(self, interaction: Interaction) -> None:
-        """Say who speaks in this place."""
+        """Say who speaks in this place, and how often unasked."""
 
         async def answer() -> str:
-            card = await self.fans.card_for(*_place(interaction))
-            return f"Who mentions me here talks to {texts.describe(card)}"
+            guild, chat = _place(interaction)
+            card = await self._cards.card_for(guild, chat)
+            speaker = f"Who mentions me here talks to {texts.describe(card)}"
+            return f"{speaker}\n{await self._manner(guild, chat)}"
 
-        await self._privately(interaction, answer)
+        await privately(interaction, answer)
+
+    async def _manner(self, guild: str, chat: str) -> str:
+        if not guild:
+            return texts.DIRECT
+        percent = await self._talkativeness.of(guild, chat)
+        return texts.manner(percent, reads_messages=self._reads_messages)
+
+    async def talkative(self, interaction: Interaction, percent: int) -> None:
+        """Choose how often the twin of this channel speaks unasked."""
+
+        async def answer() -> str:
+            guild, chat = _place(interaction)
+            if not guild:
+                raise UserError(texts.DIRECT)
+            _need_channel(interaction)
+            await self._talkativeness.choose(guild, chat, percent)
+            return await self._manner(guild, chat)
+
+        await privately(interaction, answer)
 
     async def pick(self, interaction: Interaction, twin: str, where: str) -> None:
         """Let a twin speak in this channel or in the whole server."""
 
         async def answer() -> str:
-            card = await self.fans.card(twin)
+            card = await self._cards.card(twin)
             guild, chat = _place(interaction)
             if not guild:
                 await self._state.pick("", chat, card.slug)
                 return f"You talk to {card.name} here now."
-            allowed = interaction.permissions
             if where == CHANNEL:
-                if not (allowed.manage_channels or allowed.manage_guild):
-                    raise UserError("That needs the permission Manage Channels.")
+                _need_channel(interaction)
                 await self._state.pick(guild, chat, card.slug)
                 return f"{card.name} speaks in this channel now."
-            if not allowed.manage_guild:
+            if not interaction.permissions.manage_guild:
                 raise UserError("That needs the permission Manage Server.")
             await self._state.pick(guild, "", card.slug)
             return await self._become(interaction.guild, card)
 
-        await self._privately(interaction, answer)
+        await privately(interaction, answer)
 
     @staticmethod
     async def _become(guild: discord.Guild | None, card: TwinCard) -> str:
-        """Take the twin's name in a server, where that is allowed."""
+        """Take the twin's name and picture in a server, where that is allowed."""
         done = f"{card.name} speaks in this server now."
         if guild is None:
             return done
@@ -141,55 +132,31 @@ class Desk:
                 await guild.me.edit(nick=card.name[:32])
         except OutOfReachError:
             return f"{done} I may not change my name here: that needs Change Nickname."
-        return f"{done} I have taken that name here."
+        done = f"{done} I have taken that name here."
+        if not card.avatar and guild.me.guild_avatar is None:
+            return done
+        try:
+            with discord_errors():
+                await guild.me.edit(avatar=card.avatar or None)
+        except (OutOfReachError, TransientError):
+            return f"{done} The picture could not be changed: pick again in some minutes."
+        return done
 
     async def about(self, interaction: Interaction) -> None:
         """Say what this is."""
 
         async def answer() -> str:
-            return texts.about(reads_messages=self._reads_messages)
+            guild, chat = _place(interaction)
+            manner = await self._manner(guild, chat)
+            return texts.about(manner, reads_messages=self._reads_messages)
 
-        await self._privately(interaction, answer)
+        await privately(interaction, answer)
 
-    async def privacy(self, interaction: Interaction) -> None:
-        """Say what is stored."""
 
-        async def answer() -> str:
-            return texts.PRIVACY
-
-        await self._privately(interaction, answer)
-
-    async def verify(self, interaction: Interaction, message: discord.Message) -> None:
-        """Judge a message."""
-
-        async def answer() -> str:
-            return await self._verifier.judge(message)
-
-        await self._privately(interaction, answer)
-
-    async def on_proof(self, interaction: Interaction, receipt: str) -> None:
-        """Give the fan who was answered the link with its key, others the one without."""
-
-        async def answer() -> str:
-            message = "" if interaction.message is None else str(interaction.message.id)
-            link = await self.fans.keyed_link(receipt, str(interaction.user.id), message)
-            if link is not None:
-                return f"Only you see this. Your proof, with the key that opens it: <{link}>"
-            return (
-                f"The public proof of this reply: <{self._base}/r/{receipt}>\n"
-                "-# It shows no words: only the fan who was answered gets the key."
-            )
-
-        await self._privately(interaction, answer)
-
-    async def on_reply(self, interaction: Interaction, twin: str) -> None:
-        """Open the window for another message; it must be the first answer, so nothing waits."""
-        name = self.fans.names.get(twin, twin)
-        try:
-            with discord_errors():
-                await interaction.response.send_modal(TalkModal(twin, name))
-        except BotError as error:
-            await self._tell_failure(interaction, error)
+def _need_channel(interaction: Interaction) -> None:
+    allowed = interaction.permissions
+    if not (allowed.manage_channels or allowed.manage_guild):
+        raise UserError("That needs the permission Manage Channels.")
 
 
 def _place(interaction: Interaction) -> tuple[str, str]:

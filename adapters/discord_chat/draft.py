@@ -5,11 +5,13 @@ from collections.abc import Sequence
 
 import discord
 
-from adapters.discord_chat.buttons import view_of
+from adapters.discord_chat.buttons import final_view, growing_view
 from adapters.discord_chat.sheets import Sheet
 from bot.domain.errors import TransientError
 from bot.ports.chat import IncomingMessage
 from bot.ports.discord_state import DiscordState, Post
+
+GROWING, BARE = "growing", "bare"
 
 
 def digest_of(content: str) -> str:
@@ -22,6 +24,7 @@ class Draft:
 
     Attributes:
         doubtful: whether a part may have been sent without our learning its id.
+        changed: whether anything was written or changed.
     """
 
     def __init__(
@@ -30,7 +33,7 @@ class Draft:
         sheet: Sheet,
         state: DiscordState,
         message: IncomingMessage,
-        buttons: bool,
+        private: bool,
         known: Sequence[str] = (),
     ) -> None:
         """Prepare a draft.
@@ -39,14 +42,14 @@ class Draft:
             sheet: where it is written.
             state: remembers which message shows what.
             message: what is answered.
-            buttons: whether the parts carry buttons.
+            private: whether only the fan reads this place.
             known: ids of parts that were written there before, in order.
         """
         self.sheet = sheet
-        self.doubtful = False
+        self.doubtful = self.changed = False
         self._state = state
         self._message = message
-        self._buttons = buttons
+        self._private = private
         self._ids = list(known)
         self._faces: list[tuple[str, str] | None] = [None] * len(self._ids)
 
@@ -56,7 +59,7 @@ class Draft:
         return len(self._ids)
 
     async def show(self, parts: Sequence[str], receipt: str = "") -> None:
-        """Write what is new and change what is different.
+        """Write what is new and change what is different; the end takes away what is too much.
 
         Raises:
             OutOfReachError: this place can't show it.
@@ -64,14 +67,31 @@ class Draft:
         """
         for part, content in enumerate(parts):
             is_last = part == len(parts) - 1
-            face = (content, "none" if receipt and not is_last else receipt)
-            if part == len(self._ids):
-                await self._send(part, face)
-            elif self._faces[part] != face:
-                await self.sheet.edit(self._ids[part], content, self._view(face[1]))
-            self._faces[part] = face
+            kind = GROWING if not receipt else receipt if is_last else BARE
+            await self._show_part(part, (content, kind))
             if receipt:
                 await self._keep(part, receipt, digest_of(content))
+        if receipt:
+            await self._trim(len(parts))
+
+    async def close(self, sentence: str) -> None:
+        """Show a sentence in place of all parts."""
+        await self._show_part(0, (sentence, BARE))
+        await self._trim(1)
+
+    async def _show_part(self, part: int, face: tuple[str, str]) -> None:
+        self.changed = True
+        if part == len(self._ids):
+            await self._send(part, face)
+        elif self._faces[part] != face:
+            await self.sheet.edit(self._ids[part], face[0], self._view(face[1]))
+        self._faces[part] = face
+
+    async def _trim(self, count: int) -> None:
+        while len(self._ids) > count:
+            await self.sheet.delete(self._ids[-1])
+            await self._state.drop_post(self._ids[-1])
+            del self._ids[-1], self._faces[-1]
 
     async def _send(self, part: int, face: tuple[str, str]) -> None:
         try:
@@ -83,9 +103,12 @@ class Draft:
         await self._keep(part, "", "")
 
     def _view(self, kind: str) -> discord.ui.View | None:
-        if not self._buttons or kind == "none":
+        asked = self._message.message_id
+        if kind == BARE:
             return None
-        return view_of(self._message.message_id, self._message.twin, kind)
+        if kind == GROWING:
+            return growing_view(asked)
+        return final_view(asked, self._message.twin, kind, private=self._private)
 
     async def _keep(self, part: int, receipt: str, digest: str) -> None:
         surface = self._message.surface

@@ -8,66 +8,73 @@ import discord
 import structlog
 
 from adapters.discord_chat import texts
-from adapters.discord_chat.answering import PLATFORM, Answering, sentence_of
+from adapters.discord_chat.answering import PLATFORM, Answering
+from adapters.discord_chat.cards import Cards
+from adapters.discord_chat.claims import Claims
 from adapters.discord_chat.identity import Spot, can_keep_webhooks
 from adapters.discord_chat.mapping import OutOfReachError, discord_errors
-from adapters.discord_chat.sheets import Room
-from bot.domain.errors import BotError, UnknownTwinError, UserError
-from bot.ports.chat import ChatInbox, IncomingMessage, Surface, TwinCard
+from adapters.discord_chat.privately import sentence_of, tell
+from adapters.discord_chat.sheets import Room, place_of
+from adapters.discord_chat.talkativeness import Talkativeness
+from bot.domain.errors import BotError, UserError
+from bot.ports.chat import IncomingMessage, Surface
 from bot.ports.discord_state import DiscordState
+from bot.ports.views import TwinCard
 
 _ORDINARY = {discord.MessageType.default, discord.MessageType.reply}
 _log = structlog.get_logger("discord")
 Interaction = discord.Interaction[Any]
 
 
-def place_of(room: Room | discord.abc.Snowflake) -> tuple[str, str]:
-    """Return the (chat, thread) of a room, as they enter the slot."""
-    if isinstance(room, discord.Thread):
-        return str(room.parent_id), str(room.id)
-    return str(room.id), ""
-
-
 class Fans:
-    """Answers those who speak to a twin, and nobody else.
+    """Answers those who speak to a twin, and others as often as their place wants it.
 
     Attributes:
-        names: display names by slug as last seen, for what can't wait for a store.
+        talkativeness: how often that is.
     """
 
     def __init__(
         self,
         *,
         client: discord.Client,
-        inbox: ChatInbox,
+        cards: Cards,
+        claims: Claims,
         state: DiscordState,
         answering: Answering,
+        talkativeness: Talkativeness,
         account: int,
         reads_messages: bool,
     ) -> None:
         self._client = client
-        self._inbox = inbox
+        self._cards = cards
+        self._claims = claims
         self._state = state
         self._answering = answering
+        self.talkativeness = talkativeness
         self._account = account
         self._reads_messages = reads_messages
-        self.names: dict[str, str] = {}
 
     async def on_message(self, message: discord.Message) -> None:
-        """Answer a message if it is meant for a twin; others are dropped unread."""
+        """Answer a message if it is meant for a twin, or its twin speaks up; drop others unread."""
         if message.author.bot or message.webhook_id is not None or message.type not in _ORDINARY:
+            return
+        room = message.channel
+        if not isinstance(room, Room):
             return
         replied_to = await self._twin_replied_to(message)
         is_mention = any(user.id == self._account for user in message.mentions)
-        if message.guild is not None and replied_to is None and not is_mention:
+        unasked = message.guild is not None and replied_to is None and not is_mention
+        if unasked and not await self._speaks_up(message):
             return
-        if not isinstance(message.channel, Room) or not self._answering.claim(str(message.id)):
+        asked = str(message.id)
+        if not self._claims.claim(asked, self.surface(room)):
             return
         spot = Spot(
-            asked=str(message.id),
+            asked=asked,
             fan=str(message.author.id),
-            room=message.channel,
+            room=room,
             guild=message.guild,
+            unasked=unasked,
         )
         try:
             card = await self._card(message, replied_to)
@@ -75,7 +82,15 @@ class Fans:
         except BotError as error:
             await self._answering.decline(spot, sentence_of(error))
             return
-        await self._answering.answer(self._incoming(card.slug, spot, text), spot, card.name)
+        incoming = self._incoming(card.slug, spot, text, may_merge=True)
+        await self._answering.answer(incoming, spot, self._cards.face(card.slug, card.name))
+
+    async def _speaks_up(self, message: discord.Message) -> bool:
+        """Say whether a twin answers what nobody asked it; words are needed for that."""
+        if message.guild is None or not self._reads_messages or not message.content.strip():
+            return False
+        guild, chat = str(message.guild.id), place_of(message.channel)[0]
+        return await self.talkativeness.speaks(guild, chat, str(message.id))
 
     async def _twin_replied_to(self, message: discord.Message) -> str | None:
         reference = message.reference
@@ -88,9 +103,9 @@ class Fans:
 
     async def _card(self, message: discord.Message, replied_to: str | None) -> TwinCard:
         if replied_to is not None:
-            return await self.card(replied_to)
+            return await self._cards.card(replied_to)
         guild = "" if message.guild is None else str(message.guild.id)
-        return await self.card_for(guild, place_of(message.channel)[0])
+        return await self._cards.card_for(guild, place_of(message.channel)[0])
 
     def _words(self, message: discord.Message, *, is_mention: bool) -> str:
         """Return what was said to the twin, mentions as names."""
@@ -104,53 +119,22 @@ class Fans:
             raise UserError(texts.NO_WORDS)
         return text.strip()
 
-    async def card(self, slug: str) -> TwinCard:
-        """Return a live twin.
-
-        Raises:
-            UnknownTwinError: there is none of that name.
-        """
-        for card in await self.twins():
-            if card.slug == slug:
-                return card
-        raise UnknownTwinError(f"There is no twin called {slug[:64]!r}. /twin browse lists them.")
-
-    async def card_for(self, guild: str, chat: str) -> TwinCard:
-        """Return the twin of a place: the channel's, the server's, or the only one.
-
-        Raises:
-            UserError: none was picked and there are several.
-        """
-        picked = await self._state.picked(guild, chat)
-        if picked is None and guild:
-            picked = await self._state.picked(guild, "")
-        if picked is not None:
-            return await self.card(picked)
-        cards = await self.twins()
-        if len(cards) == 1:
-            return cards[0]
-        raise UserError(texts.choose(cards))
-
     async def talk(self, interaction: Interaction, twin: str, text: str) -> None:
         """Answer /talk or a submitted window; acknowledges before anything can take long."""
         asked = str(interaction.id)
         guild = interaction.guild
-        room: object = interaction.channel
-        if guild is not None and interaction.channel_id is not None:
-            # What the event brings of a channel lacks its permissions.
-            room = guild.get_channel_or_thread(interaction.channel_id) or room
-        if not self._answering.claim(asked):
-            return
+        room = self.room_of(interaction)
         is_outside = interaction.guild_id is not None and (
             guild is None or guild.get_member(self._account) is None
         )
-        if not isinstance(room, Room) or is_outside:
-            self._answering.release(asked)
+        if room is None or is_outside:
             with suppress(BotError):
                 await tell(interaction, texts.NOT_HERE)
             return
+        if not self._claims.claim(asked, self.surface(room)):
+            return
         # Decided from memory: nothing that could take long comes before the acknowledgement.
-        is_itself = guild is not None and guild.me.display_name == self.names.get(twin)
+        is_itself = guild is not None and guild.me.display_name == self._cards.names.get(twin)
         hooked = guild is not None and can_keep_webhooks(room, interaction.app_permissions)
         spot = Spot(
             asked=asked,
@@ -165,24 +149,37 @@ class Fans:
         try:
             with discord_errors():
                 await interaction.response.defer(thinking=True, ephemeral=spot.whispers)
-            card = await self.card(twin)
+            card = await self._cards.card(twin)
         except UserError as error:
             await self._answering.decline(spot, sentence_of(error))
             return
         except BotError as error:
-            self._answering.release(asked)
+            self._claims.release(asked)
             _log.warning("discord.not_deferred", asked=asked, error=type(error).__name__)
             return
-        await self._answering.answer(self._incoming(twin, spot, text), spot, card.name)
+        incoming = self._incoming(twin, spot, text, may_merge=False)
+        await self._answering.answer(incoming, spot, self._cards.face(twin, card.name))
 
-    def _incoming(self, twin: str, spot: Spot, text: str) -> IncomingMessage:
-        chat, thread = place_of(spot.room)
+    @staticmethod
+    def room_of(interaction: Interaction) -> Room | None:
+        """Return where an interaction happens; what its event brings lacks our permissions."""
+        room: object = interaction.channel
+        if interaction.guild is not None and interaction.channel_id is not None:
+            room = interaction.guild.get_channel_or_thread(interaction.channel_id) or room
+        return room if isinstance(room, Room) else None
+
+    def surface(self, room: Room) -> Surface:
+        """Return a room as it enters the slot."""
+        return Surface(PLATFORM, str(self._account), *place_of(room))
+
+    def _incoming(self, twin: str, spot: Spot, text: str, *, may_merge: bool) -> IncomingMessage:
         return IncomingMessage(
             twin=twin,
-            surface=Surface(PLATFORM, str(self._account), chat, thread),
+            surface=self.surface(spot.room),
             fan=spot.fan,
             message_id=spot.asked,
             text=text,
+            may_merge=may_merge,
         )
 
     async def spot_of(self, message: IncomingMessage) -> Spot:
@@ -209,29 +206,3 @@ class Fans:
         return Spot(
             asked=message.message_id, fan=message.fan, room=room, guild=guild, linked=is_message
         )
-
-    async def keyed_link(self, receipt: str, fan: str, message: str) -> str | None:
-        """Return the link with its key, for the fan who was answered by this message."""
-        post = await self._state.post(message)
-        if post is None or (post.fan, post.receipt) != (fan, receipt):
-            return None
-        surface = Surface(PLATFORM, str(self._account), post.chat, post.thread)
-        for turn in reversed(await self._inbox.history(post.twin, surface, fan)):
-            if f"/r/{receipt}#" in turn.link:
-                return turn.link
-        return None
-
-    async def twins(self) -> list[TwinCard]:
-        """Return the live twins, and remember their names."""
-        cards = await self._inbox.twins()
-        self.names = {card.slug: card.name for card in cards}
-        return cards
-
-
-async def tell(interaction: Interaction, content: str) -> None:
-    """Answer an interaction for one person's eyes, whatever was said to it before."""
-    with discord_errors():
-        if interaction.response.is_done():
-            await interaction.followup.send(content, ephemeral=True)
-        else:
-            await interaction.response.send_message(content, ephemeral=True)

@@ -4,16 +4,11 @@ from dataclasses import dataclass
 
 import discord
 
-from adapters.discord_chat.layout import Frame, webhook_name
+from adapters.discord_chat.cards import Face
+from adapters.discord_chat.interactions import EphemeralSpare, InteractionSheet
+from adapters.discord_chat.layout import Frame
 from adapters.discord_chat.mapping import OutOfReachError, discord_errors
-from adapters.discord_chat.sheets import (
-    EphemeralSpare,
-    InteractionSheet,
-    MessageSheet,
-    Room,
-    Sheet,
-    WebhookSheet,
-)
+from adapters.discord_chat.sheets import MessageSheet, Room, Sheet, WebhookSheet
 from bot.ports.discord_state import DiscordState
 
 HOOK_NAME = "Twinproof"
@@ -34,6 +29,8 @@ class Spot:
         whispers: whether the interaction was deferred for the fan's eyes only.
         quote: the question, where others can't see it otherwise; else empty.
         linked: whether the question is a message that can be replied to.
+        header: the lines above the reply, where they stand already; None: to be made.
+        unasked: whether nobody has asked for an answer, so that a refusal is not told.
     """
 
     asked: str
@@ -44,6 +41,8 @@ class Spot:
     whispers: bool = False
     quote: str = ""
     linked: bool = True
+    header: str | None = None
+    unasked: bool = False
 
     @property
     def can_refer(self) -> bool:
@@ -51,6 +50,13 @@ class Spot:
         if not self.linked or isinstance(self.room, discord.DMChannel):
             return self.linked
         return self.room.permissions_for(self.room.guild.me).read_message_history
+
+
+def header_of(content: str, fan: str) -> str:
+    """Return the line above a reply that names whom it answers, as `_header` has made it."""
+    first, end, _ = content.partition("\n")
+    is_header = first.startswith((f"-# <@{fan}>: ", f"-# to <@{fan}>"))
+    return first + end if is_header else ""
 
 
 def can_keep_webhooks(spot_room: object, permissions: discord.Permissions) -> bool:
@@ -76,14 +82,15 @@ class Identity:
         self._state = state
         self._webhooks: dict[int, discord.Webhook] = {}
 
-    async def open(self, spot: Spot, name: str) -> tuple[Sheet, Frame]:
+    async def open(self, spot: Spot, face: Face) -> tuple[Sheet, Frame]:
         """Return where a twin's reply is written and what stands around it."""
+        name = face.name
         is_itself = spot.guild is not None and spot.guild.me.display_name == name
         if spot.guild is not None and not is_itself and (not spot.interaction or spot.whispers):
             webhook = await self.webhook(spot.room)
             if webhook is not None:
                 spare = self._own(spot)
-                sheet = WebhookSheet(webhook, spot.room, name=webhook_name(name), spare=spare)
+                sheet = WebhookSheet(webhook, spot.room, face=face, spare=spare)
                 return sheet, Frame(name, _header(spot, own_reply=False), private=False)
         heading = "" if is_itself else f"**{name}**\n"
         header = _header(spot, own_reply=True) + heading
@@ -99,7 +106,11 @@ class Identity:
                 message_id=int(spot.asked), channel_id=spot.room.id, fail_if_not_exists=False
             )
         return MessageSheet(
-            spot.room, asked=spot.asked, account=str(self._account), reference=reference
+            spot.room,
+            asked=spot.asked,
+            account=str(self._account),
+            reference=reference,
+            is_silent=spot.unasked,
         )
 
     def _own(self, spot: Spot) -> MessageSheet | InteractionSheet:
@@ -146,6 +157,8 @@ class Identity:
 
 def _header(spot: Spot, *, own_reply: bool) -> str:
     """Return the line that says what is answered, where the platform does not show it."""
+    if spot.header is not None:
+        return spot.header
     if spot.guild is None and not spot.quote:
         return ""
     if spot.quote:

@@ -16,6 +16,7 @@ NAME_CHARACTERS = 80
 # Discord ends a code block at the next three backticks, wherever they stand.
 _FENCE = re.compile(r"```([A-Za-z0-9_+.#-]*)")
 _BREAKS = ("\n\n", "\n", ". ", " ")
+_ENDS = {"stopped": " · stopped", "cut": " · cut off by its creator"}
 _FORBIDDEN_IN_NAMES = re.compile(r"(cly|disc)(de|ord)", re.IGNORECASE)
 
 
@@ -41,7 +42,9 @@ class Frame:
         """Return the parts of a finished reply."""
         link = reply.link if self.private else reply.public_link
         fee = f"{format_nano(reply.fee_nano)} {reply.token}"
-        return self._parts(reply.text, f"-# {AI_LABEL} {self.name} · [proof](<{link}>) · {fee}")
+        end = _ENDS.get(reply.finish, "")
+        label = f"-# {AI_LABEL} {self.name}{end} · [proof](<{link}>) · {fee}"
+        return self._parts(reply.text, label + (" refunded" if reply.finish == "cut" else ""))
 
     def _parts(self, text: str, label: str) -> list[str]:
         parts = split_text(self.header + text)

@@ -1,10 +1,14 @@
-"""Where a reply is written: a message of the bot's own, a webhook's, or an interaction's answer."""
+"""Where a reply is written: messages of the bot's own, or a webhook's."""
 
+from contextlib import suppress
 from typing import Any, Protocol
 
 import discord
 
-from adapters.discord_chat.mapping import InteractionOverError, discord_errors
+from adapters.discord_chat.cards import Face
+from adapters.discord_chat.layout import webhook_name
+from adapters.discord_chat.mapping import OutOfReachError, discord_errors
+from adapters.discord_chat.once import once_adapter
 
 Room = (
     discord.TextChannel
@@ -14,6 +18,14 @@ Room = (
     | discord.DMChannel
 )
 View = discord.ui.View
+_ONCE = once_adapter()
+
+
+def place_of(room: Room | discord.abc.Snowflake) -> tuple[str, str]:
+    """Return the (chat, thread) of a room, as they enter the slot."""
+    if isinstance(room, discord.Thread):
+        return str(room.parent_id), str(room.id)
+    return str(room.id), ""
 
 
 class Sheet(Protocol):
@@ -40,6 +52,14 @@ class Sheet(Protocol):
         """Change a part that was written here."""
         ...
 
+    async def read(self, message: str) -> str:
+        """Return what stands in a part that was written here."""
+        ...
+
+    async def delete(self, message: str) -> None:
+        """Take a part away; nothing happens if it is gone."""
+        ...
+
     async def whisper(self, content: str) -> None:
         """Tell the fan alone, where the place has a way to do so; else tell nobody."""
         ...
@@ -53,8 +73,16 @@ class MessageSheet(Sheet):
     """Messages of the bot's own, the first one a reply to the fan's."""
 
     def __init__(
-        self, room: Room, *, asked: str, account: str, reference: discord.MessageReference | None
+        self,
+        room: Room,
+        *,
+        asked: str,
+        account: str,
+        reference: discord.MessageReference | None,
+        is_silent: bool = False,
     ) -> None:
+        """Prepare a sheet; a silent one tells nobody why there is no reply."""
+        self._is_silent = is_silent
         self._room = room
         self._asked = asked
         self._account = account
@@ -90,11 +118,23 @@ class MessageSheet(Sheet):
             partial = self._room.get_partial_message(int(message))
             await partial.edit(content=content, view=view)
 
+    async def read(self, message: str) -> str:
+        """Fetch a message."""
+        with discord_errors():
+            return (await self._room.fetch_message(int(message))).content
+
+    async def delete(self, message: str) -> None:
+        """Delete a message."""
+        with suppress(OutOfReachError), discord_errors():
+            await self._room.get_partial_message(int(message)).delete()
+
     async def whisper(self, content: str) -> None:
         """Do nothing: a message has a button for that."""
 
     async def refuse(self, sentence: str) -> None:
         """Answer in the open: an ordinary message has no private answer."""
+        if self._is_silent:
+            return
         with discord_errors():
             if self._reference is None:
                 await self._room.send(sentence)
@@ -105,11 +145,11 @@ class MessageSheet(Sheet):
 class WebhookSheet(Sheet):
     """Messages of the channel's webhook, under the twin's name."""
 
-    def __init__(self, webhook: discord.Webhook, room: Room, *, name: str, spare: Sheet) -> None:
+    def __init__(self, webhook: discord.Webhook, room: Room, *, face: Face, spare: Sheet) -> None:
         """Prepare a sheet; `spare` is where typing and refusals go."""
         self._webhook = webhook
         self._room = room
-        self._name = name
+        self._face = face
         self._spare = spare
         is_thread = isinstance(room, discord.Thread)
         self._thread = discord.Object(room.id) if is_thread else discord.utils.MISSING
@@ -125,10 +165,11 @@ class WebhookSheet(Sheet):
 
     async def send(self, part: int, content: str, view: View | None) -> str:  # noqa: ARG002  the port
         """Write a part; webhooks have no nonce, so a lost answer is read back."""
-        with discord_errors():
+        with discord_errors(), _ONCE.used():
             sent = await self._webhook.send(
                 content,
-                username=self._name,
+                username=webhook_name(self._face.name),
+                avatar_url=self._face.picture or discord.utils.MISSING,
                 view=discord.utils.MISSING if view is None else view,
                 thread=self._thread,
                 wait=True,
@@ -142,6 +183,17 @@ class WebhookSheet(Sheet):
                 int(message), content=content, view=view, thread=self._thread
             )
 
+    async def read(self, message: str) -> str:
+        """Fetch a message through the webhook, which shows it with or without intents."""
+        with discord_errors():
+            found = await self._webhook.fetch_message(int(message), thread=self._thread)
+        return found.content
+
+    async def delete(self, message: str) -> None:
+        """Delete a message."""
+        with suppress(OutOfReachError), discord_errors():
+            await self._webhook.delete_message(int(message), thread=self._thread)
+
     async def whisper(self, content: str) -> None:
         """Whisper where the spare sheet can."""
         await self._spare.whisper(content)
@@ -149,93 +201,3 @@ class WebhookSheet(Sheet):
     async def refuse(self, sentence: str) -> None:
         """Refuse under the bot's own name."""
         await self._spare.refuse(sentence)
-
-
-class InteractionSheet(Sheet):
-    """The answer of an interaction that was deferred in the open, then follow-ups to it.
-
-    Its token lives 15 minutes; `late` writes when that is over.
-    """
-
-    def __init__(
-        self, interaction: discord.Interaction[discord.Client], *, late: MessageSheet
-    ) -> None:
-        self._interaction = interaction
-        self._late = late
-        self._first = ""
-
-    @property
-    def sender(self) -> str:
-        """The bot's account."""
-        return self._late.sender
-
-    async def working(self) -> None:
-        """Do nothing: the platform shows that the bot is thinking."""
-
-    async def send(self, part: int, content: str, view: View | None) -> str:
-        """Fill the deferred answer, or follow up."""
-        try:
-            with discord_errors():
-                if part == 0:
-                    first = await self._interaction.edit_original_response(
-                        content=content, view=view
-                    )
-                    self._first = str(first.id)
-                    return self._first
-                sent = await self._interaction.followup.send(
-                    content, view=discord.utils.MISSING if view is None else view, wait=True
-                )
-        except InteractionOverError:
-            return await self._late.send(part, content, view)
-        return str(sent.id)
-
-    async def edit(self, message: str, content: str, view: View | None) -> None:
-        """Change a part."""
-        try:
-            with discord_errors():
-                if message == self._first:
-                    await self._interaction.edit_original_response(content=content, view=view)
-                else:
-                    await self._interaction.followup.edit_message(
-                        int(message), content=content, view=view
-                    )
-        except InteractionOverError:
-            await self._late.edit(message, content, view)
-
-    async def whisper(self, content: str) -> None:
-        """Follow up for the fan's eyes only."""
-        with discord_errors():
-            await self._interaction.followup.send(content, ephemeral=True)
-
-    async def refuse(self, sentence: str) -> None:
-        """Take the public place away and tell the fan alone."""
-        with discord_errors():
-            await self._interaction.delete_original_response()
-            await self._interaction.followup.send(sentence, ephemeral=True)
-
-
-class EphemeralSpare(MessageSheet):
-    """Beside a webhook that answers an interaction: the deferred answer is the fan's alone."""
-
-    def __init__(
-        self,
-        interaction: discord.Interaction[discord.Client],
-        room: Room,
-        *,
-        asked: str,
-        account: str,
-    ) -> None:
-        super().__init__(room, asked=asked, account=account, reference=None)
-        self._interaction = interaction
-
-    async def working(self) -> None:
-        """Do nothing: the platform shows that the bot is thinking."""
-
-    async def whisper(self, content: str) -> None:
-        """Fill the deferred answer."""
-        with discord_errors():
-            await self._interaction.edit_original_response(content=content)
-
-    async def refuse(self, sentence: str) -> None:
-        """Fill the deferred answer with the reason."""
-        await self.whisper(sentence)

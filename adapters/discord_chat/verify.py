@@ -10,7 +10,10 @@ from bot.ports.proofs import ProofSource
 NOT_OURS = (
     "**Not ours.** This service did not write this message, whatever name and picture it shows."
 )
-NO_REPLY = "This message is ours, but it is no twin's reply: it has no receipt."
+NO_REPLY = (
+    "This message was written by this service, but I have no receipt for it: it is no twin's "
+    "reply, or a reply that was taken back or forgotten."
+)
 GROWING = "This reply is not finished yet, or was never finished: it has no receipt."
 EDITED = (
     "**Edited.** This service wrote this message, but its text is not the text of the receipt. "

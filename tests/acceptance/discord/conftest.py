@@ -8,12 +8,15 @@ import pytest
 import yarl
 
 from adapters.discord_chat.chat import DiscordChat
-from bot.ports.chat import PendingReply, TwinCard
+from bot.ports.chat import PendingReply
+from bot.ports.views import TwinCard
+from tests.acceptance.discord.core import Core
 from tests.acceptance.discord.people import People
 from tests.acceptance.discord.server import Platform, until
 from tests.acceptance.discord.specs import MISSING
 from tests.acceptance.discord.world import Channel, Guild, Json, Person, World
-from tests.fakes.chat import NOVA, MemoryInbox, MemoryProofs
+from tests.fakes.chat import NOVA, MemoryProofs
+from tests.fakes.creators import MemoryCreatorDesk
 from tests.fakes.discord_state import MemoryDiscordState
 
 BASE = "https://twins.example"
@@ -29,9 +32,10 @@ class Rig:
     room: Channel
     ana: Person
     bo: Person
-    inbox: MemoryInbox = field(default_factory=lambda: MemoryInbox(base=BASE))
+    inbox: Core = field(default_factory=lambda: Core(base=BASE))
     state: MemoryDiscordState = field(default_factory=MemoryDiscordState)
     proofs: MemoryProofs = field(default_factory=MemoryProofs)
+    desk: MemoryCreatorDesk | None = field(default_factory=lambda: MemoryCreatorDesk(base=BASE))
     chats: list[DiscordChat] = field(default_factory=list)
 
     @property
@@ -57,6 +61,7 @@ class Rig:
             gateway_url=self.platform.gateway.url,
             public_base_url=BASE,
             message_content=message_content,
+            creators=self.desk,
         )
         self.chats.append(chat)
         return chat

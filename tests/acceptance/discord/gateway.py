@@ -32,6 +32,7 @@ class Gateway:
     Attributes:
         beats: whether heartbeats are acknowledged.
         heartbeat_ms: what HELLO asks for.
+        down: whether nobody gets a connection.
         opened: every opcode with which a client has opened a session, in order.
     """
 
@@ -43,9 +44,12 @@ class Gateway:
         self.heartbeat_ms = 41_250
         self.opened: list[int] = []
         self.errors: list[BaseException] = []
+        self.down = False
 
-    async def handle(self, request: web.Request) -> web.WebSocketResponse:
+    async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serve one connection."""
+        if self.down:
+            return web.Response(status=503)
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         if request.query.get("v") != "10" or request.query.get("encoding") != "json":
@@ -149,6 +153,19 @@ class Gateway:
                     if author is not None and "webhook_id" not in message:
                         shown |= {"member": self._world.member(channel.guild, author)}
                 await self._dispatch(session, name, shown)
+
+    async def remove(self, channel: Channel, *messages: str, bulk: bool = False) -> None:
+        """Delete messages and tell the sessions: one by one, or in one event."""
+        for message in messages:
+            del channel.messages[message]
+        where: Json = {"channel_id": channel.id}
+        if channel.guild is not None:
+            where |= {"guild_id": channel.guild.id}
+        if bulk:
+            await self.publish("MESSAGE_DELETE_BULK", {"ids": list(messages), **where}, channel)
+            return
+        for message in messages:
+            await self.publish("MESSAGE_DELETE", {"id": message, **where}, channel)
 
     def _sees(self, session: Session, channel: Channel) -> bool:
         needed = DIRECT_MESSAGES if channel.guild is None else GUILD_MESSAGES

@@ -6,11 +6,11 @@ from typing import cast
 
 from aiohttp import web
 
+from tests.acceptance.discord.files import Files, body_of, parts_of, uploads_of
 from tests.acceptance.discord.gateway import Gateway
 from tests.acceptance.discord.rest import (
     PREFIX,
     answer,
-    body_of,
     change,
     check_components,
     check_text,
@@ -38,9 +38,10 @@ ALLOWED = {2: {4, 5, 9}, 3: {4, 5, 6, 7, 9}, 4: {8}, 5: {4, 5, 6, 7}}
 class Hooks:
     """Routes of webhooks and interactions."""
 
-    def __init__(self, world: World, gateway: Gateway) -> None:
+    def __init__(self, world: World, gateway: Gateway, files: Files) -> None:
         self._world = world
         self._gateway = gateway
+        self._files = files
         self.late = 0
 
     def routes(self) -> list[web.RouteDef]:
@@ -121,7 +122,10 @@ class Hooks:
         check_components(body.get("components") or [])
         hook = self._hook(request)
         if hook is None:
-            return answer(await self._follow_up(self._interaction(request), body))
+            interaction = self._interaction(request)
+            uploads = await uploads_of(request)
+            kept = [self._files.keep(interaction.channel, *upload) for upload in uploads]
+            return answer(await self._follow_up(interaction, body, kept))
         channel = hook.channel
         if thread := request.query.get("thread_id"):
             channel = self._world.channel_of(thread)
@@ -153,13 +157,16 @@ class Hooks:
         channel.messages[message["id"]] = message
         return message
 
-    async def _follow_up(self, interaction: Interaction, body: Json) -> Json:
+    async def _follow_up(self, interaction: Interaction, body: Json, files: list[Json]) -> Json:
         original = interaction.original
         if original is not None and original["flags"] & LOADING:
+            original["attachments"] = files
             return await self._fill(interaction, original, body)
-        return await self._say(interaction, body, int(body.get("flags") or 0))
+        return await self._say(interaction, body, int(body.get("flags") or 0), files)
 
-    async def _say(self, interaction: Interaction, body: Json, flags: int) -> Json:
+    async def _say(
+        self, interaction: Interaction, body: Json, flags: int, files: list[Json] | None = None
+    ) -> Json:
         channel = interaction.channel
         kind = {2: 2, 3: 3, 5: 5}[interaction.kind]
         meta: Json = {"id": interaction.id, "type": kind, "user": interaction.person.as_json()}
@@ -177,6 +184,7 @@ class Hooks:
             self._world.app.as_json(),
             body.get("content") or "",
             flags=flags,
+            attachments=files or [],
             components=with_ids(body.get("components") or []),
             interaction_metadata=meta,
             application_id=self._world.app.id,
@@ -233,7 +241,8 @@ class Hooks:
     async def delete(self, request: web.Request) -> web.Response:
         """DELETE a message by its webhook or interaction."""
         channel, message, interaction = self._addressed(request)
-        channel.messages.pop(message["id"], None)
+        if message["id"] in channel.messages:
+            await self._gateway.remove(channel, message["id"])
         if interaction is not None:
             if message is interaction.original:
                 interaction.original = None
@@ -255,19 +264,32 @@ class Hooks:
         kind = cast("int", body["type"])
         if kind not in ALLOWED[found.kind]:
             raise Refused(400, 50035, "Invalid Form Body")
+        if kind == 9:
+            check_modal(body["data"])
         found.answer = body
-        resource: Json | None = None
-        data = body.get("data") or {}
-        if kind in {4, 5}:
-            flags = int(data.get("flags") or 0) | (LOADING if kind == 5 else 0)
-            if kind == 4:
-                check_text(data)
-            found.original = await self._say(found, data, flags)
-            if kind == 4:
-                resource = {"type": kind, "message": found.original}
+        resource = await self._answered(found, kind, body.get("data") or {})
         if request.query.get("with_response") not in {"1", "true"}:
             return web.Response(status=204)
         made: Json = {"interaction": {"id": found.id, "type": found.kind}}
         if found.original is not None:
             made["interaction"]["response_message_id"] = found.original["id"]
         return answer(made | ({"resource": resource} if resource else {}))
+
+    async def _answered(self, found: Interaction, kind: int, data: Json) -> Json | None:
+        """Do what an answer says; return what it has made."""
+        if kind in {6, 7}:
+            found.original = found.target
+        if kind not in {4, 5}:
+            return None
+        flags = int(data.get("flags") or 0) | (LOADING if kind == 5 else 0)
+        if kind == 4:
+            check_text(data)
+        found.original = await self._say(found, data, flags)
+        return {"type": kind, "message": found.original} if kind == 4 else None
+
+
+def check_modal(modal: Json) -> None:
+    """Refuse a window whose fields hold more than they may."""
+    for field in parts_of(modal):
+        if len(field.get("value") or "") > (field.get("max_length") or 4000):
+            raise Refused(400, 50035, "Invalid Form Body")

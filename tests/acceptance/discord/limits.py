@@ -19,7 +19,8 @@ _BUCKETS = (
 class Order:
     """Refuse matching requests some times; without `via` it is Cloudflare that refuses.
 
-    With `applied` the platform does what was asked, and only its answer is lost.
+    With `applied` the platform does what was asked, and only its answer is lost. A refusal may be
+    `everywhere`: then it is the global limit of 50 requests a second that was hit.
     """
 
     pattern: str
@@ -28,6 +29,7 @@ class Order:
     retry_after: float = 0.1
     via: bool = True
     applied: bool = False
+    everywhere: bool = False
 
 
 @dataclass(slots=True)
@@ -93,5 +95,8 @@ def _refusal(order: Order) -> web.Response:
     body = {"message": "You are being rate limited.", "retry_after": order.retry_after}
     if order.status != 429:
         body = {"message": "Server error"}
-    payload = json.dumps(body | ({"global": False, "code": 0} if order.status == 429 else {}))
+    more = {"global": order.everywhere, "code": 0} if order.status == 429 else {}
+    payload = json.dumps(body | more)
+    if order.everywhere:
+        headers["X-RateLimit-Global"] = "true"
     return web.Response(body=payload.encode(), status=order.status, headers=headers)

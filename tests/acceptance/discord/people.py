@@ -4,6 +4,7 @@ import secrets
 import time
 from typing import Any, cast
 
+from tests.acceptance.discord.files import Files, parts_of
 from tests.acceptance.discord.gateway import Gateway
 from tests.acceptance.discord.world import (
     EPHEMERAL,
@@ -13,17 +14,20 @@ from tests.acceptance.discord.world import (
     Json,
     Person,
     World,
+    stamp,
 )
 
-STRING, SUBCOMMAND = 3, 1
+SUBCOMMAND, SUBGROUP, STRING, INTEGER, ATTACHMENT = 1, 2, 3, 4, 11
+Option = str | int | Json
 
 
 class People:
     """Writes messages, runs commands, presses buttons, as a person's client does."""
 
-    def __init__(self, world: World, gateway: Gateway) -> None:
+    def __init__(self, world: World, gateway: Gateway, files: Files) -> None:
         self._world = world
         self._gateway = gateway
+        self._files = files
 
     async def say(
         self, person: Person, channel: Channel, text: str, *, reply_to: str | None = None
@@ -43,15 +47,50 @@ class People:
         await self._gateway.publish_message("MESSAGE_CREATE", message, channel)
         return cast("str", message["id"])
 
+    async def change(self, person: Person, channel: Channel, message_id: str, text: str) -> None:
+        """Edit a message of one's own."""
+        message = channel.messages[message_id]
+        if message["author"]["id"] != person.id:
+            raise AssertionError("nobody edits another one's message")
+        message |= {"content": text, "edited_timestamp": stamp()}
+        await self._gateway.publish_message("MESSAGE_UPDATE", message, channel)
+
+    async def delete(self, channel: Channel, *message_ids: str, bulk: bool = False) -> None:
+        """Delete messages: one's own, or any as a moderator; only others' bots do it in bulk."""
+        await self._gateway.remove(channel, *message_ids, bulk=bulk)
+
+    async def delete_room(self, channel: Channel) -> None:
+        """Delete a channel with its threads, or a thread, as those who manage it can."""
+        world, guild = self._world, channel.guild
+        if guild is None:
+            raise AssertionError("nobody deletes a direct channel")
+        plain = channel.as_json(world.app)
+        guild.channels = [c for c in guild.channels if channel not in (c, c.parent)]
+        gone = [c.id for c in world.channels.values() if channel in (c, c.parent)]
+        world.hooks = {h.id: h for h in world.hooks.values() if h.channel is not channel}
+        for number in gone:
+            del world.channels[number]
+        if channel.parent is None:
+            await self._gateway.publish("CHANNEL_DELETE", plain)
+            return
+        named = {"id": channel.id, "guild_id": guild.id, "parent_id": channel.parent.id}
+        await self._gateway.publish("THREAD_DELETE", {**named, "type": channel.kind})
+
+    async def attach(
+        self, channel: Channel, name: str, data: bytes, *, claimed: int | None = None
+    ) -> Json:
+        """Upload a file for a command's option."""
+        return self._files.keep(channel, name, data, claimed=claimed)
+
     async def command(
-        self, person: Person, channel: Channel, name: str, **options: str
+        self, person: Person, channel: Channel, name: str, /, **options: Option
     ) -> Interaction:
         """Run a slash command: `talk`, or `twin pick` with its subcommand."""
         self._may_use(person, channel, name.split(maxsplit=1)[0])
         return await self._send(person, channel, 2, self._command_data(name, options))
 
     async def autocomplete(
-        self, person: Person, channel: Channel, name: str, **options: str
+        self, person: Person, channel: Channel, name: str, /, **options: Option
     ) -> Interaction:
         """Type into an option, the last one given."""
         data = self._command_data(name, options, focused=list(options)[-1])
@@ -71,10 +110,18 @@ class People:
         self, person: Person, channel: Channel, message_id: str, label: str
     ) -> Interaction:
         """Press the button of a message."""
-        message = channel.messages[message_id]
+        return await self._press(person, channel, channel.messages[message_id], label)
+
+    async def press_private(self, told: Interaction, label: str) -> Interaction:
+        """Press the button of what only this person was told."""
+        return await self._press(told.person, told.channel, told.private[-1], label)
+
+    async def _press(
+        self, person: Person, channel: Channel, message: Json, label: str
+    ) -> Interaction:
         buttons = [button for row in message["components"] for button in row["components"]]
         button = next(item for item in buttons if item.get("label") == label)
-        if button.get("disabled"):
+        if button.get("disabled") or button.get("url"):
             raise AssertionError(f"the button {label} can't be pressed")
         data = {"custom_id": button["custom_id"], "component_type": 2, "id": button["id"]}
         return await self._send(person, channel, 3, data, message=message)
@@ -84,13 +131,15 @@ class People:
         if opened.answer is None or opened.answer["type"] != 9:
             raise AssertionError("no modal is open")
         modal = opened.answer["data"]
-        components = []
-        for label, value in zip(modal["components"], values, strict=True):
-            field = label["component"]
-            if not field.get("min_length", 0) <= len(value) <= field.get("max_length", 4000):
+        components: list[Json] = []
+        for field, value in zip(parts_of(modal), values, strict=True):
+            shortest = (field.get("min_length") or 0) if value or field.get("required", True) else 0
+            if not shortest <= len(value) <= field.get("max_length", 4000):
                 raise AssertionError("the field does not take this text")
             filled = {"type": 4, "custom_id": field["custom_id"], "value": value, "id": 2}
             components.append({"type": 18, "id": 1, "component": filled})
+        words = [part for part in modal["components"] if part["type"] == 10]
+        components += [{"type": 10, "id": 3 + number} for number, _ in enumerate(words)]
         data = {"custom_id": modal["custom_id"], "components": components}
         message = opened.channel.messages.get(opened.message or "")
         return await self._send(opened.person, opened.channel, 5, data, message=message)
@@ -111,19 +160,19 @@ class People:
         if channel.guild and needed & ~channel.guild.may(person):
             raise AssertionError(f"{name} is not shown to {person.name}")
 
-    def _command_data(self, path: str, options: Json, focused: str = "") -> Json:
+    def _command_data(self, path: str, options: dict[str, Option], focused: str = "") -> Json:
         name, _, inner = path.partition(" ")
         command = self._command(name)
         known = command.get("options", [])
         if inner:
             known = next(item for item in known if item["name"] == inner).get("options", [])
+        if any(option["type"] in {SUBCOMMAND, SUBGROUP} for option in known):
+            raise AssertionError(f"{path} is only the beginning of a command")
         given: list[Json] = []
+        files: Json = {}
         for option in known:
             if option["name"] in options:
-                value = options[option["name"]]
-                if not focused and len(value) > option.get("max_length", 6000):
-                    raise AssertionError("the option does not take this text")
-                given.append({"name": option["name"], "type": STRING, "value": value})
+                given.append(_filled(option, options[option["name"]], files, typing=bool(focused)))
             elif option.get("required") and not focused:
                 raise AssertionError(f"{path} needs {option['name']}")
         if len(given) != len(options):
@@ -133,7 +182,8 @@ class People:
                 entry["focused"] = True
         if inner:
             given = [{"name": inner, "type": SUBCOMMAND, "options": given}]
-        return {"id": command["id"], "name": name, "type": 1, "options": given}
+        data: Json = {"id": command["id"], "name": name, "type": 1, "options": given}
+        return data | ({"resolved": {"attachments": files}} if files else {})
 
     async def _send(
         self,
@@ -153,6 +203,7 @@ class People:
             channel=channel,
             sent_at=time.monotonic(),
             message=message["id"] if message else None,
+            target=message,
         )
         world.interactions[made.token] = made
         event: Json = {"id": made.id, "token": made.token, "type": kind, "version": 1}
@@ -173,6 +224,29 @@ class People:
             event |= {"message": message}
         await self._gateway.publish("INTERACTION_CREATE", event)
         return made
+
+
+def _filled(option: Json, value: Option, files: Json, *, typing: bool) -> Json:
+    """Fill an option as a client does; a file goes beside it."""
+    if not typing and not _takes(option, value):
+        raise AssertionError("the option does not take this value")
+    if isinstance(value, dict):
+        files[value["id"]] = value
+        value = value["id"]
+    return {"name": option["name"], "type": option["type"], "value": value}
+
+
+def _takes(option: Json, value: Option) -> bool:
+    """Say whether a client lets a person give a value to an option."""
+    allowed = [choice["value"] for choice in option.get("choices") or []]
+    if allowed and value not in allowed:
+        return False
+    if option["type"] == STRING and isinstance(value, str):
+        longest = option.get("max_length") or 6000
+        return (option.get("min_length") or 0) <= len(value) <= longest
+    if option["type"] == INTEGER and isinstance(value, int):
+        return bool(option.get("min_value", 0) <= value <= option.get("max_value", 1 << 53))
+    return option["type"] == ATTACHMENT and isinstance(value, dict)
 
 
 def private(interaction: Interaction) -> list[str]:

@@ -1,5 +1,6 @@
 """The platform's HTTP API for channels and messages, as an aiohttp application."""
 
+import hashlib
 import json
 import time
 from collections.abc import Awaitable, Callable
@@ -7,6 +8,7 @@ from typing import Any, cast
 
 from aiohttp import web
 
+from tests.acceptance.discord.files import body_of
 from tests.acceptance.discord.gateway import Gateway, strip
 from tests.acceptance.discord.limits import Limits
 from tests.acceptance.discord.specs import check_request, check_response
@@ -34,12 +36,6 @@ def answer(body: object, status: int = 200) -> web.Response:
     return web.Response(body=payload, status=status, headers={"Content-Type": "application/json"})
 
 
-async def body_of(request: web.Request) -> Json:
-    """Return a request's JSON object."""
-    raw = await request.read()
-    return cast("Json", json.loads(raw)) if raw else {}
-
-
 def check_text(body: Json, *, known: str = "") -> None:
     """Refuse an empty or too long content."""
     content = body.get("content", known)
@@ -51,7 +47,11 @@ def check_text(body: Json, *, known: str = "") -> None:
 
 def check_components(rows: list[Json]) -> None:
     """Refuse what the platform refuses of buttons: ids that repeat, too many in a row."""
-    ids = [item["custom_id"] for row in rows for item in row["components"] if "custom_id" in item]
+    items = [item for row in rows for item in row["components"]]
+    ids = [item["custom_id"] for item in items if "custom_id" in item]
+    urls = [item["url"] for item in items if item.get("url")]
+    if any(not url.startswith(("http://", "https://")) or len(url) > 512 for url in urls):
+        raise Refused(400, 50035, "Invalid Form Body")
     full = any(len(row["components"]) > 5 for row in rows)
     if len(set(ids)) != len(ids) or full or any(len(name) > 100 for name in ids):
         raise Refused(400, 50035, "Invalid Form Body")
@@ -62,6 +62,7 @@ class Rest:
 
     Attributes:
         log: method, path and body of every request, in order.
+        tap: called with each request before and after it is done; a test acts there.
         breaches: what clients sent against the description; the test fixture fails on any.
     """
 
@@ -71,6 +72,7 @@ class Rest:
         self.limits = Limits()
         self.log: list[tuple[str, str, Json, float]] = []
         self.breaches: list[str] = []
+        self.tap: Callable[[str, str, str, Json], None] = lambda *_: None
 
     def routes(self) -> list[web.RouteDef]:
         """Return this part's routes."""
@@ -102,8 +104,10 @@ class Rest:
             body = await body_of(request)
             self.log.append((request.method, path, body, time.monotonic()))
             check_request(request.method, path, body, request.query)
+            self.tap("asked", request.method, path, body)
             limited = self.limits.refusal(request.method, path)
             response = limited or await self._answered(request, handler)
+            self.tap("done", request.method, path, body)
             limited = limited or self.limits.refusal(request.method, path, applied=True)
             response = limited or response
             if response.body and not limited:
@@ -249,7 +253,7 @@ class Rest:
         message = self._world.message_of(channel, request.match_info["message"])
         if message["author"]["id"] != self._world.app.id:
             raise Refused(403, 50013, "Missing Permissions")
-        del channel.messages[message["id"]]
+        await self._gateway.remove(channel, message["id"])
         return web.Response(status=204)
 
     async def typing(self, request: web.Request) -> web.Response:
@@ -259,13 +263,18 @@ class Rest:
         return web.Response(status=204)
 
     async def rename(self, request: web.Request) -> web.Response:
-        """PATCH the application's own member: its name in one server."""
+        """PATCH the application's own member: its name and picture in one server."""
         guild = self._world.guilds.get(request.match_info["guild"])
         if guild is None:
             raise Refused(404, 10004, "Unknown Guild")
-        if not guild.allowed & CHANGE_NICKNAME:
-            raise Refused(403, 50013, "Missing Permissions")
-        guild.nick = (await body_of(request)).get("nick")
+        body = await body_of(request)
+        if "nick" in body:
+            if not guild.allowed & CHANGE_NICKNAME:
+                raise Refused(403, 50013, "Missing Permissions")
+            guild.nick = body["nick"]
+        if "avatar" in body:
+            picture = body["avatar"]
+            guild.avatar = picture and hashlib.sha256(picture.encode()).hexdigest()[:32]
         member = self._world.member(guild, self._world.app)
         member |= {"communication_disabled_until": None, "premium_since": None}
         return answer(member | {"user": self._world.app.as_json()})

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from tests.acceptance.discord.files import Files
 from tests.acceptance.discord.gateway import Gateway
 from tests.acceptance.discord.hooks import Hooks
 from tests.acceptance.discord.people import People
@@ -19,8 +20,9 @@ class Platform:
         self.world = World()
         self.gateway = Gateway(self.world)
         self.rest = Rest(self.world, self.gateway)
-        self.hooks = Hooks(self.world, self.gateway)
-        self.people = People(self.world, self.gateway)
+        self.files = Files(self.world)
+        self.hooks = Hooks(self.world, self.gateway, self.files)
+        self.people = People(self.world, self.gateway, self.files)
         self._runner: web.AppRunner | None = None
         self.api_base = ""
 
@@ -30,11 +32,13 @@ class Platform:
         app.add_routes([web.get("/gateway/", self.gateway.handle)])
         app.add_routes(self.hooks.routes())
         app.add_routes(self.rest.routes())
+        app.add_routes(self.files.routes())
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
         port = self._runner.addresses[0][1]
+        self.files.base = f"http://127.0.0.1:{port}"
         self.api_base = f"http://127.0.0.1:{port}/api/v10"
         self.gateway.url = f"ws://127.0.0.1:{port}/gateway/"
 

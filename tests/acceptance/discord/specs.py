@@ -26,6 +26,31 @@ _QUIRKS = {
     ("PUT", "nsfw"),  # of commands: documented in words, missing in the description
 }
 _INT_SNOWFLAKES = ("message_id", "channel_id", "guild_id")
+_ID = {"type": "string", "pattern": "^[0-9]{1,20}$"}
+# Events that the platform documents in words; its machine-readable description lacks them.
+_IN_WORDS: dict[str, Json] = {
+    "MESSAGE_DELETE_BULK": {
+        "type": "object",
+        "properties": {
+            "ids": {"type": "array", "items": _ID, "minItems": 2, "maxItems": 100},
+            "channel_id": _ID,
+            "guild_id": _ID,
+        },
+        "required": ["ids", "channel_id"],
+        "additionalProperties": False,
+    },
+    "THREAD_DELETE": {
+        "type": "object",
+        "properties": {
+            "id": _ID,
+            "guild_id": _ID,
+            "parent_id": _ID,
+            "type": {"enum": [10, 11, 12]},
+        },
+        "required": ["id", "guild_id", "parent_id", "type"],
+        "additionalProperties": False,
+    },
+}
 
 
 class SpecBreach(AssertionError):  # noqa: N818  a failed expectation, not an error of the program
@@ -69,6 +94,14 @@ def _check(path: Path, pointer: str, value: Any, what: str) -> None:  # noqa: AN
 
 def check_event(name: str, data: object) -> None:
     """Check a dispatch's data, or an IDENTIFY, RESUME or HELLO."""
+    if name == "CHANNEL_DELETE":
+        _check(GATEWAY, "/definitions/APIChannel", data, name)
+        return
+    if name in _IN_WORDS:
+        error = best_match(Draft202012Validator(_IN_WORDS[name]).iter_errors(data))
+        if error is not None:
+            raise SpecBreach(f"{name}: {error.message[:400]}")
+        return
     suffix = "Data" if name in {"Identify", "Resume", "Hello"} else "DispatchData"
     title = "".join(part.capitalize() for part in name.split("_"))
     if f"Gateway{title}{suffix}" not in _document(GATEWAY)["definitions"]:
@@ -137,10 +170,13 @@ def _as_described(value: Any) -> Any:  # noqa: ANN401  any JSON
         return [_as_described(item) for item in value]
     if not isinstance(value, dict):
         return value
-    return {
+    shown: Json = {
         key: str(item) if key in _INT_SNOWFLAKES and isinstance(item, int) else _as_described(item)
         for key, item in value.items()
     }
+    if isinstance(shown.get("attachments"), list):
+        shown["attachments"] = [one | {"id": str(one["id"])} for one in shown["attachments"]]
+    return shown
 
 
 def _unknown(schema: Json, value: object, where: str) -> Iterator[str]:

@@ -145,6 +145,68 @@ async def test_enforced_nonce_gives_the_first_message_again(
     assert len(room.messages) == 1
 
 
+async def test_files_are_fetched_by_whoever_has_their_address(
+    platform: Platform, http: aiohttp.ClientSession
+) -> None:
+    ana = platform.world.person("ana")
+    room = platform.world.room(platform.world.guild(ana))
+    kept = await platform.people.attach(room, "card.json", b"{}")
+
+    async with aiohttp.ClientSession() as stranger, stranger.get(kept["url"]) as response:
+        assert await response.read() == b"{}"
+    async with http.get(kept["url"].replace(kept["id"], "1")) as response:
+        assert response.status == 404
+    assert platform.files.fetched == [kept["id"]]
+
+
+async def test_deletions_are_told_one_by_one_or_in_bulk(
+    platform: Platform, http: aiohttp.ClientSession
+) -> None:
+    ana = platform.world.person("ana")
+    room = platform.world.room(platform.world.guild(ana))
+    thread = platform.world.room(next(iter(platform.world.guilds.values())), parent=room)
+    socket = await connect(platform, http, intents=1 | 1 << 9)
+    await event(socket, "GUILD_CREATE")
+    ids = [await platform.people.say(ana, room, f"number {n}") for n in range(3)]
+
+    await platform.people.delete(room, ids[0])
+    await platform.people.delete(room, *ids[1:], bulk=True)
+    await platform.people.delete_room(thread)
+    await platform.people.delete_room(room)
+    told = [
+        (await event(socket, name))["d"]
+        for name in ("MESSAGE_DELETE", "MESSAGE_DELETE_BULK", "THREAD_DELETE", "CHANNEL_DELETE")
+    ]
+    await socket.close()
+
+    assert told[0]["id"] == ids[0]
+    assert told[1]["ids"] == ids[1:]
+    assert [one["id"] for one in told[2:]] == [thread.id, room.id]
+
+
+async def test_windows_that_hold_too_much_and_foreign_link_schemes_are_refused(
+    platform: Platform, http: aiohttp.ClientSession
+) -> None:
+    ana = platform.world.person("ana")
+    room = platform.world.room(platform.world.guild(ana))
+    platform.world.commands = [
+        {"name": "ping", "type": 1, "id": "1", "default_member_permissions": None}
+    ]
+    asked = await platform.people.command(ana, room, "ping")
+    field = {"type": 4, "custom_id": "f", "style": 1, "value": "x" * 11, "max_length": 10}
+    label = {"type": 18, "label": "F", "component": field}
+    modal = {"type": 9, "data": {"custom_id": "m", "title": "M", "components": [label]}}
+    button = {"type": 2, "style": 5, "label": "go", "url": "ftp://twins.example"}
+    message = {"content": "hi", "components": [{"type": 1, "components": [button]}]}
+    callback = f"{platform.api_base}/interactions/{asked.id}/{asked.token}/callback"
+
+    refused = await http.post(callback, json=modal)
+    unlinked = await http.post(f"{platform.api_base}/channels/{room.id}/messages", json=message)
+
+    assert (refused.status, unlinked.status) == (400, 400)
+    assert asked.answer is None
+
+
 def test_descriptions_refuse_what_they_do_not_know(platform: Platform) -> None:
     del platform
     path = "/channels/1/messages"
@@ -159,5 +221,12 @@ def test_descriptions_refuse_what_they_do_not_know(platform: Platform) -> None:
     for wrong in (("POST", "/channels/1/poems"), ("PUT", path)):
         with pytest.raises(SpecBreach):
             check_request(*wrong, {}, {})
-    with pytest.raises(SpecBreach):
-        check_event("MESSAGE_CREATE", {"id": 7})
+    for name, data in (
+        ("MESSAGE_CREATE", {"id": 7}),
+        ("MESSAGE_DELETE_BULK", {"ids": ["1"], "channel_id": "2"}),
+        ("THREAD_DELETE", {"id": "1", "guild_id": "2", "parent_id": "3", "type": 0}),
+        ("CHANNEL_DELETE", {"name": "room"}),
+        ("MESSAGE_UNDELETE", {}),
+    ):
+        with pytest.raises(SpecBreach):
+            check_event(name, data)

@@ -167,7 +167,7 @@ async def test_about_and_privacy_say_what_is_true(rig: Rig) -> None:
     await rig.start()
 
     about = await told(rig, await rig.people.command(rig.ana, rig.room, "about"))
-    privacy = await told(rig, await rig.people.command(rig.ana, rig.room, "privacy"))
+    privacy = await told(rig, await rig.people.command(rig.ana, rig.room, "privacy show"))
 
     assert "AI twins" in about
     assert "message-content intent: on" in about

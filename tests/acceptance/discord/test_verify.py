@@ -57,6 +57,27 @@ async def test_imitation_by_a_webhook_is_not_ours(rig: Rig) -> None:
     assert (await verdict(rig, fake["id"])).startswith("**Not ours.**")
 
 
+async def test_another_reply_is_judged_by_its_own_receipt(rig: Rig) -> None:
+    reply = await replied(rig)
+    second = "receipt-00000000000002"
+    rig.proofs.bundles[second] = b"{}"
+    rig.inbox.words = ["Ships ", "stay ", "out."]
+    await rig.people.press(rig.ana, rig.room, reply, "Another reply")
+    await rig.answered(2)
+
+    said = await verdict(rig, reply)
+
+    assert said.startswith("**Genuine.**")
+    assert f"/r/{second}>" in said
+
+
+async def test_forgotten_reply_is_ours_without_a_receipt(rig: Rig) -> None:
+    reply = await replied(rig)
+    await rig.state.forget_fan(rig.ana.id)
+
+    assert "I have no receipt for it" in await verdict(rig, reply)
+
+
 async def test_message_of_a_person_is_not_ours(rig: Rig) -> None:
     reply = await replied(rig)
     copied = await rig.people.say(rig.bo, rig.room, rig.room.messages[reply]["content"])

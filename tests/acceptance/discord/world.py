@@ -84,6 +84,7 @@ class Guild:
     owner: Person
     allowed: int = EVERYTHING
     nick: str | None = None
+    avatar: str | None = None
     channels: list[Channel] = field(default_factory=list)
     powers: dict[str, int] = field(default_factory=dict)
 
@@ -117,6 +118,7 @@ class Interaction:
     answer: Json | None = None
     original: Json | None = None
     message: str | None = None
+    target: Json | None = None
     expired: bool = False
     private: list[Json] = field(default_factory=list)
 
@@ -222,4 +224,5 @@ class World:
         """Write a member object without its user."""
         nick = guild.nick if person is self.app else None
         plain: Json = {"roles": [], "joined_at": stamp(), "deaf": False, "mute": False, "flags": 0}
-        return plain | {"nick": nick, "avatar": None, "banner": None, "pending": False}
+        avatar = guild.avatar if person is self.app else None
+        return plain | {"nick": nick, "avatar": avatar, "banner": None, "pending": False}

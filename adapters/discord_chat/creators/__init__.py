@@ -1,0 +1,1 @@
+"""The creators' commands on Discord: drafts, publication, orders, earnings."""
