@@ -17,7 +17,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from adapters.web.server import WebServer
 from bot.domain.errors import AdmissionError
 from bot.domain.wording import AI_LABEL
-from bot.ports.chat import EarningsLine
+from bot.ports.views import EarningsLine
 from bot.receipts.verify import verify_bundle
 from tests.fakes.chat import NOVA, MemoryInbox, MemoryProofs
 

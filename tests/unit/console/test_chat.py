@@ -9,7 +9,7 @@ import pytest
 from adapters.console_chat.chat import ConsoleChat
 from bot.domain.errors import EngineCrashedError
 from bot.domain.wording import AI_LABEL, DISCLOSURE
-from bot.ports.chat import EarningsLine
+from bot.ports.views import EarningsLine
 from tests.fakes.chat import NOVA, MemoryInbox
 
 LINE = EarningsLine(
