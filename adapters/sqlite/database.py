@@ -3,12 +3,16 @@
 Two coroutines on one connection would share one transaction, so all work on the connection goes
 through `transaction()`, which holds a lock from BEGIN to COMMIT. Durability: WAL with
 synchronous=FULL, so a transaction that returned is on disk, and one that did not is not there.
+
+What waits for a disk or another process (COMMIT, a BEGIN that finds the file locked, long reads)
+runs in the connection's thread. A look-up by key, or a write that COMMIT makes durable, takes less
+time than the way to that thread and back: it runs at once, by `raw_of`.
 """
 
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,6 +22,14 @@ from bot.domain.errors import ConfigurationError, InvariantError, StoreBusyError
 
 BUSY_TIMEOUT_MS = 5_000
 SCHEMA_VERSION = 2  # of all tables together; development versions before it had none
+
+
+def raw_of(connection: aiosqlite.Connection) -> sqlite3.Connection:
+    """Return the connection for statements that run at once, in the caller's thread.
+
+    Only for whoever holds the transaction, with nothing of theirs under way in the thread.
+    """
+    return connection._conn  # noqa: SLF001 - aiosqlite offers no way past its thread
 
 
 class Database:
@@ -43,7 +55,10 @@ class Database:
                 version or, read only, was never begun.
         """
         uri = f"file:{quote(str(path))}?mode={'ro' if read_only else 'rwc'}"
-        connecting = aiosqlite.connect(uri, uri=True, isolation_level=None)
+        # Two threads use it, one after the other: whoever holds the lock, and aiosqlite's for them.
+        connecting = aiosqlite.connect(
+            uri, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
         try:
             connection = await connecting
         except sqlite3.Error as error:
@@ -81,17 +96,42 @@ class Database:
         async with self._lock:
             try:
                 # Whoever is cancelled while it begins leaves an open transaction: it ends below.
-                await self._connection.execute("BEGIN IMMEDIATE")
+                await self._begin()
                 yield self._connection
                 await self._connection.execute("COMMIT")
             except sqlite3.OperationalError as error:
-                await self._connection.rollback()
+                await self._roll_back()
                 raise StoreBusyError(f"the database can't be written now: {error}") from error
             except BaseException as error:
-                await self._connection.rollback()
+                await self._roll_back()
                 if type(error) is sqlite3.DatabaseError:
                     raise InvariantError(f"the database is damaged: {error}") from error
                 raise
+
+    async def _begin(self) -> None:
+        """Take the file's write lock: at once if it is free, else wait for it in the thread."""
+        raw = raw_of(self._connection)
+        raw.execute("PRAGMA busy_timeout = 0")
+        try:
+            raw.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            raw.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+            await self._connection.execute("BEGIN IMMEDIATE")
+        else:
+            raw.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+
+    async def _roll_back(self) -> None:
+        """End the transaction behind whatever is still under way in the thread.
+
+        It is waited for in any case: the next transaction begins at once.
+        """
+        ending = asyncio.ensure_future(self._connection.rollback())
+        try:
+            await asyncio.shield(ending)
+        finally:
+            while not ending.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([ending])
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[aiosqlite.Connection]:
@@ -102,15 +142,18 @@ class Database:
             InvariantError: the file is damaged.
         """
         async with self._lock:
+            raw = raw_of(self._connection)
             try:
-                await self._connection.execute("BEGIN")
+                raw.execute("BEGIN")  # takes no lock and waits for nobody
                 yield self._connection
-            except sqlite3.OperationalError as error:
-                raise StoreBusyError(f"the database can't be read now: {error}") from error
-            except sqlite3.DatabaseError as error:
-                raise InvariantError(f"the database is damaged: {error}") from error
-            finally:
-                await self._connection.rollback()
+                raw.rollback()
+            except BaseException as error:
+                await self._roll_back()
+                if isinstance(error, sqlite3.OperationalError):
+                    raise StoreBusyError(f"the database can't be read now: {error}") from error
+                if isinstance(error, sqlite3.DatabaseError):
+                    raise InvariantError(f"the database is damaged: {error}") from error
+                raise
 
     async def truncate_wal(self) -> bool:
         """Empty the write-ahead log, in which deleted rows may still lie; return whether it is.

@@ -80,7 +80,7 @@ async def _earned(tx: SqliteTransaction, twin: bytes, log_size: int) -> Earnings
     return Earnings(
         twin=twin,
         payout=parse_address(parse_manifest(manifest.body).payout),
-        cumulative_nano=await tx.integer(_EARNED, creator_account(twin), twin, log_size),
+        cumulative_nano=await tx.total(_EARNED, creator_account(twin), twin, log_size),
         receipt_count=len(receipts),
         twin_log_root=root_of([leaf_hash(receipt) for receipt in receipts]),
     )

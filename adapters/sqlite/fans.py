@@ -102,7 +102,7 @@ class SqliteFanRecords(FanRecords):
         people = "SELECT DISTINCT platform, fan FROM reports WHERE twin = ?"
         async with self._database.reading() as connection:
             sql = f"SELECT COUNT(*) FROM ({people})"  # noqa: S608 - a literal
-            return await Statements(connection).integer(sql, twin)
+            return await Statements(connection).total(sql, twin)
 
     async def people(self) -> list[Person]:
         """Return everybody of whom anything is stored."""

@@ -26,7 +26,7 @@ class LogTables(Statements):
         if not addresses:
             return {}
         marks = ", ".join(["(?, ?)"] * len(addresses))
-        found = await self.all(
+        found = await self.few(
             NODES.format(marks=marks), *(number for address in addresses for number in address)
         )
         hashes = {(level, index): rows.blob(digest) for level, index, digest in found}

@@ -25,6 +25,10 @@ LAST_ATTEMPT = (
     "NOT EXISTS (SELECT 1 FROM replies later WHERE later.conversation = replies.conversation "
     "AND later.turn = replies.turn AND later.attempt > replies.attempt)"
 )
+TURNS = (
+    f"{rows.SELECT_TURN} WHERE conversation = ? AND turn < ? AND {LAST_ATTEMPT} "
+    "ORDER BY turn DESC LIMIT ?"
+)
 
 
 class SqliteStore(Store):
@@ -59,7 +63,7 @@ class SqliteTransaction(ManifestTables, LogTables, LedgerTables, StoreTransactio
 
     async def intents_of_message(self, surface: Surface, message_id: str) -> list[Intent]:
         """Return the intents that answer a platform message, of all twins, oldest first."""
-        found = await self.all(
+        found = await self.few(
             f"{rows.SELECT_INTENT} WHERE key IN ({OF_MESSAGE}) ORDER BY rowid",
             *(surface.platform, surface.bot, surface.chat, surface.thread, message_id),
         )
@@ -67,7 +71,7 @@ class SqliteTransaction(ManifestTables, LogTables, LedgerTables, StoreTransactio
 
     async def attempts_of(self, slot_tag: bytes) -> list[Intent]:
         """Return every attempt at one slot, in whatever state, by attempt."""
-        found = await self.all(
+        found = await self.few(
             f"{rows.SELECT_INTENT} WHERE slot_tag = ? ORDER BY attempt", slot_tag
         )
         return [rows.read_intent(row) for row in found]
@@ -84,7 +88,7 @@ class SqliteTransaction(ManifestTables, LogTables, LedgerTables, StoreTransactio
 
     async def open_intents_of(self, conversation: bytes) -> list[Intent]:
         """Return one conversation's open intents, oldest first."""
-        found = await self.all(
+        found = await self.few(
             f"{rows.SELECT_INTENT} WHERE state = 'open' AND conversation = ? ORDER BY rowid",
             conversation,
         )
@@ -136,21 +140,24 @@ class SqliteTransaction(ManifestTables, LogTables, LedgerTables, StoreTransactio
         self, conversation: bytes, *, before: int | None = None, tokens: int = 0
     ) -> list[PastTurn]:
         """Return a conversation's latest turns, newest first, however long it is."""
-        turns: list[PastTurn] = []
-        used, bound, page = 0, before, _PAGE if tokens else 1
-        while used <= tokens:
-            found = await self.all(
-                f"{rows.SELECT_TURN} WHERE conversation = ? AND turn < ? AND {LAST_ATTEMPT} "
-                "ORDER BY turn DESC LIMIT ?",
-                *(conversation, 2**62 if bound is None else bound, page),
-            )
-            read = [rows.read_turn(row) for row in found]
-            turns += read
-            used += sum(len(turn.fan_tokens) + len(turn.output_tokens) for turn in read)
-            if len(read) < page or page == 1:
-                break
-            bound = read[-1].turn
-        return turns
+        bound = 2**62 if before is None else before
+        if tokens == 0:
+            return rows.read_turns(await self.few(TURNS, conversation, bound, 1))
+
+        def read(raw: sqlite3.Connection) -> list[PastTurn]:
+            turns: list[PastTurn] = []
+            used, last = 0, bound
+            while used <= tokens:
+                found = raw.execute(TURNS, (conversation, last, _PAGE)).fetchall()
+                page = rows.read_turns(found)
+                turns += page
+                used += sum(len(turn.fan_tokens) + len(turn.output_tokens) for turn in page)
+                if len(page) < _PAGE:
+                    break
+                last = page[-1].turn
+            return turns
+
+        return await self.work(read)
 
     async def undelivered_replies(self) -> list[tuple[Intent, StoredReply]]:
         """Return the replies whose outcome is undecided, oldest first (the outbox)."""

@@ -178,16 +178,20 @@ def read_reply(row: Row) -> StoredReply:
     return StoredReply(**values)  # type: ignore[arg-type]  # STRICT tables hold the types
 
 
-def read_turn(row: Row) -> PastTurn:
-    """Read a row of `SELECT_TURN`."""
-    turn, receipt_hash, fan_tokens, output_tokens, outcome, reversal = row
-    return PastTurn(
-        turn=cast("int", turn),
-        receipt_hash=blob(receipt_hash),
-        fan_tokens=_tokens(fan_tokens),
-        output_tokens=_tokens(output_tokens),
-        withdrawn="withdrawn" in {outcome, reversal},
-    )
+def read_turns(found: Sequence[Row]) -> list[PastTurn]:
+    """Read rows of `SELECT_TURN`; their token lists are parsed all at once."""
+    lists = ",".join([f"{row[2]},{row[3]}" for row in found])
+    tokens = iter(json.loads(f"[{lists}]"))
+    return [
+        PastTurn(
+            turn=cast("int", turn),
+            receipt_hash=blob(receipt_hash),
+            fan_tokens=tuple(next(tokens)),
+            output_tokens=tuple(next(tokens)),
+            withdrawn="withdrawn" in {outcome, reversal},
+        )
+        for turn, receipt_hash, _, _, outcome, reversal in found
+    ]
 
 
 def read_checkpoint(row: Row) -> StoredCheckpoint:

@@ -4,52 +4,38 @@ import asyncio
 import logging
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 from aiohttp import web
-from telegram.ext import ExtBot
-from telegram.request import HTTPXRequest
 
 from adapters.telegram_chat.account import BotAccount, Webhook
-from adapters.telegram_chat.commands import Commands
-from adapters.telegram_chat.delivery import Delivery
-from adapters.telegram_chat.desk import Desk
-from adapters.telegram_chat.limiter import ChatRateLimiter
+from adapters.telegram_chat.assembly import Surroundings, TelegramBotSettings, build_account
+from adapters.telegram_chat.managed.bots import ManagedBots, Voice
 from adapters.telegram_chat.pace import Pace
-from adapters.telegram_chat.picker import Picker
-from adapters.telegram_chat.sending import Sender
-from adapters.telegram_chat.talking import Talking
+from adapters.telegram_chat.shared import SharedRequest
+from adapters.telegram_chat.talkativeness import GroupTurns
 from adapters.telegram_chat.webhook import WebhookIntake
 from bot.domain.errors import ConfigurationError, InvariantError
 from bot.ports.chat import ChatInbox
+from bot.ports.creators import CreatorDesk
 from bot.ports.proofs import ProofSource
+from bot.ports.secrets import SecretStore
 from bot.ports.telegram_state import TelegramState
+
+__all__ = ["TelegramBotSettings", "TelegramChat"]
 
 API_BASE = "https://api.telegram.org/bot"
 FILE_BASE = "https://api.telegram.org/file/bot"
-CONNECTIONS = 32
+CONNECTIONS = 64  # of all bots together; more make the library slower, not faster
+POLLS = 4096  # as many bots may poll, each with a connection of its own; opened when used
 _TOKEN = re.compile(r"([0-9]{1,20}):[A-Za-z0-9_-]{1,128}")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{16,256}")
 
 
-@dataclass(frozen=True, slots=True)
-class TelegramBotSettings:
-    """One bot.
-
-    Attributes:
-        token: as BotFather gave it; never shown, never logged.
-        solo: slug of its only twin; None for a lobby with all of them.
-    """
-
-    token: str = field(repr=False)
-    solo: str | None = None
-
-
 class TelegramChat:
-    """The surface.
+    """The surface; also what runs the managed bots.
 
-    `_runs` holds one task for each bot while the surface is started.
+    `_accounts` has all bots, `_runs` a task for each while the surface is started, `_hosted` the
+    settings of those that came while it ran.
     """
 
     def __init__(
@@ -63,6 +49,8 @@ class TelegramChat:
         file_base: str | None,
         public_base_url: str,
         webhook: tuple[str, str] | None,
+        creators: CreatorDesk | None = None,
+        secrets: SecretStore | None = None,
         pace: Pace | None = None,
     ) -> None:
         """Prepare the surface; nothing is sent before `start`.
@@ -77,43 +65,69 @@ class TelegramChat:
             public_base_url: what proof links begin with; named in /about and /privacy.
             webhook: public address of our web server and a secret of 16 to 256 letters, digits,
                 - and _; None for polling.
+            creators: the creators' door; None for no creators' commands.
+            secrets: keeps the tokens of managed bots; None for no managed bots.
             pace: limits and waits; tests make them short.
 
         Raises:
             ConfigurationError: a token or the secret is not one, or a bot stands there twice.
         """
         silence_libraries()
-        self._inbox = inbox
-        self._proofs = proofs
-        self._state = state
-        self._base_url = public_base_url.rstrip("/")
-        self._pace = pace or Pace()
-        self._webhook = _check_webhook(webhook)
-        self._api_base = api_base or API_BASE
-        self._file_base = file_base or FILE_BASE
-        self._bots: dict[str, ExtBot[Any]] = {}
+        pace = pace or Pace()
+        self._managed = self._manage(state, secrets, creators, pace)
+        self._around = Surroundings(
+            inbox=inbox,
+            proofs=proofs,
+            state=state,
+            creators=creators,
+            managed=self._managed,
+            turns=GroupTurns(state),
+            pace=pace,
+            base_url=public_base_url.rstrip("/"),
+            api_base=api_base or API_BASE,
+            file_base=file_base or FILE_BASE,
+            webhook=_check_webhook(webhook),
+            calls=SharedRequest(connections=CONNECTIONS, answer_s=pace.answer_s),
+            polls=SharedRequest(connections=POLLS, answer_s=pace.answer_s),
+        )
         self._accounts: dict[str, BotAccount] = {}
-        for number, settings in enumerate(bots, start=1):
-            self._add(number, settings)
-        self._runs: list[asyncio.Task[None]] = []
+        self._hosted: dict[str, TelegramBotSettings] = {}
+        self._runs: dict[str, asyncio.Task[None]] = {}
+        self._is_started = False
+        self._over = asyncio.Event()
+        self._configure(bots)
 
     async def start(self) -> None:
         """Begin to serve every bot; those that can't connect keep trying, alone."""
-        if self._runs:
+        if self._is_started:
             raise InvariantError("the Telegram surface runs already")
-        self._runs = [asyncio.create_task(account.run()) for account in self._accounts.values()]
+        self._is_started = True
+        self._over.clear()
+        await asyncio.gather(self._around.calls.open(), self._around.polls.open())
+        for account in self._accounts.values():
+            self._begin(account)
+        if self._managed is not None:
+            self._managed.start()
 
     async def run(self) -> None:
         """Serve until `stop`; a bot that fails is alone with it."""
         await self.start()
-        await asyncio.gather(*self._runs, return_exceptions=True)
+        await self._over.wait()
 
     async def stop(self) -> None:
         """Stop taking updates, let running replies end for some seconds, close. Idempotent."""
-        runs, self._runs = self._runs, []
-        for run in runs:
+        self._is_started = False
+        self._over.set()
+        if self._managed is not None:
+            await self._managed.stop()
+        runs, self._runs = self._runs, {}
+        for run in runs.values():
             run.cancel()
-        await asyncio.gather(*runs, return_exceptions=True)
+        await asyncio.gather(*runs.values(), return_exceptions=True)
+        for name in self._hosted:  # started again from the secret store
+            self._accounts.pop(name, None)
+        self._hosted.clear()
+        await asyncio.gather(self._around.calls.close(), self._around.polls.close())
 
     def ready_bots(self) -> list[str]:
         """Return the numeric ids of the bots that are connected."""
@@ -121,69 +135,60 @@ class TelegramChat:
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes that our web server has to mount; none when polling."""
-        if self._webhook is None:
+        webhook = self._around.webhook
+        if webhook is None:
             return []
-        intake = WebhookIntake(
-            secret=self._webhook.secret, accounts=self._accounts, bots=self._bots
-        )
-        return intake.routes()
+        return WebhookIntake(secret=webhook.secret, accounts=self._accounts).routes()
 
-    def _add(self, number: int, settings: TelegramBotSettings) -> None:
-        name = _id_of(number, settings.token)
-        if name in self._accounts:
-            raise ConfigurationError(f"Telegram bot {name} is configured twice.")
-        bot = self._bot(settings.token)
-        sender = Sender(bot=bot, pace=self._pace)
-        delivery = Delivery(bot=bot, sender=sender, inbox=self._inbox, state=self._state)
-        picker = Picker(
-            bot=bot, sender=sender, inbox=self._inbox, state=self._state, solo=settings.solo
-        )
-        commands = Commands(
-            bot=bot,
-            sender=sender,
-            picker=picker,
-            inbox=self._inbox,
-            proofs=self._proofs,
-            state=self._state,
-            base_url=self._base_url,
-        )
-        talking = Talking(
-            bot=bot, sender=sender, delivery=delivery, inbox=self._inbox, pace=self._pace
-        )
-        self._bots[name] = bot
-        self._accounts[name] = BotAccount(
-            bot=bot,
-            name=name,
-            sender=sender,
-            desk=Desk(picker=picker, commands=commands, talking=talking),
-            delivery=delivery,
-            inbox=self._inbox,
-            state=self._state,
-            pace=self._pace,
-            webhook=self._webhook,
-            is_solo=settings.solo is not None,
-        )
+    async def host(self, token: str, *, twin: str, owner: str) -> None:
+        """See `BotHost`."""
+        name = _id_of("a managed Telegram bot", token)
+        settings = TelegramBotSettings(token, solo=twin, owner=owner)
+        if self._hosted.get(name) == settings:
+            return
+        if name in self._accounts and name not in self._hosted:
+            raise ConfigurationError(f"Telegram bot {name} is configured, and managed as well.")
+        await self.unhost(name)
+        self._hosted[name] = settings
+        account = self._accounts[name] = build_account(name, settings, self._around)
+        if self._is_started:
+            self._begin(account)
 
-    def _bot(self, token: str) -> ExtBot[Any]:
-        answer_s = self._pace.answer_s
+    async def unhost(self, bot: str) -> None:
+        """See `BotHost`."""
+        if self._hosted.pop(bot, None) is None:
+            return
+        self._accounts.pop(bot, None)
+        run = self._runs.pop(bot, None)
+        if run is not None:
+            run.cancel()
+            await asyncio.gather(run, return_exceptions=True)
 
-        def request(connections: int) -> HTTPXRequest:
-            return HTTPXRequest(
-                connection_pool_size=connections,
-                read_timeout=answer_s,
-                write_timeout=answer_s,
-                connect_timeout=answer_s,
-                pool_timeout=answer_s,
-            )
+    def voice(self, bot: str) -> Voice | None:
+        """See `BotHost`."""
+        account = self._accounts.get(bot)
+        return None if account is None else Voice(account.bot, account.sender)
 
-        return ExtBot(
-            token,
-            base_url=self._api_base,
-            base_file_url=self._file_base,
-            request=request(CONNECTIONS),
-            get_updates_request=request(1),
-            rate_limiter=ChatRateLimiter(self._pace),
-        )
+    def _manage(
+        self,
+        state: TelegramState,
+        secrets: SecretStore | None,
+        creators: CreatorDesk | None,
+        pace: Pace,
+    ) -> ManagedBots | None:
+        if creators is None or secrets is None:
+            return None
+        return ManagedBots(state=state, secrets=secrets, creators=creators, host=self, pace=pace)
+
+    def _configure(self, bots: Sequence[TelegramBotSettings]) -> None:
+        for number, settings in enumerate(bots, start=1):
+            name = _id_of(f"Telegram bot {number}", settings.token)
+            if name in self._accounts:
+                raise ConfigurationError(f"Telegram bot {name} is configured twice.")
+            self._accounts[name] = build_account(name, settings, self._around)
+
+    def _begin(self, account: BotAccount) -> None:
+        self._runs[account.name] = asyncio.create_task(account.run())
 
 
 def silence_libraries() -> None:
@@ -192,11 +197,11 @@ def silence_libraries() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
-def _id_of(number: int, token: str) -> str:
+def _id_of(which: str, token: str) -> str:
     found = _TOKEN.fullmatch(token)
     if found is None:
         raise ConfigurationError(
-            f"The token of Telegram bot {number} is not one: it must look like 123456:ABC-DEF."
+            f"The token of {which} is not one: it must look like 123456:ABC-DEF."
         )
     return found[1]
 

@@ -10,16 +10,15 @@ from adapters.telegram_chat.delivery import PROOF_PREFIX
 from adapters.telegram_chat.events import ADDED, Author, Said
 from adapters.telegram_chat.picker import Picker
 from adapters.telegram_chat.sending import Sender
-from bot.domain.errors import UnknownTwinError
-from bot.ports.chat import ChatInbox, Surface
+from bot.ports.chat import ChatInbox
 from bot.ports.proofs import ProofSource
-from bot.ports.telegram_state import SentPart, TelegramState
+from bot.ports.telegram_state import TelegramState
 
 TWIN_PREFIX = "twin_"
 
 
 class Commands:
-    """Answers every command but `/talk`, which is talking."""
+    """Answers the commands that tell something; those that do something have rooms of their own."""
 
     def __init__(
         self,
@@ -31,6 +30,7 @@ class Commands:
         proofs: ProofSource,
         state: TelegramState,
         base_url: str,
+        has_creators: bool,
     ) -> None:
         self._bot = bot
         self._sender = sender
@@ -39,6 +39,7 @@ class Commands:
         self._proofs = proofs
         self._state = state
         self._base_url = base_url
+        self._has_creators = has_creators
         self._table: dict[str, Callable[[Said], Awaitable[None]]] = {
             "start": self._start,
             "twins": self._twins,
@@ -70,13 +71,14 @@ class Commands:
         cards = await self._picker.cards()
         solo = self._picker.solo is not None
         greeting = wording.welcome(cards, solo=solo)
-        choice = "" if solo else f"\n\n{wording.CHOOSE if cards else wording.NOBODY}"
-        await self._picker.show(said.spot, f"{greeting}{choice}", reply_to=_reply_to(said))
+        choice = wording.CHOOSE if cards else await self._picker.nobody()
+        text = greeting if solo and cards else f"{greeting}\n\n{choice}"
+        await self._picker.show(said.spot, text, reply_to=_reply_to(said))
 
     async def _twins(self, said: Said) -> None:
         cards = await self._picker.cards()
         if not cards:
-            await self._say(said, wording.NOBODY)
+            await self._say(said, await self._picker.nobody())
         elif self._picker.solo is not None:
             await self._say(said, wording.introduce(cards[0]))
         else:
@@ -109,19 +111,7 @@ class Commands:
         elif parts[0].fan != str(said.spot.fan) or not said.spot.is_private:
             await self._say(said, wording.PROOF_NOT_YOURS)
         else:
-            link = await self._find_link(parts[0])
-            await self._say(said, wording.PROOF_GONE if link is None else link)
-
-    async def _find_link(self, part: SentPart) -> str | None:
-        place = part.place
-        surface = Surface("telegram", place.bot, place.chat, place.thread)
-        try:
-            turns = await self._inbox.history(part.twin, surface, part.fan)
-        except UnknownTwinError:
-            return None
-        end = f"/r/{part.receipt_id}"
-        links = (turn.link for turn in turns if turn.link.partition("#")[0].endswith(end))
-        return next(links, None)
+            await self._say(said, await self._inbox.link_of(receipt_id, str(said.spot.fan)))
 
     async def _verify(self, said: Said) -> None:
         if said.replied_id == 0:
@@ -154,7 +144,10 @@ class Commands:
 
     async def _help(self, said: Said) -> None:
         solo = self._picker.solo is not None
-        await self._say(said, wording.help_text(solo=solo, username=self._bot.username))
+        await self._say(
+            said,
+            wording.help_text(solo=solo, creators=self._has_creators, username=self._bot.username),
+        )
 
     async def _added(self, said: Said) -> None:
         await self._say(

@@ -8,17 +8,20 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.ext import ExtBot
 from telegram.helpers import create_deep_linked_url
 
+from adapters.telegram_chat import texts
 from adapters.telegram_chat.events import Spot
 from adapters.telegram_chat.layout import compose_reply
 from adapters.telegram_chat.mapping import Failure, FailureKind
+from adapters.telegram_chat.offer import Notices
 from adapters.telegram_chat.sending import Outgoing, Sender
-from bot.domain.errors import TransientError
+from bot.domain.errors import TransientError, UserError
 from bot.domain.money import format_nano
 from bot.ports.chat import ChatInbox, IncomingMessage, ReplyShown, Surface
 from bot.ports.telegram_state import ChatPlace, SentPart, TelegramState
 
 PLATFORM = "telegram"
 PROOF_PREFIX = "proof_"
+AGAIN_PREFIX = "again:"
 _log = structlog.get_logger("telegram")
 
 
@@ -48,12 +51,21 @@ class Delivery:
     """Shows replies of one bot and settles their outcome."""
 
     def __init__(
-        self, *, bot: ExtBot[Any], sender: Sender, inbox: ChatInbox, state: TelegramState
+        self,
+        *,
+        bot: ExtBot[Any],
+        sender: Sender,
+        notices: Notices,
+        inbox: ChatInbox,
+        state: TelegramState,
+        base_url: str,
     ) -> None:
         self._bot = bot
         self._sender = sender
+        self._notices = notices
         self._inbox = inbox
         self._state = state
+        self._base_url = base_url
 
     async def deliver(self, message: IncomingMessage, shown: ReplyShown) -> None:
         """Send what of a reply is not sent yet, and tell the core; safe to repeat.
@@ -64,7 +76,8 @@ class Delivery:
         keyed = shown.link if spot.is_private else shown.public_link
         is_linked = is_button_address(keyed)
         note = "" if is_linked else f"Proof: {keyed}"
-        pieces = compose_reply(shown.twin_name, shown.text, note=note)
+        small = texts.small_print(shown.finish, shown.attempt)
+        pieces = compose_reply(shown.twin_name, shown.text, small=small, note=note)
         sent = await self._state.parts(message.surface.bot, shown.receipt_id)
         recorded = True
         for number, piece in list(enumerate(pieces))[len(sent) :]:
@@ -72,7 +85,7 @@ class Delivery:
             outgoing = Outgoing(
                 spot,
                 piece,
-                self._buttons(shown, keyed, spot, is_linked=is_linked) if is_last else None,
+                self._buttons(shown, keyed, spot) if is_last else None,
                 plain=f"{piece.text}\n\n{keyed}" if is_last and is_linked else piece.text,
                 reply_to=0 if spot.is_private else int(message.message_id),
             )
@@ -82,17 +95,62 @@ class Delivery:
                 return
             recorded = recorded and await self._remember(message, shown.receipt_id, number, result)
         await self._settle(shown.receipt_id, reached=True)
+        if shown.attempt:
+            await self._mark_replaced(message, shown.receipt_id)
 
-    def _buttons(
-        self, shown: ReplyShown, link: str, spot: Spot, *, is_linked: bool
-    ) -> InlineKeyboardMarkup | None:
+    async def take_away(self, receipt_id: str) -> bool:
+        """Delete a reply from the chat, where Telegram allows it; return whether it is gone."""
+        bot = str(self._bot.id)
+        gone = True
+        for part in await self._state.parts(bot, receipt_id):
+            gone = await self._notices.delete(part.place.chat, part.message_id) and gone
+        if gone:
+            await self._state.drop_parts(bot, receipt_id)
+        return gone
+
+    async def _mark_replaced(self, message: IncomingMessage, receipt_id: str) -> None:
+        """Say below the reply that was replaced that it was; its words and its proof stay."""
+        surface = message.surface
+        parts = await self._state.parts_of_answer(surface.bot, surface.chat, message.message_id)
+        new = [int(part.message_id) for part in parts if part.receipt_id == receipt_id]
+        old = [part for part in parts if new and int(part.message_id) < new[0]]
+        if not old:
+            return
+        last = old[-1]
+        spot = spot_of(message)
+        link = f"{self._base_url}/r/{last.receipt_id}"
+        if spot.is_private:
+            try:
+                link = await self._inbox.link_of(last.receipt_id, message.fan)
+            except (UserError, TransientError) as error:
+                _log.warning("telegram.link_unknown", kind=type(error).__name__)
+        buttons = self._proof_buttons("Replaced · its proof", last.receipt_id, link, spot)
+        await self._sender.attempt(
+            "editMessageReplyMarkup",
+            lambda: self._bot.edit_message_reply_markup(
+                int(surface.chat),
+                int(last.message_id),
+                reply_markup=InlineKeyboardMarkup([buttons]) if buttons else None,
+            ),
+        )
+
+    def _buttons(self, shown: ReplyShown, link: str, spot: Spot) -> InlineKeyboardMarkup | None:
         label = f"Proof · fee {format_nano(shown.fee_nano)} {shown.token}"
-        row = [InlineKeyboardButton(label, url=link)] if is_linked else []
+        rows = [self._proof_buttons(label, shown.receipt_id, link, spot)]
+        if shown.finish != "cut":
+            data = AGAIN_PREFIX + shown.receipt_id
+            rows.append([InlineKeyboardButton(texts.ANOTHER, callback_data=data)])
+        rows = [row for row in rows if row]
+        return InlineKeyboardMarkup(rows) if rows else None
+
+    def _proof_buttons(
+        self, label: str, receipt_id: str, link: str, spot: Spot
+    ) -> list[InlineKeyboardButton]:
+        row = [InlineKeyboardButton(label, url=link)] if is_button_address(link) else []
         if not spot.is_private:
-            payload = f"{PROOF_PREFIX}{shown.receipt_id}"
-            own = create_deep_linked_url(self._bot.username, payload)
+            own = create_deep_linked_url(self._bot.username, f"{PROOF_PREFIX}{receipt_id}")
             row.append(InlineKeyboardButton("My own link", url=own))
-        return InlineKeyboardMarkup([row]) if row else None
+        return row
 
     async def _remember(
         self, message: IncomingMessage, receipt_id: str, number: int, sent_id: int
@@ -106,6 +164,7 @@ class Delivery:
             number=number,
             twin=message.twin,
             fan=message.fan,
+            answers=message.message_id,
         )
         try:
             await self._state.add_part(part)

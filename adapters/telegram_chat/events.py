@@ -12,11 +12,17 @@ from typing import Any
 from telegram import CallbackQuery, Message, MessageOriginUser, Update, User
 from telegram.constants import ChatType, MessageEntityType
 
-from adapters.telegram_chat.wording import KNOWN_COMMANDS
+from adapters.telegram_chat.wording import ANSWERING_COMMANDS, SHARED_COMMANDS
 from bot.domain.errors import InvariantError
 
-ALLOWED_UPDATES = ("message", "callback_query")  # Telegram remembers the list: always sent whole
+# Telegram remembers the list, so it is always sent whole.
+ALLOWED_UPDATES = ("message", "callback_query", "managed_bot")
+CREATORS_PREFIX = "c:"  # of the data of creators' buttons
 ADDED = "added"  # the event of joining a group, told as a command that nobody can type
+PHOTO_BYTES = 256 * 1024  # what a picture of a twin may have
+PHOTO_NAME = "photo.jpg"
+# As a rule the user name of a bot ends so.
+_BOT_NAME = re.compile(r"(?<!\w)@\w+bot\b", re.IGNORECASE | re.ASCII)
 _COMMAND = re.compile(r"/(\w{1,32})(?:@(\w{1,64}))?(?:\s+(.*))?", re.DOTALL | re.ASCII)
 
 
@@ -39,14 +45,30 @@ class Spot:
 
 
 @dataclass(frozen=True, slots=True)
+class Attached:
+    """A file in a private chat, by the platform's name for it; a creator may have sent a card.
+
+    Attributes:
+        size: in bytes; 0 if the platform does not say.
+    """
+
+    file_id: str
+    size: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
-    """A message that is addressed to us.
+    """A message that is addressed to us, or that may be answered unasked.
 
     Attributes:
         text: without the command or the mention that addressed us; None if it has no words.
         command: a command's name without its slash; empty for plain words.
         replied_id: number of the message that it replies to; 0 if none.
         album: of a photo among several; empty otherwise.
+        unasked: whether it is an ordinary message in a group, addressed to nobody.
+        file: what a private message without words holds.
+        name: what the person calls themself; with a creator's command only.
     """
 
     update_id: int
@@ -57,29 +79,61 @@ class Said:
     replied_id: int
     replied_author: Author
     album: str = ""
+    unasked: bool = False
+    file: Attached | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Pressed:
-    """A button of ours that was pressed; `message_id` is the message it stands under."""
+    """A button of ours that was pressed; `message_id` is the message it stands under.
+
+    Attributes:
+        name: what the person calls themself; for a creator's button only.
+    """
 
     update_id: int
     spot: Spot
     message_id: int
     query_id: str
     data: str
+    name: str = ""
 
 
-Event = Said | Pressed
+@dataclass(frozen=True, slots=True)
+class BotMade:
+    """A bot that we manage was made, or has another token or owner; the spot is its creator's.
+
+    Attributes:
+        message_id: of the message that says so in the chat; 0 for the platform's own update.
+        bot: its numeric id.
+        username: its name, without @.
+    """
+
+    update_id: int
+    spot: Spot
+    message_id: int
+    bot: str
+    username: str
+
+
+Event = Said | Pressed | BotMade
+_KINDS: dict[str, type[Event]] = {"Said": Said, "Pressed": Pressed, "BotMade": BotMade}
 
 
 def read_update(update: Update, me: User) -> Event | None:
     """Return what is for us in an update; None if nothing is."""
     if update.callback_query is not None:
         return _read_press(update.update_id, update.callback_query)
-    if update.message is not None:
-        return _read_message(update.update_id, update.message, me)
-    return None
+    if update.managed_bot is not None:
+        return _read_made(update.update_id, update.managed_bot.user, 0, update.managed_bot.bot)
+    message = update.message
+    if message is None:
+        return None
+    if message.managed_bot_created is not None and message.from_user is not None:
+        made = message.managed_bot_created.bot
+        return _read_made(update.update_id, message.from_user, message.message_id, made)
+    return _read_message(update.update_id, message, me)
 
 
 def encode_event(event: Event) -> str:
@@ -95,10 +149,12 @@ def parse_event(payload: str) -> Event:
     """
     try:
         fields: dict[str, Any] = json.loads(payload)
-        kind: type[Event] = {"Said": Said, "Pressed": Pressed}[fields.pop("type")]
+        kind = _KINDS[fields.pop("type")]
         fields["spot"] = Spot(**fields["spot"])
         if "replied_author" in fields:
             fields["replied_author"] = Author(fields["replied_author"])
+        if fields.get("file") is not None:
+            fields["file"] = Attached(**fields["file"])
         event: Event = kind(**fields)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvariantError("a stored event can't be read") from error
@@ -111,7 +167,13 @@ def _read_press(update_id: int, query: CallbackQuery) -> Pressed | None:
     thread = _thread_of(query.message) if isinstance(query.message, Message) else None
     chat = query.message.chat
     spot = Spot(chat.id, thread, chat.type == ChatType.PRIVATE, query.from_user.id)
-    return Pressed(update_id, spot, query.message.message_id, query.id, query.data)
+    name = query.from_user.full_name if query.data.startswith(CREATORS_PREFIX) else ""
+    return Pressed(update_id, spot, query.message.message_id, query.id, query.data, name)
+
+
+def _read_made(update_id: int, creator: User, message_id: int, made: User) -> BotMade:
+    spot = Spot(creator.id, None, is_private=True, fan=creator.id)
+    return BotMade(update_id, spot, message_id, str(made.id), made.username or "")
 
 
 def _read_message(update_id: int, message: Message, me: User) -> Said | None:
@@ -125,7 +187,9 @@ def _read_message(update_id: int, message: Message, me: User) -> Said | None:
         return replace(said, command=ADDED, text="")
     if message.text is None:
         return _read_wordless(said, message, me)
-    return _read_command(said, message, me) if _is_command(message) else _read_words(said, me)
+    return (
+        _read_command(said, message, me) if _is_command(message) else _read_words(said, message, me)
+    )
 
 
 def _read_wordless(said: Said, message: Message, me: User) -> Said | None:
@@ -134,7 +198,23 @@ def _read_wordless(said: Said, message: Message, me: User) -> Said | None:
         return None
     mentioned = f"@{me.username}".lower() in (message.caption or "").lower()
     addressed = said.spot.is_private or said.replied_author is Author.US or mentioned
-    return replace(said, album=message.media_group_id or "") if addressed else None
+    if not addressed:
+        return None
+    file = _read_file(message) if said.spot.is_private else None
+    return replace(said, album=message.media_group_id or "", file=file)
+
+
+def _read_file(message: Message) -> Attached | None:
+    """Take a document, or of a photo, which comes in several sizes, the largest that we can use."""
+    document = message.document
+    if document is not None:
+        return Attached(document.file_id, document.file_size or 0, document.file_name or "")
+    sizes = sorted(message.photo, key=lambda size: size.width * size.height)
+    fitting = [size for size in sizes if (size.file_size or 0) <= PHOTO_BYTES]
+    if not sizes:
+        return None
+    photo = (fitting or sizes)[-1]
+    return Attached(photo.file_id, photo.file_size or 0, PHOTO_NAME)
 
 
 def _read_command(said: Said, message: Message, me: User) -> Said | None:
@@ -145,18 +225,34 @@ def _read_command(said: Said, message: Message, me: User) -> Said | None:
     for_us = target is not None and target.lower() == (me.username or "").lower()
     if target is not None and not for_us:
         return None
-    if not said.spot.is_private and not for_us and name not in KNOWN_COMMANDS:
+    if not (said.spot.is_private or for_us or _is_shared(name, said.replied_author)):
         return None  # some other bot's
-    return replace(said, command=name, text=rest)
+    begins = name == "creator" or (name, rest.strip()) == ("start", "creator")
+    person = message.from_user if said.spot.is_private and begins else None
+    return replace(said, command=name, text=rest, name=person.full_name if person else "")
 
 
-def _read_words(said: Said, me: User) -> Said | None:
+def _is_shared(name: str, replied_author: Author) -> bool:
+    """Return whether a group's command without a name behind it is for us."""
+    return name in SHARED_COMMANDS or (name in ANSWERING_COMMANDS and replied_author is Author.US)
+
+
+def _read_words(said: Said, message: Message, me: User) -> Said | None:
     text = said.text or ""
     mention = re.compile(rf"(?<!\w)@{re.escape(me.username or '')}\b", re.IGNORECASE)
     mentioned = me.username is not None and mention.search(text) is not None
     if not (said.spot.is_private or said.replied_author is Author.US or mentioned):
-        return None
+        return None if _is_meant_for_a_bot(message) else replace(said, unasked=True)
     return replace(said, command="", text=_without_address(text, mention) if mentioned else text)
+
+
+def _is_meant_for_a_bot(message: Message) -> bool:
+    replied = message.reply_to_message
+    if replied is not None and replied.forum_topic_created is not None:
+        replied = None
+    author = replied.from_user if replied is not None else None
+    names_one = _BOT_NAME.search(message.text or "") is not None
+    return names_one or (author is not None and author.is_bot)
 
 
 def _without_address(text: str, mention: re.Pattern[str]) -> str:

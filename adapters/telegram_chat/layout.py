@@ -55,24 +55,30 @@ def count_units(text: str) -> int:
     return len(text) + sum(1 for char in text if ord(char) > 0xFFFF)  # noqa: PLR2004 - the BMP
 
 
-def compose_reply(name: str, text: str, *, note: str = "") -> list[Piece]:
+def compose_reply(name: str, text: str, *, small: str = "", note: str = "") -> list[Piece]:
     """Lay out a whole reply.
 
     Args:
         name: the twin's display name.
         text: the reply, never empty.
-        note: a line below the last part.
+        small: small print below the last part, set in italics.
+        note: a line below that.
     """
-    below = f"\n\n{note}" if note else ""
+    below = "".join(f"\n\n{line}" for line in (small, note) if line)
     room = MAX_UNITS - count_units(_label(name) + below) - _COUNTER_UNITS
-    bodies = split_text(Piece(text, find_code(text)), max_units=room, max_marks=MAX_ENTITIES - 1)
+    own = 2 if small else 1
+    bodies = split_text(Piece(text, find_code(text)), max_units=room, max_marks=MAX_ENTITIES - own)
     count = len(bodies)
     pieces = []
     for number, body in enumerate(bodies, start=1):
         counter = f" ({number}/{count})" if count > 1 else ""
         pieces.append(_labelled(name, counter, body))
     last = pieces[-1]
-    return [*pieces[:-1], replace(last, text=last.text + below)]
+    marks = last.marks
+    if small:
+        start = len(last.text) + 2
+        marks = (*marks, Mark(MessageEntityType.ITALIC, start, start + len(small)))
+    return [*pieces[:-1], Piece(last.text + below, marks)]
 
 
 def compose_preview(name: str, text: str) -> Piece:

@@ -29,7 +29,7 @@ class FailureKind(StrEnum):
     NOT_DONE = "not done"  # surely not carried out: back off and send again
     UNKNOWN = "unknown"  # it may have been carried out: once more at most
     REFUSED = "refused"  # the platform does not like the request itself
-    UNCHANGED = "unchanged"  # an edit that changes nothing: fine
+    UNCHANGED = "unchanged"  # an edit or a deletion that changes nothing: fine
     FLOOD = "flood"  # wait as long as the platform says
     MIGRATED = "migrated"  # the group has another id now
     CONFLICT = "conflict"  # somebody else polls with this token, or a webhook is set
@@ -55,6 +55,7 @@ class PreviewSkippedError(TelegramError):
     """There is no room for a preview now; raised by our rate limiter before anything is sent."""
 
 
+_UNCHANGED = ("message is not modified", "message to delete not found")
 _UNREACHABLE = (
     "chat not found",
     "user not found",
@@ -117,7 +118,7 @@ def seconds_of(error: RetryAfter) -> float:
 
 
 def _kind_of_bad_request(message: str) -> FailureKind:
-    if "message is not modified" in message:
+    if any(words in message for words in _UNCHANGED):
         return FailureKind.UNCHANGED
     if any(words in message for words in _UNREACHABLE):
         return FailureKind.UNREACHABLE

@@ -13,6 +13,7 @@ class Pace:
         bot_per_s: messages and previews of one bot.
         reserve: of these, how many previews leave free for messages.
         preview_s: least time between two previews of one reply.
+        offer_s: how long a reply is written before a Stop button appears.
         backoff_s: first wait after a failed call; doubles up to `backoff_max_s`.
         poll_s: how long one poll may stay open.
         answer_s: how long we wait for an answer to a call.
@@ -25,6 +26,7 @@ class Pace:
     bot_per_s: int = 30
     reserve: int = 10
     preview_s: float = 1.0
+    offer_s: float = 4.0
     backoff_s: float = 1.0
     backoff_max_s: float = 30.0
     poll_s: int = 50

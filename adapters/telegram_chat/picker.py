@@ -1,6 +1,7 @@
 """Which twin is talked to where, and the buttons that choose it."""
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
@@ -8,9 +9,11 @@ from telegram.ext import ExtBot
 
 from adapters.telegram_chat import wording
 from adapters.telegram_chat.events import Pressed, Spot
+from adapters.telegram_chat.mapping import Failure, FailureKind
 from adapters.telegram_chat.sending import Sender
-from bot.ports.chat import ChatInbox, TwinCard
+from bot.ports.chat import ChatInbox
 from bot.ports.telegram_state import ChatPlace, TelegramState
+from bot.ports.views import TwinCard
 
 PAGE = 16
 COLUMNS = 2
@@ -33,12 +36,18 @@ class Picker:
         inbox: ChatInbox,
         state: TelegramState,
         solo: str | None,
+        silence: Callable[[], Awaitable[str]],
     ) -> None:
         self._bot = bot
         self._sender = sender
         self._inbox = inbox
         self._state = state
         self.solo = solo
+        self._silence = silence
+
+    async def nobody(self) -> str:
+        """Return why nobody answers here."""
+        return wording.NOBODY if self.solo is None else await self._silence()
 
     async def cards(self) -> list[TwinCard]:
         """Return the twins that this bot has."""
@@ -83,7 +92,7 @@ class Picker:
             return
         await self._state.pick(self._place(pressed.spot), card.slug)
         await self._acknowledge(pressed, None)
-        await self._sender.attempt(
+        result = await self._sender.attempt(
             "editMessageText",
             lambda: self._bot.edit_message_text(
                 wording.introduce(card),
@@ -92,6 +101,8 @@ class Picker:
                 reply_markup=keyboard(cards, 0),
             ),
         )
+        if isinstance(result, Failure) and result.kind is not FailureKind.UNCHANGED:
+            await self._sender.say(pressed.spot, wording.introduce(card))  # that message is gone
 
     async def _turn_page(self, pressed: Pressed, buttons: InlineKeyboardMarkup) -> None:
         await self._sender.attempt(

@@ -30,14 +30,23 @@ class Preview:
     """The preview of one reply; `feed` takes its words, one task shows them."""
 
     def __init__(
-        self, *, bot: ExtBot[Any], spot: Spot, draft_id: int, name: str, pace: Pace
+        self,
+        *,
+        bot: ExtBot[Any],
+        spot: Spot,
+        draft_id: int,
+        name: str,
+        pace: Pace,
+        begun: asyncio.Event,
     ) -> None:
         self._bot = bot
         self._spot = spot
         self._draft_id = draft_id
         self._name = name
         self._pace = pace
+        self._begun = begun
         self._text = ""
+        self._is_gone = False
         self._failures = 0
         self._drafts = spot.is_private
         self._over = asyncio.Event()
@@ -69,10 +78,30 @@ class Preview:
         """Append a piece of the reply."""
         self._text += text
 
+    def renew(self) -> None:
+        """Show the preview anew: a message of ours has taken it away."""
+        self._is_gone = True
+
     async def _run(self) -> None:
+        """Show and renew; not before the replies before this one are there."""
+        if self._begun.is_set():
+            await self._keep_showing()
+            return
+        over = asyncio.create_task(self._over.wait())
+        begun = asyncio.create_task(self._begun.wait())
+        try:
+            await asyncio.wait({over, begun}, return_when=asyncio.FIRST_COMPLETED)
+            await self._keep_showing()
+        finally:
+            over.cancel()
+            begun.cancel()
+
+    async def _keep_showing(self) -> None:
         shown, shown_at, wait = None, 0.0, 0.0
         loop = asyncio.get_running_loop()
         while not self._over.is_set():
+            if self._is_gone:
+                shown, self._is_gone = None, False
             text = self._text.rstrip() if self._drafts else ""
             lasts = DRAFT_S if self._drafts else TYPING_S
             if text != shown or loop.time() - shown_at >= lasts:

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
-from telegram import InlineKeyboardMarkup, LinkPreviewOptions, ReplyParameters
+from telegram import (
+    InlineKeyboardMarkup,
+    InputFile,
+    LinkPreviewOptions,
+    ReplyKeyboardMarkup,
+    ReplyKeyboardRemove,
+    ReplyParameters,
+)
 from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
@@ -21,6 +28,7 @@ _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 _jitter = random.Random()  # noqa: S311 - spreads retries, decides nothing
 _log = structlog.get_logger("telegram")
 T = TypeVar("T")
+Buttons = InlineKeyboardMarkup | ReplyKeyboardMarkup | ReplyKeyboardRemove
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +42,7 @@ class Outgoing:
 
     spot: Spot
     piece: Piece
-    buttons: InlineKeyboardMarkup | None = None
+    buttons: Buttons | None = None
     plain: str = ""
     reply_to: int = 0
 
@@ -108,7 +116,7 @@ class Sender:
         spot: Spot,
         text: str,
         *,
-        buttons: InlineKeyboardMarkup | None = None,
+        buttons: Buttons | None = None,
         reply_to: int = 0,
     ) -> None:
         """Say something that is no reply of a twin; if it can't be said, so be it."""
@@ -116,6 +124,19 @@ class Sender:
         for number, piece in enumerate(pieces, start=1):
             under = buttons if number == len(pieces) else None
             await self.send(Outgoing(spot, piece, under, reply_to=reply_to), tries=SAY_TRIES)
+
+    async def send_file(self, spot: Spot, name: str, data: bytes, caption: str) -> int | Failure:
+        """Send a file, once."""
+        sent = await self.attempt(
+            "sendDocument",
+            lambda: self._bot.send_document(
+                spot.chat,
+                InputFile(data, filename=name),
+                caption=caption or None,
+                message_thread_id=spot.thread,
+            ),
+        )
+        return sent if isinstance(sent, Failure) else sent.message_id
 
     async def attempt(self, name: str, call: Callable[[], Awaitable[T]]) -> T | Failure:
         """Make a call whose failure changes nothing for the fan, once."""

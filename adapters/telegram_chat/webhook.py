@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import structlog
 from aiohttp import web
 from telegram import Update
-from telegram.ext import ExtBot
 
 from adapters.telegram_chat.account import BotAccount
 from bot.domain.errors import TransientError
@@ -19,18 +18,14 @@ _log = structlog.get_logger("telegram")
 
 
 class WebhookIntake:
-    """Takes updates for every bot of this process; the path names the bot."""
+    """Takes updates for every bot of this process; the path names the bot.
 
-    def __init__(
-        self,
-        *,
-        secret: str,
-        accounts: Mapping[str, BotAccount],
-        bots: "Mapping[str, ExtBot[None]]",
-    ) -> None:
+    `accounts` is the surface's own: bots come and go in it.
+    """
+
+    def __init__(self, *, secret: str, accounts: Mapping[str, BotAccount]) -> None:
         self._secret = secret.encode()
         self._accounts = accounts
-        self._bots = bots
 
     def routes(self) -> list[web.RouteDef]:
         """Return what the web server has to mount."""
@@ -51,7 +46,7 @@ class WebhookIntake:
 
     async def _take(self, account: BotAccount, body: bytes) -> web.Response:
         try:
-            update = Update.de_json(json.loads(body), self._bots[account.name])
+            update = Update.de_json(json.loads(body), account.bot)
         except (ValueError, TypeError, KeyError, AttributeError):
             return _refuse(400, "This is not an update.")
         try:

@@ -1,22 +1,57 @@
 """What the bot says on Telegram, in one place and in plain words."""
 
 from bot.domain.wording import DISCLOSURE, UNPROVED
-from bot.ports.chat import TwinCard
+from bot.ports.views import TwinCard
 
 LOBBY_COMMANDS = {
     "start": "Begin here",
     "twins": "Who you can talk to",
     "twin": "Talk to somebody else: /twin NAME",
     "talk": "Say something to the twin, also in groups",
+    "stop": "End the reply that is being written for you",
+    "undo": "Take back your last message and its reply",
     "verify": "Reply to a message with this: is it ours?",
+    "report": "Reply to a message with this: something is wrong with it",
+    "talkative": "For administrators: answer so many percent of messages unasked",
+    "export": "What is stored about you, as a file",
+    "forget": "Delete what is stored about you",
     "about": "What this is, what is proved and what is not",
     "privacy": "What is stored",
     "terms": "The rules",
     "help": "All commands",
 }
-SOLO_COMMANDS = {name: LOBBY_COMMANDS[name] for name in LOBBY_COMMANDS if name != "twin"}
-KNOWN_COMMANDS = frozenset(LOBBY_COMMANDS)
+CREATOR_COMMANDS = {
+    "creator": "For creators: make and change your twins",
+    "cancel": "For creators: forget the question that is open",
+}
+_LOBBY_ONLY = frozenset({"twin"})
+_GROUPS_ONLY = frozenset({"talkative"})
+_PRIVATE_ONLY = frozenset({"export", "forget", *CREATOR_COMMANDS})
+# Many bots know these: without our name behind them they are ours in a reply to us only.
+ANSWERING_COMMANDS = frozenset({"stop", "undo", "report"})
+# Taken in groups without our name behind them; the others may be meant for some other bot.
+SHARED_COMMANDS = frozenset(LOBBY_COMMANDS) - _PRIVATE_ONLY - ANSWERING_COMMANDS
 
+
+def commands(*, solo: bool, creators: bool, private: bool | None = None) -> dict[str, str]:
+    """Return the commands that a bot offers, with what they do.
+
+    Args:
+        solo: whether the bot is one twin.
+        creators: whether creators can work here.
+        private: only those of private chats, or of groups; None for all.
+    """
+    offered = LOBBY_COMMANDS | (CREATOR_COMMANDS if creators else {})
+    hidden = _LOBBY_ONLY if solo else frozenset()
+    if private is not None:
+        hidden |= _GROUPS_ONLY if private else _PRIVATE_ONLY
+    return {name: about for name, about in offered.items() if name not in hidden}
+
+
+GROUP_CONTEXT = (
+    "In a group I see only what you say to me and what I answered you; nobody else's words enter "
+    "our conversation."
+)
 CHOOSE = "Who do you want to talk to?"
 CHOOSE_FIRST = "Choose who you talk to, then send your message again."
 NOBODY = "Nobody is here now. Please come back later."
@@ -29,7 +64,10 @@ PROOF_NOT_YOURS = (
     "This reply was written to somebody else: only that person can have the link with its key."
 )
 PROOF_GONE = "I don't know this reply."
-NO_EDITS = "On Telegram nobody but this bot can change what it has sent, and replies never change."
+NO_EDITS = (
+    "On Telegram nobody but this bot can change what it has sent, and the words of a reply never "
+    "change."
+)
 VERIFY_HOW = "Reply to a message with /verify, and I say whether it is ours."
 
 
@@ -68,10 +106,10 @@ def list_twins(cards: list[TwinCard]) -> str:
     return "\n".join([CHOOSE, *lines])
 
 
-def help_text(*, solo: bool, username: str) -> str:
+def help_text(*, solo: bool, creators: bool, username: str) -> str:
     """Return the list of commands."""
-    commands = SOLO_COMMANDS if solo else LOBBY_COMMANDS
-    lines = [f"/{name}: {about}" for name, about in commands.items()]
+    offered = commands(solo=solo, creators=creators)
+    lines = [f"/{name}: {about}" for name, about in offered.items()]
     return "\n".join([*lines, "", _addressing(username)])
 
 
@@ -86,16 +124,14 @@ def context_note(*, reads_all: bool) -> str:
     """Return whose messages enter a twin's context, and what Telegram shows us of a group."""
     seen = (
         "Privacy mode is off for this bot: Telegram sends it every message of a group. Those that "
-        "are not addressed to it are dropped at once and stored nowhere."
+        "are not addressed to it, and that it does not answer unasked (/talkative), are dropped at "
+        "once and stored nowhere."
         if reads_all
         else "Privacy mode is on for this bot: of a group's messages Telegram sends it only "
         "commands and replies to it, and not reliably those that mention it. Where it is an "
         "administrator it is sent everything, and drops at once what is not addressed to it."
     )
-    return (
-        "Into a twin's context go its persona, what you yourself wrote to it in this chat, and its "
-        f"replies to you: nobody else's messages.\n{seen}"
-    )
+    return f"{GROUP_CONTEXT}\n{seen}"
 
 
 def about_text(*, reads_all: bool, base_url: str) -> str:
@@ -124,13 +160,15 @@ def privacy_text(*, base_url: str) -> str:
     """Return what is stored."""
     return (
         "Stored on the operator's machine: what you write to a twin, its replies, your numeric "
-        "Telegram id and the chat's. Not stored: your name, user name, phone number, photos, and "
-        "messages that are not addressed to this bot.\n"
+        "Telegram id and the chat's. Not stored: your name (of creators it is), user name, phone "
+        "number, photos, and messages that this bot does not answer.\n"
         "The operator can read what is stored, and Telegram carries it. The model runs at the "
         "operator's; your messages go to no other company and train nothing.\n"
         "The public log holds hashes and fees, no words.\n"
-        "There is no command yet that deletes your conversation: ask the operator of "
-        f"{base_url} to do it."
+        "/export gives you what is stored about you, /undo takes back your last message, /forget "
+        "deletes all that you and the twins said and the keys that open it. Telegram does not tell "
+        "bots when you delete a message: use /undo.\n"
+        f"Service and operator: {base_url}"
     )
 
 
@@ -156,7 +194,8 @@ def genuine(twin: str, receipt_id: str, *, proved: bool) -> str:
 
 
 SERVICE_MESSAGE = (
-    f"I sent this message, but it is no reply of a twin: it has no receipt. {NO_EDITS}"
+    "I sent this message, but I know no receipt for it: it is no reply of a twin, or one that was "
+    f"forgotten. {NO_EDITS}"
 )
 NOT_OURS = "Not ours: this message is not from this bot."
 FORWARDED = (

@@ -9,11 +9,13 @@ import pytest
 
 from adapters.telegram_chat.chat import TelegramBotSettings, TelegramChat
 from adapters.telegram_chat.pace import Pace
-from bot.ports.chat import TwinCard
+from bot.ports.views import TwinCard
 from tests.acceptance.telegram.server import BotApiServer
 from tests.acceptance.telegram.spec import SPEC, BotApiSpec
 from tests.acceptance.telegram.world import BotSide, ChatSide, Json
 from tests.fakes.chat import NOVA, MemoryInbox, MemoryProofs
+from tests.fakes.creators import MemoryCreatorDesk
+from tests.fakes.secrets import MemorySecrets
 from tests.fakes.telegram_state import MemoryTelegramState
 
 BASE = "https://twins.example.org"
@@ -42,6 +44,8 @@ class Stage:
     inbox: MemoryInbox
     proofs: MemoryProofs = field(default_factory=MemoryProofs)
     state: MemoryTelegramState = field(default_factory=MemoryTelegramState)
+    creators: MemoryCreatorDesk = field(default_factory=MemoryCreatorDesk)
+    secrets: MemorySecrets = field(default_factory=MemorySecrets)
     surfaces: list[TelegramChat] = field(default_factory=list)
 
     def build(self, *bots: TelegramBotSettings, **changes: object) -> TelegramChat:
@@ -52,9 +56,11 @@ class Stage:
             "state": self.state,
             "bots": bots or (TelegramBotSettings(self.lobby.token),),
             "api_base": self.server.api_base,
-            "file_base": None,
+            "file_base": self.server.file_base,
             "public_base_url": BASE,
             "webhook": None,
+            "creators": self.creators,
+            "secrets": self.secrets,
             "pace": QUICK,
         }
         surface = TelegramChat(**(arguments | changes))
@@ -90,7 +96,7 @@ class Stage:
     def heard(self, fan: int = ADA, bot: BotSide | None = None) -> list[str]:
         """Return the texts that a fan has got in private."""
         chat = self.server.world.private(bot or self.lobby, fan)
-        return [message["text"] for message in chat.from_bot()]
+        return [message.get("text", "") for message in chat.from_bot()]
 
 
 async def until(condition: Callable[[], object]) -> None:

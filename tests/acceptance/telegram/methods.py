@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.acceptance.telegram.more_methods import ApiError, MoreMethods, as_sender
 from tests.acceptance.telegram.world import BotSide, ChatSide, Json, World, units
 
 MAX_TEXT, MAX_ENTITIES, MAX_DATA, MAX_ANSWER, MAX_BUTTONS = 4096, 100, 64, 200, 100
@@ -13,17 +14,6 @@ NOT_MODIFIED = (
     "message is not modified: specified new message content and reply markup are exactly the same "
     "as a current content and reply markup of the message"
 )
-
-
-class ApiError(Exception):
-    """An answer with `ok: false`."""
-
-    def __init__(self, code: int, description: str, **parameters: int) -> None:
-        super().__init__(description)
-        names = {400: "Bad Request: ", 403: "Forbidden: ", 409: "Conflict: "}
-        self.code = code
-        self.description = names.get(code, "") + description
-        self.parameters = parameters
 
 
 class Methods:
@@ -46,12 +36,15 @@ class Methods:
             "editMessageReplyMarkup": self._edit_message_reply_markup,
             "answerCallbackQuery": self._answer_callback_query,
         }
+        self._more = MoreMethods(world, self.chat_of)
 
     async def call(self, bot: BotSide, method: str, values: Json) -> Any:  # noqa: ANN401 - JSON
         """Carry out one call, or raise what the platform would answer."""
-        if method not in self._table:
-            raise ApiError(404, "Not Found")
-        return await self._table[method](bot, values)
+        if method in self._table:
+            return await self._table[method](bot, values)
+        if method in self._more.table:
+            return await self._more.table[method](bot, values)
+        raise ApiError(404, "Not Found")
 
     async def _get_me(self, bot: BotSide, _values: Json) -> Json:
         return bot.user
@@ -119,7 +112,7 @@ class Methods:
         return bot.commands.get(values.get("scope", {"type": "default"})["type"], [])
 
     async def _send_message(self, bot: BotSide, values: Json) -> Json:
-        chat = self._chat(bot, values["chat_id"])
+        chat = self.chat_of(bot, values["chat_id"])
         content = _content(values)
         topic = values.get("message_thread_id")
         if topic is not None and topic not in chat.topics:
@@ -133,10 +126,13 @@ class Methods:
         elif reply is not None and not reply.get("allow_sending_without_reply"):
             raise ApiError(400, "message to be replied not found")
         chat.drafts.append({"over": True})  # a real message takes the draft away
-        return chat.add(_as_sender(bot), content, topic=topic)
+        keyboard = values.get("reply_markup", {})
+        if "inline_keyboard" not in keyboard and keyboard:
+            self._more.set_keyboard(bot, chat, keyboard)
+        return chat.add(as_sender(bot), content, topic=topic)
 
     async def _send_message_draft(self, bot: BotSide, values: Json) -> bool:
-        chat = self._chat(bot, values["chat_id"])
+        chat = self.chat_of(bot, values["chat_id"])
         if chat.type != "private":
             raise ApiError(400, "chat must be a private chat")
         if values["draft_id"] == 0:
@@ -147,7 +143,7 @@ class Methods:
         return True
 
     async def _send_chat_action(self, bot: BotSide, values: Json) -> bool:
-        self._chat(bot, values["chat_id"]).actions.append(values["action"])
+        self.chat_of(bot, values["chat_id"]).actions.append(values["action"])
         return True
 
     async def _edit_message_text(self, bot: BotSide, values: Json) -> Json:
@@ -171,7 +167,7 @@ class Methods:
         return True
 
     def _own_message(self, bot: BotSide, values: Json) -> Json:
-        chat = self._chat(bot, values["chat_id"])
+        chat = self.chat_of(bot, values["chat_id"])
         message = chat.messages.get(values["message_id"])
         if message is None:
             raise ApiError(400, "message to edit not found")
@@ -179,7 +175,7 @@ class Methods:
             raise ApiError(400, "message can't be edited")
         return message
 
-    def _chat(self, bot: BotSide, number: object) -> ChatSide:
+    def chat_of(self, bot: BotSide, number: object) -> ChatSide:
         """Return a chat that this bot may write to."""
         if not isinstance(number, int) or isinstance(number, bool):
             raise ApiError(400, "chat not found")
@@ -205,10 +201,6 @@ class Methods:
         return chat
 
 
-def _as_sender(bot: BotSide) -> Json:
-    return {key: bot.user[key] for key in ("id", "is_bot", "first_name", "username")}
-
-
 def _content(values: Json) -> Json:
     """Check a text with its entities and buttons."""
     text, entities = values["text"].rstrip(), values.get("entities", [])
@@ -231,7 +223,9 @@ def _content(values: Json) -> Json:
 
 def _markup(values: Json) -> Json:
     markup = values.get("reply_markup")
-    if markup is None:
+    if markup is None or "inline_keyboard" not in markup:
+        return {}  # other keyboards stand in no message
+    if not markup["inline_keyboard"]:
         return {}
     buttons = [button for row in markup["inline_keyboard"] for button in row]
     if len(buttons) > MAX_BUTTONS:

@@ -14,7 +14,8 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from tests.acceptance.telegram.methods import ApiError, Methods
+from tests.acceptance.telegram.methods import Methods
+from tests.acceptance.telegram.more_methods import ApiError, Upload
 from tests.acceptance.telegram.spec import BotApiSpec, SpecError
 from tests.acceptance.telegram.world import BotSide, Json, World
 
@@ -32,6 +33,7 @@ class Fault:
         is_done: whether the work is done all the same before the answer fails.
         is_hung: no answer at all, for as long as the client waits.
         chat: only calls for this chat.
+        bot: only calls of this bot.
         delay_s: nothing but slow: the work is done and answered after so long.
     """
 
@@ -42,11 +44,12 @@ class Fault:
     is_done: bool = False
     is_hung: bool = False
     chat: int | None = None
+    bot: int | None = None
     delay_s: float = 0.0
 
-    def hits(self, method: str, values: Json) -> bool:
+    def hits(self, bot: int, method: str, values: Json) -> bool:
         """Return whether a call is hit, and count it."""
-        if self.times <= 0 or method != self.method:
+        if self.times <= 0 or method != self.method or self.bot not in {None, bot}:
             return False
         if self.chat is not None and values.get("chat_id") != self.chat:
             return False
@@ -82,10 +85,16 @@ class BotApiServer:
         """What stands before the token."""
         return f"http://127.0.0.1:{self.port}/bot"
 
+    @property
+    def file_base(self) -> str:
+        """The same for files."""
+        return f"http://127.0.0.1:{self.port}/file/bot"
+
     async def start(self) -> None:
         """Listen; after a stop, on the same port."""
-        app = web.Application()
+        app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_route("*", "/bot{token:[^/]+}/{method}", self._handle)
+        app.router.add_get("/file/bot{token:[^/]+}/documents/{name}", self._handle_file)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
@@ -148,11 +157,19 @@ class BotApiServer:
         except ApiError as error:
             return _refuse(error)
 
+    async def _handle_file(self, request: web.Request) -> web.Response:
+        bot = self.world.bots.get(request.match_info["token"])
+        data = self.world.files.get(request.match_info["name"])
+        if bot is None or data is None:
+            return web.Response(status=404)
+        self.calls.append(Call(bot.id, "file", {}, asyncio.get_running_loop().time()))
+        return web.Response(body=data)
+
     async def _work(
         self, request: web.Request, bot: BotSide, method: str, values: Json
     ) -> web.StreamResponse:
         self._check_flood(bot, method)
-        fault = next((f for f in self.faults if f.hits(method, values)), None)
+        fault = next((f for f in self.faults if f.hits(bot.id, method, values)), None)
         if fault is not None and fault.delay_s:
             await asyncio.sleep(fault.delay_s)
             fault = None
@@ -204,7 +221,11 @@ async def _read(request: web.Request) -> Json:
         if request.content_type == "application/json":
             values |= json.loads(await request.text() or "{}")
         else:
-            values |= dict(await request.post())
+            for name, value in (await request.post()).items():
+                if isinstance(value, web.FileField):
+                    values[name] = Upload(value.filename, value.file.read())
+                else:
+                    values[name] = value
     return values
 
 

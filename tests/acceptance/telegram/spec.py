@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.acceptance.telegram.more_methods import Upload
+
 PROJECT = Path(__file__).parents[3]
 SPEC = PROJECT.parent / "shared" / "specs" / "telegram-botapi-10.0-api.json"
 ARRAY = "Array of "
@@ -76,6 +78,9 @@ class BotApiSpec:
                 raise SpecError(f"{where} is no array")
             for number, item in enumerate(value):
                 self._check_one(item, name[len(ARRAY) :], f"{where}[{number}]")
+        elif name == "InputFile":
+            if not isinstance(value, Upload):
+                raise SpecError(f"{where} is no file")
         elif name in _SIMPLE:
             is_bool = isinstance(value, bool)
             if not isinstance(value, _SIMPLE[name]) or is_bool != (name == "Boolean"):

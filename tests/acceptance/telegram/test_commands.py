@@ -3,7 +3,7 @@
 import pytest
 
 from adapters.telegram_chat.chat import TelegramBotSettings
-from bot.ports.chat import TwinCard
+from bot.ports.views import TwinCard
 from tests.acceptance.telegram.conftest import ADA, BASE, Stage, buttons_of, settle, until
 
 STICKER = {
@@ -32,13 +32,22 @@ async def test_the_commands_are_offered_to_clients(stage: Stage) -> None:
         "twins",
         "twin",
         "talk",
+        "stop",
+        "undo",
         "verify",
+        "report",
+        "export",
+        "forget",
         "about",
         "privacy",
         "terms",
         "help",
+        "creator",
+        "cancel",
     ]
     assert "twin" not in solos
+    assert "talkative" in solos
+    assert not {"export", "forget", "creator"} & set(solos)
 
 
 async def test_a_deep_link_picks_the_twin(stage: Stage) -> None:
@@ -155,7 +164,7 @@ async def test_service_messages_are_no_messages(stage: Stage) -> None:
     ("command", "words"),
     [
         ("/about", ["not the people themselves", "What it does not show", "Privacy mode is on"]),
-        ("/privacy", ["Not stored: your name", "no command yet that deletes", BASE]),
+        ("/privacy", ["Not stored: your name", "/forget deletes", BASE]),
         ("/terms", ["make mistakes", BASE]),
         ("/help", ["/verify", "/talk@lobbybot", "In a private chat just write"]),
         ("/verify", ["Reply to a message"]),

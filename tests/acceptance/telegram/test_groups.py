@@ -186,7 +186,7 @@ async def test_joining_a_group_says_who_is_read(stage: Stage, *, reads_all: bool
 
     assert "AI twins" in hello["text"]
     assert f"Privacy mode is {'off' if reads_all else 'on'}" in hello["text"]
-    assert "nobody else's messages" in hello["text"]
+    assert "nobody else's words enter our conversation" in hello["text"]
 
 
 async def test_a_migrated_group_gets_the_reply_under_its_new_number(

@@ -53,7 +53,7 @@ async def test_the_webhook_is_set_with_its_secret_and_the_update_kinds(hook: Hoo
 
     assert values["url"] == f"{URL}/telegram/7001"
     assert values["secret_token"] == SECRET
-    assert hook.stage.lobby.allowed == ("message", "callback_query")
+    assert hook.stage.lobby.allowed == ("message", "callback_query", "managed_bot")
     assert hook.stage.server.count("getUpdates") == 0
 
 

@@ -28,6 +28,8 @@ class BotSide:
     commands: dict[str, list[Json]] = field(default_factory=dict)
     queries: set[str] = field(default_factory=set)
     last_message: int = 0
+    profile: dict[str, str] = field(default_factory=dict)
+    manager: int = 0
 
     @property
     def id(self) -> int:
@@ -54,6 +56,9 @@ class ChatSide:
     topics: set[int] = field(default_factory=set)
     members: set[int] = field(default_factory=set)
     kicked: set[int] = field(default_factory=set)
+    admins: set[int] = field(default_factory=set)
+    hides_members: bool = False
+    keyboard: Json | None = None
     moved_to: int = 0
     messages: dict[int, Json] = field(default_factory=dict)
     drafts: list[Json] = field(default_factory=list)
@@ -93,8 +98,11 @@ class World:
     privates: dict[tuple[int, int], ChatSide] = field(default_factory=dict)
     next_query: int = 1
     answers: list[Json] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
 
-    def add_bot(self, number: int, username: str, *, reads_all: bool = False) -> BotSide:
+    def add_bot(
+        self, number: int, username: str, *, reads_all: bool = False, manages: bool = False
+    ) -> BotSide:
         """Make a bot as BotFather does."""
         user = {
             "id": number,
@@ -104,6 +112,7 @@ class World:
             "can_join_groups": True,
             "can_read_all_group_messages": reads_all,
             "supports_inline_queries": False,
+            "can_manage_bots": manages,
         }
         bot = BotSide(token=f"{number}:SECRET-{username}", user=user)
         self.bots[bot.token] = bot
@@ -165,6 +174,57 @@ class World:
         bot.queries.add(str(self.next_query))
         self.next_query += 1
         bot.push("callback_query", query)
+
+    def send_file(self, bot: BotSide, fan: int, name: str, data: bytes, **more: object) -> Json:
+        """Let a fan send a document in private; `more` changes what the platform tells of it."""
+        return self._send(bot, fan, "document", {"file_name": name} | more, data)
+
+    def send_photo(self, bot: BotSide, fan: int, *sizes: bytes) -> Json:
+        """Let a fan send a photo in private, which the platform has in several sizes."""
+        kept = []
+        for number, data in enumerate(sizes, start=1):
+            kept.append(self._keep(data) | {"width": number * 100, "height": number * 100})
+        return self.post(self._open(bot, fan), fan, None, photo=kept)
+
+    def tap_make(self, manager: BotSide, fan: int, number: int, username: str) -> BotSide:
+        """Let a fan press the button that makes a bot, if there is one."""
+        keyboard = self._open(manager, fan).keyboard
+        if keyboard is None or "request_managed_bot" not in keyboard["keyboard"][0][0]:
+            raise ValueError("there is no such button")
+        return self.make_managed(manager, fan, number, username)
+
+    def make_managed(
+        self, manager: BotSide, fan: int, number: int, username: str, *, news: str = "both"
+    ) -> BotSide:
+        """Let a fan make a bot that another one manages; tell the manager of it."""
+        made = self.add_bot(number, username)
+        made.manager = manager.id
+        user = {key: made.user[key] for key in ("id", "is_bot", "first_name", "username")}
+        if news in {"both", "update"}:
+            manager.push("managed_bot", {"user": self.fans[fan], "bot": user})
+        if news in {"both", "message"}:
+            chat = self._open(manager, fan)
+            created = {"managed_bot_created": {"bot": user}}
+            manager.push("message", chat.add(self.fans[fan], created))
+        return made
+
+    def renew_token(self, bot: BotSide, fan: int, token: str, *, tell: bool = True) -> None:
+        """Give a managed bot another token, and tell its manager."""
+        del self.bots[bot.token]
+        bot.token = token
+        self.bots[token] = bot
+        user = {key: bot.user[key] for key in ("id", "is_bot", "first_name", "username")}
+        manager = next(one for one in self.bots.values() if one.id == bot.manager)
+        if tell:
+            manager.push("managed_bot", {"user": self.fans[fan], "bot": user})
+
+    def _send(self, bot: BotSide, fan: int, kind: str, told: Json, data: bytes) -> Json:
+        return self.post(self._open(bot, fan), fan, None, **{kind: self._keep(data) | told})
+
+    def _keep(self, data: bytes) -> Json:
+        number = f"file{len(self.files)}"
+        self.files[number] = data
+        return {"file_id": number, "file_unique_id": number, "file_size": len(data)}
 
     def block(self, bot: BotSide, fan: int) -> None:
         """Let a fan block a bot."""

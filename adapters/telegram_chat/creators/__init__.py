@@ -1,0 +1,1 @@
+"""Creators on Telegram: menus, questions that survive restarts, cards, pictures, signing links."""

@@ -1,0 +1,179 @@
+"""The updates of one bot that are in the works: each durable, handled once, and to its end.
+
+An update is confirmed to Telegram only when it is durable here, and forgotten when it is handled:
+so a crash loses no message, and a repeated update gives no second answer.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from typing import Any
+
+import structlog
+from telegram import Update
+from telegram.ext import ExtBot
+
+from adapters.telegram_chat import wording
+from adapters.telegram_chat.delivery import PLATFORM, Delivery
+from adapters.telegram_chat.desk import Desk
+from adapters.telegram_chat.events import (
+    BotMade,
+    Pressed,
+    Said,
+    encode_event,
+    parse_event,
+    read_update,
+)
+from adapters.telegram_chat.mapping import locate
+from adapters.telegram_chat.offer import Notices
+from adapters.telegram_chat.pace import Pace
+from adapters.telegram_chat.sending import Sender
+from adapters.telegram_chat.talkativeness import GroupTurns
+from bot.domain.errors import BotError, InvariantError, TransientError, UserError
+from bot.ports.chat import ChatInbox, PendingReply
+from bot.ports.telegram_state import TakenUpdate, TelegramState
+
+MAX_OPEN = 256  # updates in the works; the poll waits beyond
+_log = structlog.get_logger("telegram")
+
+
+class Works:
+    """What one bot is working on.
+
+    `_tasks` holds the updates and replies in the works; it is owned by the loop that the bot is in.
+    """
+
+    def __init__(
+        self,
+        *,
+        bot: ExtBot[Any],
+        name: str,
+        sender: Sender,
+        desk: Desk,
+        delivery: Delivery,
+        notices: Notices,
+        inbox: ChatInbox,
+        state: TelegramState,
+        turns: GroupTurns,
+        pace: Pace,
+    ) -> None:
+        self._bot = bot
+        self._name = name
+        self._sender = sender
+        self._desk = desk
+        self._delivery = delivery
+        self._notices = notices
+        self._inbox = inbox
+        self._state = state
+        self._turns = turns
+        self._pace = pace
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def take(self, update: Update) -> None:
+        """Make an update durable and begin to handle it; return before it is handled.
+
+        Raises:
+            StoreBusyError: nothing was taken; Telegram shall send it again.
+        """
+        event = read_update(update, self._bot.bot)
+        if event is None:
+            return
+        if isinstance(event, Said) and not await self._is_for_us(event):
+            return  # dropped here, stored nowhere
+        number = 0 if isinstance(event, Pressed) else event.message_id
+        taken = TakenUpdate(
+            bot=self._name,
+            update_id=event.update_id,
+            chat=str(event.spot.chat),
+            message_id=str(number) if number else "",
+            payload=encode_event(event),
+        )
+        if await self._state.take(taken):
+            while len(self._tasks) >= MAX_OPEN:
+                await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+            self._start(self._handle(taken, is_late=False))
+
+    async def recover(self) -> None:
+        """Go on with what an earlier run left: replies without an outcome, then open updates."""
+        await self._notices.clear_old()
+        unfinished = await self._state.unfinished(self._name)
+        waiting = {(update.chat, update.message_id): update for update in unfinished}
+        presses = [update for update in unfinished if not update.message_id]
+        redelivered = []
+        for pending in await self._inbox.pending(PLATFORM, self._name):
+            message = pending.message
+            update = waiting.pop((message.surface.chat, message.message_id), None)
+            redelivered.append(self._start(self._redeliver(pending, update)))
+        for update in waiting.values():
+            if update.message_id:
+                self._start(self._handle(update, is_late=True))
+        if presses:
+            self._start(self._handle_presses(presses, redelivered))
+
+    async def close(self) -> None:
+        """Let what runs end for some seconds; the rest is finished after the next start."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=self._pace.drain_s)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _is_for_us(self, said: Said) -> bool:
+        return not said.unasked or await self._turns.speaks(self._name, said)
+
+    async def _handle(self, taken: TakenUpdate, *, is_late: bool) -> None:
+        """Handle one update to its end; the boundary where every error becomes a sentence."""
+        try:
+            event = parse_event(taken.payload)
+        except InvariantError:
+            _log.warning("telegram.update_unreadable", bot=self._name, update=taken.update_id)
+            await self._finish(taken)
+            return
+        reply_to = 0 if event.spot.is_private or isinstance(event, BotMade) else event.message_id
+        quiet = isinstance(event, Said) and event.unasked
+        try:
+            await self._desk.handle(event, is_late=is_late)
+        except (UserError, TransientError) as error:
+            if not quiet:
+                await self._sender.say(event.spot, str(error), reply_to=reply_to)
+        except Exception as error:  # noqa: BLE001 - the boundary of the surface
+            number, where = taken.update_id, locate(error)
+            _log.error("telegram.update_failed", bot=self._name, update=number, error=where)
+            if not quiet:
+                await self._sender.say(event.spot, wording.BROKEN, reply_to=reply_to)
+        await self._finish(taken)
+
+    async def _handle_presses(
+        self, presses: list[TakenUpdate], redelivered: Iterable[asyncio.Task[None]]
+    ) -> None:
+        """Repeat wishes of an earlier run, after the replies that they may have led to."""
+        await asyncio.gather(*redelivered, return_exceptions=True)
+        for press in presses:
+            await self._handle(press, is_late=True)
+
+    async def _redeliver(self, pending: PendingReply, update: TakenUpdate | None) -> None:
+        try:
+            await self._delivery.deliver(pending.message, pending.reply)
+        except BotError as error:
+            receipt, name = pending.reply.receipt_id, type(error).__name__
+            _log.warning("telegram.redelivery_failed", receipt=receipt, error=name)
+        if update is not None:
+            await self._finish(update)
+
+    async def _finish(self, taken: TakenUpdate) -> None:
+        try:
+            await self._state.finish(taken.bot, taken.update_id)
+        except TransientError:
+            # Handled again after the next start; what was sent is known by its receipt.
+            _log.warning("telegram.update_unfinished", bot=self._name, update=taken.update_id)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._end)
+        return task
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            _log.error("telegram.task_failed", bot=self._name, error=locate(error))
