@@ -71,6 +71,7 @@ class CreatorSettings(_Section):
 
     accounts: tuple[Annotated[str, Field(pattern=r"^(\*|(discord|telegram):(\*|\d+))$")], ...] = ()
     twins_each: Annotated[int, Field(ge=1, le=100)] = 5
+    highest_price: Annotated[str, Field(pattern=r"^\d{1,6}(\.\d{1,9})?$")] = "0.1"
 
 
 class DiscordSettings(_Section):

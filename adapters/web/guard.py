@@ -128,7 +128,7 @@ def _check_same_origin(request: web.Request) -> None:
         raise RefusedRequestError(Refusal(415, "Send JSON."))
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
     origin = request.headers.get("Origin")
-    same = origin is None or urlsplit(origin).netloc.lower() == request.host.lower()
+    same = origin is None or _place_of(origin) == request.host.lower()
     if site != "same-origin" or not same:
         raise RefusedRequestError(Refusal(403, "Other web sites may not write here."))
 
@@ -145,6 +145,13 @@ def _from_http(error: web.HTTPException) -> web.Response:
 def _path_of(request: web.Request) -> str:
     """Return the path as it may be logged."""
     return _SECRET.sub("…", request.path)
+
+
+def _place_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:  # `http://[`
+        return None
 
 
 def _host_name(url: str) -> str:

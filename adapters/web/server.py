@@ -1,6 +1,7 @@
 """The local web server: chat, proof and signing page, bundles, checkpoint, pictures, health."""
 
 import errno
+import logging
 from collections.abc import Iterable
 
 import structlog
@@ -72,7 +73,9 @@ class WebServer:
         """
         if self._runner is not None:
             raise InvariantError("the web server runs already")
-        runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=_DRAIN_S)
+        runner = web.AppRunner(
+            self._app(), access_log=None, logger=_http_logger(), shutdown_timeout=_DRAIN_S
+        )
         await runner.setup()
         try:
             await web.TCPSite(runner, self._host, self._port).start()
@@ -132,6 +135,22 @@ class _PageRoute:
         response.headers["Content-Security-Policy"] = page.policy
         response.headers["X-Frame-Options"] = page.framing
         return response
+
+
+class _WithoutRequests(logging.Filter):
+    """Takes out of a library's line what stood in a malformed request: it may hold a secret."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let the line through without its trace, which quotes the request."""
+        record.exc_info = record.exc_text = None
+        return True
+
+
+def _http_logger() -> logging.Logger:
+    logger = logging.getLogger("twinproof.http")
+    if not logger.filters:
+        logger.addFilter(_WithoutRequests())
+    return logger
 
 
 async def _health(_request: web.Request) -> web.Response:

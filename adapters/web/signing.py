@@ -23,6 +23,7 @@ MAX_SIGNATURE: Final = 1000
 MAX_STATEMENT: Final = 48 * 1024
 GUESSES: Final = 30
 GUESSING_S: Final = 60.0
+READ_WITHIN_S: Final = 10.0
 _MAX_ADDRESSES = 1024
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _BROKEN_LINK = "This link is not whole: open it again from the message that you got."
@@ -89,13 +90,16 @@ class SigningRoutes:
             raise RefusedRequestError(Refusal(409, found.done))
 
     async def _find(self, request: web.Request) -> SigningRequest:
-        """Look a request up, unless this address has asked for too many that do not exist."""
-        self._guesses.check(request.remote)
+        """Look a request up; who asks for too many that do not exist is told to wait.
+
+        A link that works is never refused: behind a proxy everybody has the guesser's address.
+        """
         try:
             return await self._desk.look(_token(request))
         except RefusedRequestError:
             raise
         except UserError as error:
+            self._guesses.check(request.remote)
             self._guesses.count(request.remote)
             status = 410 if isinstance(error, LinkExpiredError) else 404
             raise RefusedRequestError(Refusal(status, str(error))) from error
@@ -104,7 +108,7 @@ class SigningRoutes:
 class _Guesses:
     """How often each address has asked for a token that does not work, lately.
 
-    Tokens have 256 bits, so this hides nothing; it keeps a guesser from busying the database.
+    Tokens have 256 bits, so this hides nothing; it tells a broken client to slow down.
     """
 
     def __init__(self) -> None:
@@ -134,8 +138,12 @@ class _Guesses:
 async def _read(request: web.Request, sizes: dict[str, int]) -> dict[str, str]:
     """Read an object of exactly these strings, each of at most so many characters."""
     try:
-        body = await request.json()
-    except ValueError:  # not JSON, or not UTF-8
+        async with asyncio.timeout(READ_WITHIN_S):
+            body = await request.json()
+    except TimeoutError:
+        raise RefusedRequestError(Refusal(408, "The request came too slowly.")) from None
+    except (ValueError, LookupError, RecursionError, ConnectionError):
+        # Not JSON, of an unknown character set, deeper than any parser goes, or broken off.
         raise RefusedRequestError(Refusal(400, "Send JSON.")) from None
     if not isinstance(body, dict) or set(body) != set(sizes):
         raise RefusedRequestError(Refusal(400, f"Send {' and '.join(sizes)}."))

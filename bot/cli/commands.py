@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from bot.cli import operating, printing
+from bot.cli.model import model
 from bot.cli.sign import sign
 from bot.config import Settings, load_settings
 from bot.domain import errors
@@ -160,6 +161,7 @@ def serve(config: Path | None, data: Path | None, port: int | None) -> int:
 cli.add_command(operating.init)
 cli.add_command(operating.doctor)
 cli.add_command(sign)
+cli.add_command(model)
 
 
 _trust = click.option(

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 
+from bot.creators.hidden import HIDDEN
 from bot.domain.persona import MAX_LINE, MAX_LINES, MAX_NAME, MAX_ROLE, Example
 from bot.domain.reading import BREAKING, FORMATTING
 
@@ -115,8 +116,15 @@ class CardReader:
 
     def _lines(self, text: str, fan: str = FAN_IN_FACTS) -> list[str]:
         lines = (_BULLET.sub("", line.strip()) for line in _LINES.split(self._named(text, fan)))
-        cleaned = (BREAKING.sub("", line).strip() for line in lines)
+        cleaned = (self._seen(BREAKING.sub("", line)).strip() for line in lines)
         return [line for line in cleaned if line]
+
+    def _seen(self, line: str) -> str:
+        """Return a line without what its creator could not see."""
+        seen = HIDDEN.sub("", line)
+        if seen != line:
+            self.note("Invisible characters were left out.")
+        return seen
 
     def _named(self, text: str, fan: str) -> str:
         text = _CHAR.sub(self._literal(self._name), _USER.sub(self._literal(fan), text))

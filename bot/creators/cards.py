@@ -9,6 +9,7 @@ import binascii
 from dataclasses import dataclass, replace
 
 from bot.creators.card_texts import CardReader, card_name
+from bot.creators.hidden import hidden_in
 from bot.creators.pictures import clean_png
 from bot.creators.png import SIGNATURE, PngError, read_chunks
 from bot.domain.card import CharacterCard, encode_kept, export_card, parse_card
@@ -57,6 +58,8 @@ def imported_card(data: bytes, draft: DraftContent) -> CardImport:
     reader = CardReader(card_name(card.text("nickname"), CardReader("")) or name)
     card_name(card.text("name"), reader)
     persona = card.own_persona or _persona(card, name, draft.persona, reader)
+    if hidden := hidden_in(persona):
+        reader.note(f"The persona in this card holds invisible characters ({hidden}): look at it.")
     content = replace(draft, persona=persona)
     if picture:
         content = replace(content, avatar=_avatar(data, draft.avatar, reader))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from bot.creators.cards import exported_card, imported_card
 from bot.creators.drafts import (
+    MAX_PRICE_NANO,
     check_persona_size,
     check_slug,
     describe_changes,
@@ -49,10 +50,12 @@ class CreatorPolicy:
     Attributes:
         accounts: `platform:id` of people, `platform:*` of everybody there, `*` of everybody.
         twins_each: how many one account may have.
+        highest_nano: what a reply may cost at most; the operator pays for fans.
     """
 
     accounts: tuple[str, ...]
     twins_each: int
+    highest_nano: int = MAX_PRICE_NANO
 
     def check(self, actor: Actor) -> None:
         """Refuse who may not make twins.
@@ -66,6 +69,16 @@ class CreatorPolicy:
                 f"You may not create twins here: ask the operator to add {who} to "
                 "[creators] accounts."
             )
+
+    def check_price(self, nano: int, token: str) -> None:
+        """Refuse a price that the operator does not pay.
+
+        Raises:
+            UserError: the sentence names the highest one.
+        """
+        if nano > self.highest_nano:
+            most = price_words(self.highest_nano, token)
+            raise UserError(f"The price may be at most {most} here.")
 
 
 class CreatorsRoom(CreatorDesk):
@@ -128,7 +141,9 @@ class CreatorsRoom(CreatorDesk):
         """Change the draft's price per reply."""
         async with self._writing:
             draft = await self._own(actor, slug)
-            return await self._save(draft, replace(draft.content, price_nano=parse_price(amount)))
+            price = parse_price(amount)
+            self._policy.check_price(price, self._shelf.terms.token)
+            return await self._save(draft, replace(draft.content, price_nano=price))
 
     async def set_avatar(self, actor: Actor, slug: str, picture: bytes) -> TwinView:
         """Change the draft's picture."""
@@ -228,6 +243,7 @@ class CreatorsRoom(CreatorDesk):
     async def _publish(self, draft: Draft, standing: Standing | None) -> SigningLink:
         """Have everything checked that can be, before anybody signs."""
         slug, content = draft.slug, draft.content
+        self._policy.check_price(content.price_nano, self._shelf.terms.token)
         await self._refuse_unchanged(content, standing)
         rehearsed = await self._rehearsal.check(slug, content)
         await self._rehearsal.warm(rehearsed)

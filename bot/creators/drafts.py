@@ -62,7 +62,7 @@ def edited(content: DraftContent, change: DraftEdit) -> DraftContent:
         name=_new(change.name, persona.name),
         role=_new(change.role, persona.role),
         facts=_new(change.facts, persona.facts),
-        off_limits=_new(change.off_limits, persona.off_limits),
+        off_limits=persona.off_limits if change.off_limits is None else _topics(change.off_limits),
         examples=_new(change.examples, persona.examples),
     )
     sampler = SamplerTerms(
@@ -192,6 +192,15 @@ def _check_sampler(sampler: SamplerTerms) -> None:
         raise UserError(f"top-k must be a whole number from 1 to {MAX_TOP_K}.")
     if not 1 <= sampler.max_tokens <= MAX_REPLY_TOKENS:
         raise UserError(f"A reply may have 1 to {MAX_REPLY_TOKENS} tokens.")
+
+
+def _topics(lines: Sequence[str]) -> tuple[str, ...]:
+    """Return topics one by one, also those that stand in one line.
+
+    The persona text joins them with commas, so it stays the same; but the signing page, which finds
+    the topics in that text again, need not try every way of cutting a long list.
+    """
+    return tuple(topic.strip() for line in lines for topic in line.split(", ") if topic.strip())
 
 
 def _picture_words(avatar: bytes) -> str:

@@ -1,6 +1,7 @@
 """What the signing page shows of a request before anything is signed; pure."""
 
 from bot.creators.drafts import describe_changes, price_words, published_content, sampler_words
+from bot.creators.hidden import hidden_in
 from bot.creators.standing import Standing
 from bot.domain.errors import InvariantError
 from bot.domain.money import BASIS_POINTS
@@ -16,6 +17,10 @@ _DISCLOSED = (
 _BINDING = (
     "The address that signs now owns this twin: every later version, pause and revocation needs "
     "its signature. Keep its key, and keep it safe."
+)
+_HIDDEN = (
+    "The persona holds characters that can't be seen here ({}), but the model reads them: take "
+    "them out, unless you have put them there yourself."
 )
 _REST = "While it is paused, the twin stays silent: this version answers when you resume it."
 _FINAL = "This is final: the twin answers nobody any more, and its name stays taken."
@@ -52,6 +57,8 @@ def describe_request(
         old = published_content(standing.newest, standing.persona, signed_avatar)
         changes = describe_changes(old, content, terms.token)
     warnings = [_DISCLOSED]
+    if hidden := hidden_in(content.persona):
+        warnings.append(_HIDDEN.format(hidden))
     if standing is None:
         warnings.append(_BINDING)
     elif standing.order_paused:

@@ -55,11 +55,16 @@ class TwinShelf:
         self._twins: dict[bytes, LiveTwin] = {}
         self._changed: Callable[[], None] = lambda: None
         self._following: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @property
     def terms(self) -> OperatorTerms:
         """What the operator puts into every manifest."""
         return self._terms
+
+    def turn(self, slug: str) -> asyncio.Lock:
+        """Return the lock under which a twin's requests are made, prepared, signed and closed."""
+        return self._turns.setdefault(slug, asyncio.Lock())
 
     def on_live(self, told: Callable[[], None]) -> None:
         """Have somebody told whenever a twin goes live."""

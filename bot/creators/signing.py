@@ -1,9 +1,7 @@
 """The door for the signing page: look at a request, prepare what is signed, take the signature."""
 
-import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from weakref import WeakValueDictionary
 
 from bot.creators.bodies import PreparedBody, SigningBodies
 from bot.creators.requests import describe_request
@@ -54,12 +52,11 @@ class SigningRoom(SigningDesk):
         self._bodies = bodies
         self._clock = clock
         self._chains = tuple(dict.fromkeys((*chains, *WELL_KNOWN_CHAINS)))
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def look(self, token: str) -> SigningRequest:
         """Return what a request is about."""
         ticket = await self._ticket(token)
-        async with self._turn(ticket.slug):
+        async with self._shelf.turn(ticket.slug):
             done = await self._shelf.settle(ticket)
         if not done:
             self._check_open(ticket)
@@ -75,7 +72,8 @@ class SigningRoom(SigningDesk):
         paid = payout.strip()
         paid = NOBODY if paid in {"", NOBODY} else parse_wallet_address(paid, meaning="payout")
         ticket = await self._ticket(token)
-        async with self._turn(ticket.slug):
+        async with self._shelf.turn(ticket.slug):
+            ticket = await self._ticket(token)  # once more: another link may have replaced it
             self._check_open(ticket)
             if done := await self._shelf.settle(ticket):
                 raise UserError(f"There is nothing left to sign here. {done}")
@@ -93,7 +91,7 @@ class SigningRoom(SigningDesk):
     async def submit(self, token: str, *, body: str, signature: str) -> str:
         """Take a signature; return a sentence that says what is in force now."""
         ticket = await self._ticket(token)
-        async with self._turn(ticket.slug):
+        async with self._shelf.turn(ticket.slug):
             ticket = await self._ticket(token)
             try:
                 data = body.encode()
@@ -170,9 +168,6 @@ class SigningRoom(SigningDesk):
     def _check_open(self, ticket: SigningTicket) -> None:
         if not ticket.done and self._clock.now() > ticket.expires_at:
             raise LinkExpiredError(_EXPIRED)
-
-    def _turn(self, slug: str) -> asyncio.Lock:
-        return self._locks.setdefault(slug, asyncio.Lock())
 
 
 def _check_owner(standing: Standing | None, address: str) -> None:

@@ -43,19 +43,20 @@ class SigningLinks:
         manifest: bytes | None = None,
     ) -> SigningLink:
         """Keep a request in place of the open one of the same twin and kind; return its link."""
-        await self.settle(slug, kind)
-        now = self._clock.now().replace(microsecond=0)
-        token = encode_b64url(self._entropy.random_bytes(TOKEN_BYTES))
-        ticket = SigningTicket(
-            token_hash=sha256(token.encode()),
-            slug=slug,
-            kind=kind,
-            created_at=now,
-            expires_at=now + WORKS_FOR,
-            content=content,
-            manifest=manifest,
-        )
-        await self._creators.add_ticket(ticket, forget_before=now - REMEMBERED_FOR)
+        async with self._shelf.turn(slug):  # not while the request that it replaces is signed
+            await self.settle(slug, kind)
+            now = self._clock.now().replace(microsecond=0)
+            token = encode_b64url(self._entropy.random_bytes(TOKEN_BYTES))
+            ticket = SigningTicket(
+                token_hash=sha256(token.encode()),
+                slug=slug,
+                kind=kind,
+                created_at=now,
+                expires_at=now + WORKS_FOR,
+                content=content,
+                manifest=manifest,
+            )
+            await self._creators.add_ticket(ticket, forget_before=now - REMEMBERED_FOR)
         ends = f"The link works until {encode_time(ticket.expires_at)[11:16]} UTC."
         return SigningLink(f"{self._base_url}/sign/{token}", (*summary, ends), ticket.expires_at)
 
@@ -67,6 +68,7 @@ class SigningLinks:
 
     async def withdraw(self, slug: str, kind: str, why: str) -> None:
         """Close a twin's open request, which nobody needs any more."""
-        for ticket in await self._creators.open_tickets():
-            if (ticket.slug, ticket.kind) == (slug, kind):
-                await self._creators.close_ticket(ticket.token_hash, done=why)
+        async with self._shelf.turn(slug):
+            for ticket in await self._creators.open_tickets():
+                if (ticket.slug, ticket.kind) == (slug, kind):
+                    await self._creators.close_ticket(ticket.token_hash, done=why)

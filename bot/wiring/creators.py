@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from bot.config import Settings
 from bot.creators.bodies import SigningBodies
@@ -12,6 +13,7 @@ from bot.creators.shelf import TwinShelf
 from bot.creators.signing import SigningRoom
 from bot.creators.statements import CreatorStatements
 from bot.creators.tickets import SigningLinks
+from bot.domain.money import NANO
 from bot.ports.chain import SettlementChain
 from bot.ports.clock import Clock, Entropy
 from bot.ports.creators import CreatorDesk
@@ -93,7 +95,11 @@ class CreatorsWiring:
     def _desk(self, chain: SettlementChain, links: SigningLinks, entropy: Entropy) -> CreatorDesk:
         settings, stores = self._settings, self._stores
         return CreatorsRoom(
-            policy=CreatorPolicy(settings.creators.accounts, settings.creators.twins_each),
+            policy=CreatorPolicy(
+                settings.creators.accounts,
+                settings.creators.twins_each,
+                int(Decimal(settings.creators.highest_price) * NANO),
+            ),
             creators=stores.creators,
             shelf=self.shelf,
             links=links,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from bot.creators.bodies import SigningBodies
 from bot.creators.desk import CreatorPolicy, CreatorsRoom
+from bot.creators.drafts import MAX_PRICE_NANO
 from bot.creators.orders import TwinOrders
 from bot.creators.rehearsal import Rehearsal
 from bot.creators.shelf import TwinShelf
@@ -55,6 +56,7 @@ class House:
     creators: CreatorStore = field(default_factory=MemoryCreatorStore)
     accounts: tuple[str, ...] = ("discord:*",)
     twins_each: int = 3
+    highest_nano: int = MAX_PRICE_NANO
     shelf: TwinShelf = field(init=False)
     desk: CreatorsRoom = field(init=False)
     signing: SigningRoom = field(init=False)
@@ -79,7 +81,7 @@ class House:
             base_url=BASE,
         )
         self.desk = CreatorsRoom(
-            policy=CreatorPolicy(self.accounts, self.twins_each),
+            policy=CreatorPolicy(self.accounts, self.twins_each, self.highest_nano),
             creators=self.creators,
             shelf=self.shelf,
             links=links,

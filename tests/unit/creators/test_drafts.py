@@ -1,10 +1,12 @@
 """Drafts: who may make them, what they refuse, what they keep; and tests of them."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from bot.creators.drafts import edited, first_content
 from bot.creators.shelf import check_names
 from bot.domain.errors import ConfigurationError, UserError
 from bot.domain.persona import Example
@@ -252,3 +254,33 @@ async def test_a_card_fills_the_draft_and_comes_back(house: House) -> None:
     assert imported.view.persona_text.startswith("You are Ada, a pilot.\n")
     assert exported.name == "zoe.json"
     assert b'"mine": 5' in exported.data
+
+
+def test_topics_in_one_line_become_topics_of_their_own() -> None:
+    content = first_content("Zoe", "a potter")
+    line = ", ".join(f"topic {number}" for number in range(30))
+
+    changed = edited(content, DraftEdit(off_limits=(line, "war")))
+
+    assert len(changed.persona.off_limits) == 31
+    assert changed.persona.text() == replace(content.persona, off_limits=(line, "war")).text()
+
+
+async def test_a_price_that_would_empty_the_operators_budget_is_refused() -> None:
+    house = await memory_house(highest_nano=100_000_000).open()
+    await house.begin()
+
+    await house.desk.set_price(ZOE, "zoe", "0.1")
+    with pytest.raises(UserError, match=r"at most 0\.1 tUSD per reply here"):
+        await house.desk.set_price(ZOE, "zoe", "0.100000001")
+    assert (await house.desk.show(ZOE, "zoe")).price == "0.1 tUSD per reply"
+
+
+async def test_a_draft_from_before_the_operators_limit_is_not_published() -> None:
+    house = await memory_house().open()
+    await house.begin()
+    await house.desk.set_price(ZOE, "zoe", "9")
+    later = await House(house.stage, house.creators, highest_nano=100_000_000).open()
+
+    with pytest.raises(UserError, match="at most"):
+        await later.desk.publish(ZOE, "zoe")

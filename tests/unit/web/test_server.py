@@ -137,6 +137,7 @@ async def test_pages_run_only_their_own_script(site: Site, path: str) -> None:
     [
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://["},
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
         {"Host": "evil.example", "Origin": "http://evil.example"},

@@ -1,5 +1,6 @@
 """The signing routes: what they ask of the desk, and what nobody else may learn or do."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -30,6 +31,7 @@ class Site:
 
     desk: MemorySigningDesk
     client: aiohttp.ClientSession
+    port: int
 
     async def look(self, token: str) -> Answer:
         """Ask what is to be signed."""
@@ -64,7 +66,7 @@ async def site() -> AsyncIterator[Site]:
     )
     await server.start()
     async with aiohttp.ClientSession(f"http://127.0.0.1:{server.port}") as client:
-        yield Site(desk, client)
+        yield Site(desk, client, server.port)
     await server.stop()
 
 
@@ -247,17 +249,81 @@ async def test_the_token_is_never_logged(site: Site) -> None:
     assert token[:20] not in str(logs)
 
 
-async def test_guessing_ends_soon(site: Site) -> None:
+@pytest.mark.parametrize(
+    "request_head",
+    [
+        "GET /sign/{token} HTTP/9.9x",
+        "GET / HTTP/1.1\r\nBad\x01: {token}",
+        "GE\x00T /sign/{token} HTTP/1.1",
+    ],
+)
+async def test_a_malformed_request_leaves_nothing_of_itself_in_the_log(
+    site: Site, request_head: str, caplog: pytest.LogCaptureFixture
+) -> None:
     token = site.desk.invite()
-    statuses = [(await site.look(_UNKNOWN))[0] for _ in range(GUESSES)]
-    asked = len(site.desk.calls)
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    writer.write(f"{request_head.format(token=token)}\r\n\r\n".encode())
 
-    async with site.client.get(f"/sign/{token}/request.json") as response:
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+
+    assert answer.startswith(b"HTTP/1.0 400 ")
+    assert token not in caplog.text
+
+
+async def test_who_guesses_is_told_to_wait(site: Site) -> None:
+    statuses = [(await site.look(_UNKNOWN))[0] for _ in range(GUESSES)]
+
+    async with site.client.get(f"/sign/{_UNKNOWN}/request.json") as response:
         refused, wait = response.status, int(response.headers["Retry-After"])
 
     assert statuses == [404] * GUESSES
-    assert (refused, len(site.desk.calls)) == (429, asked)
+    assert refused == 429
     assert 0 < wait <= 60
+
+
+async def test_a_guesser_locks_nobody_out_who_comes_through_the_same_proxy(site: Site) -> None:
+    token = site.desk.invite()
+    for _ in range(GUESSES + 1):
+        await site.look(_UNKNOWN)
+
+    assert (await site.look(token))[0] == 200
+    assert (await site.post(token, "submit", await site.sign(token)))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"[" * 60_000, "application/json"),
+        (b'{"signer":' * 6_000, "application/json"),
+        (b"{}", "application/json; charset=nothing"),
+        (b"\xff\xfe", "application/json"),
+    ],
+)
+async def test_what_no_parser_reads_is_refused_without_a_trace(
+    site: Site, data: bytes, kind: str
+) -> None:
+    path = f"/sign/{site.desk.invite()}/prepare"
+    with structlog.testing.capture_logs() as logs:
+        async with site.client.post(path, data=data, headers={"Content-Type": kind}) as response:
+            assert response.status == 400
+
+    assert [line["event"] for line in logs] == ["web.request"]
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.web.signing.READ_WITHIN_S", 0.05)
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.sleep(2)
+
+    path, headers = f"/sign/{site.desk.invite()}/submit", {"Content-Type": "application/json"}
+    async with asyncio.timeout(1), site.client.post(path, data=slow(), headers=headers) as response:
+        assert response.status == 408
 
 
 async def test_without_a_desk_there_is_no_page() -> None:
