@@ -1,8 +1,10 @@
 """The Discord surface's memory in SQLite: picked twins, webhooks, posts, talkativeness."""
 
-import aiosqlite
+from typing import cast
 
 from adapters.sqlite.database import Database
+from adapters.sqlite.rows import Row
+from adapters.sqlite.statements import Statements
 from bot.ports.discord_state import DiscordState, Post
 
 SCHEMA = """
@@ -36,33 +38,32 @@ class SqliteDiscordState(DiscordState):
 
     async def pick(self, guild: str, channel: str, twin: str) -> None:
         """Let a twin speak in a place; replaces the earlier one."""
-        async with self._database.transaction() as tx:
-            await tx.execute(
-                "INSERT OR REPLACE INTO discord_picks VALUES (?, ?, ?)", (guild, channel, twin)
-            )
+        await self._change(
+            "INSERT OR REPLACE INTO discord_picks VALUES (?, ?, ?)",
+            guild,
+            channel,
+            twin,
+        )
 
     async def picked(self, guild: str, channel: str) -> str | None:
         """Return the twin that was picked for exactly this place."""
-        async with self._database.reading() as tx:
-            row = await _first(
-                tx,
-                "SELECT twin FROM discord_picks WHERE guild = ? AND channel = ?",
-                (guild, channel),
-            )
+        row = await self._first(
+            "SELECT twin FROM discord_picks WHERE guild = ? AND channel = ?", guild, channel
+        )
         return None if row is None else str(row[0])
 
     async def keep_webhook(self, channel: str, webhook: str) -> None:
         """Remember that a webhook of this channel is ours."""
-        async with self._database.transaction() as tx:
-            await tx.execute(
-                "INSERT OR REPLACE INTO discord_webhooks VALUES (?, ?)", (webhook, channel)
-            )
+        await self._change(
+            "INSERT OR REPLACE INTO discord_webhooks VALUES (?, ?)",
+            webhook,
+            channel,
+        )
 
     async def is_webhook(self, webhook: str) -> bool:
         """Say whether a webhook is, or was, ours."""
-        async with self._database.reading() as tx:
-            sql = "SELECT 1 FROM discord_webhooks WHERE webhook = ?"
-            return await _first(tx, sql, (webhook,)) is not None
+        sql = "SELECT 1 FROM discord_webhooks WHERE webhook = ?"
+        return await self._first(sql, webhook) is not None
 
     async def keep_post(self, post: Post) -> None:
         """Remember a post; replaces what was known of the same platform message."""
@@ -70,20 +71,21 @@ class SqliteDiscordState(DiscordState):
             *(post.message, post.asked, post.part, post.chat, post.thread),
             *(post.sender, post.twin, post.fan, post.receipt, post.digest),
         )
-        async with self._database.transaction() as tx:
-            await tx.execute(
-                "INSERT OR REPLACE INTO discord_posts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values
-            )
+        await self._change(
+            "INSERT OR REPLACE INTO discord_posts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            *values,
+        )
 
     async def post(self, message: str) -> Post | None:
         """Return what a platform message shows; None if it shows no reply of ours."""
-        async with self._database.reading() as tx:
-            row = await _first(tx, f"{_SELECT} WHERE message = ?", (message,))
+        row = await self._first(f"{_SELECT} WHERE message = ?", message)
         return None if row is None else _read(row)
 
     async def posts_of(self, asked: str) -> tuple[Post, ...]:
         """Return the posts that answer one message or interaction, by part."""
-        return await self._posts("asked = ? ORDER BY part, length(message), message", asked)
+        sql = f"{_SELECT} WHERE asked = ? ORDER BY part, length(message), message"
+        async with self._database.reading() as tx:
+            return tuple([_read(row) for row in await Statements(tx).few(sql, asked)])
 
     async def posts_showing(self, receipt: str) -> tuple[Post, ...]:
         """Return the posts that show one reply, by part."""
@@ -99,13 +101,12 @@ class SqliteDiscordState(DiscordState):
 
     async def _posts(self, where: str, *values: str) -> tuple[Post, ...]:
         sql = f"{_SELECT} WHERE {where}"
-        async with self._database.reading() as tx, tx.execute(sql, values) as cursor:
-            return tuple([_read(row) async for row in cursor])
+        async with self._database.reading() as tx:
+            return tuple([_read(row) for row in await Statements(tx).all(sql, *values)])
 
     async def drop_post(self, message: str) -> None:
         """Forget one post."""
-        async with self._database.transaction() as tx:
-            await tx.execute("DELETE FROM discord_posts WHERE message = ?", (message,))
+        await self._change("DELETE FROM discord_posts WHERE message = ?", message)
 
     async def posts_for(self, fan: str) -> tuple[Post, ...]:
         """Return every post that answers a person, oldest first."""
@@ -114,35 +115,37 @@ class SqliteDiscordState(DiscordState):
     async def forget_fan(self, fan: str) -> int:
         """Forget every post that answers a person, and what was picked in their direct channels."""
         async with self._database.transaction() as tx:
-            await tx.execute(
+            statements = Statements(tx)
+            await statements.change(
                 "DELETE FROM discord_picks WHERE guild = '' AND channel IN "
                 "(SELECT chat FROM discord_posts WHERE fan = ?)",
-                (fan,),
+                fan,
             )
-            cursor = await tx.execute("DELETE FROM discord_posts WHERE fan = ?", (fan,))
-            return cursor.rowcount
+            return await statements.change("DELETE FROM discord_posts WHERE fan = ?", fan)
 
     async def set_talkativeness(self, guild: str, channel: str, percent: int) -> None:
         """Keep how many of a hundred messages a twin answers unasked in a channel."""
-        async with self._database.transaction() as tx:
-            await tx.execute(
-                "INSERT OR REPLACE INTO discord_talk VALUES (?, ?, ?)", (guild, channel, percent)
-            )
+        await self._change(
+            "INSERT OR REPLACE INTO discord_talk VALUES (?, ?, ?)",
+            guild,
+            channel,
+            percent,
+        )
 
     async def talkativeness(self, guild: str, channel: str) -> int:
         """Return that percentage; 0 where it was never set."""
         sql = "SELECT percent FROM discord_talk WHERE guild = ? AND channel = ?"
+        row = await self._first(sql, guild, channel)
+        return 0 if row is None else cast("int", row[0])
+
+    async def _first(self, sql: str, *values: str) -> Row | None:
         async with self._database.reading() as tx:
-            row = await _first(tx, sql, (guild, channel))
-        return 0 if row is None else int(row[0])
+            return await Statements(tx).one(sql, *values)
+
+    async def _change(self, sql: str, *values: str | int) -> None:
+        async with self._database.transaction() as tx:
+            await Statements(tx).change(sql, *values)
 
 
-async def _first(
-    connection: aiosqlite.Connection, sql: str, values: tuple[str, ...]
-) -> aiosqlite.Row | None:
-    async with connection.execute(sql, values) as cursor:
-        return await cursor.fetchone()
-
-
-def _read(row: aiosqlite.Row) -> Post:
-    return Post(*row)
+def _read(row: Row) -> Post:
+    return Post(*row)  # type: ignore[arg-type]  # STRICT tables hold the types

@@ -1,5 +1,6 @@
 """What the database holds of people: their messages, complaints, and what was erased."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -28,15 +29,23 @@ CREATE TABLE IF NOT EXISTS erasures (
 """
 DAY = timedelta(days=1)
 AT_ONCE_BYTES = 256 * 1024 * 1024  # are written anew in about two seconds
+REST = 9  # times as long as a rewriting took is waited for before the next one
+NOTICED_S = 0.05  # what is shorter keeps nobody waiting
 
 _REPORT = "SELECT receipt_id, twin, slug, platform, fan, reason, at FROM reports"
 
 
 class SqliteFanRecords(FanRecords):
-    """The port over a database with the tables of all surfaces."""
+    """The port over a database with the tables of all surfaces.
+
+    `_erased` counts the erasures of this process, `_gone` those of them that are overwritten.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._rewriting = asyncio.Lock()
+        self._erased = self._gone = 0
+        self._rests_until = 0.0
 
     async def asked(self, person: Person, *, after: int = 0, limit: int = 100) -> list[Asked]:
         """Return a person's messages, oldest first, from behind a position."""
@@ -123,7 +132,8 @@ class SqliteFanRecords(FanRecords):
             erasure = await _erase(connection, person, tombstone)
         if erasure is None:
             return None
-        return replace(erasure, overwritten=await self._overwrite(max_bytes=AT_ONCE_BYTES))
+        self._erased += 1
+        return replace(erasure, overwritten=await self._overwrite_soon(self._erased))
 
     async def mark(self, tombstones: list[Tombstone]) -> None:
         """Note tombstones of people of whom nothing is stored as applied."""
@@ -147,6 +157,25 @@ class SqliteFanRecords(FanRecords):
                 "ORDER BY at, digest"
             )
         return [_read_erasure(row) for row in found]
+
+    async def _overwrite_soon(self, number: int) -> bool:
+        """Overwrite what was deleted by an erasure; several that wait are done at once.
+
+        Everybody else waits while the file is written anew, and a person may ask to be forgotten as
+        often as they like: so rewritings get a tenth of the time at most.
+        """
+        loop = asyncio.get_running_loop()
+        async with self._rewriting:
+            if number <= self._gone:
+                return True
+            await asyncio.sleep(self._rests_until - loop.time())
+            deleted, begun = self._erased, loop.time()
+            done = await self._overwrite(max_bytes=AT_ONCE_BYTES)
+            took = loop.time() - begun
+            self._rests_until = loop.time() + (REST * took if took > NOTICED_S else 0)
+            if done:
+                self._gone = deleted
+            return done
 
     async def _overwrite(self, *, max_bytes: int | None) -> bool:
         """Overwrite what was deleted, in the file and in the write-ahead log."""

@@ -8,6 +8,7 @@ from typing import cast
 
 from bot.domain.errors import InvariantError
 from bot.domain.fields import MessagePart, Span, SpanKind
+from bot.domain.salted import spell_tokens
 from bot.ports.chat import IncomingMessage, Surface
 from bot.ports.stores import (
     Intent,
@@ -55,12 +56,13 @@ def _tokens(value: object) -> tuple[int, ...]:
     return tuple(json.loads(cast("str", value)))
 
 
-def _optional(value: bytes | None) -> str | None:
-    return None if value is None else value.hex()
-
-
 def _encode_spans(spans: Sequence[Span]) -> str:
-    return json.dumps([[s.kind.value, list(s.tokens), _optional(s.receipt)] for s in spans])
+    return f"[{','.join(map(_encode_span, spans))}]"
+
+
+def _encode_span(span: Span) -> str:
+    receipt = "null" if span.receipt is None else f'"{span.receipt.hex()}"'
+    return f'["{span.kind}",{spell_tokens(span.tokens)},{receipt}]'
 
 
 def _read_spans(value: object) -> tuple[Span, ...]:
@@ -112,7 +114,7 @@ def intent_values(intent: Intent) -> dict[str, object]:
         "fan": message.fan,
         "text": message.text,
         "spans": _encode_spans(intent.spans),
-        "context": json.dumps(intent.context),
+        "context": spell_tokens(intent.context),
         "prefix_tokens": intent.prefix_tokens,
         "vrf_proof": intent.vrf_proof,
         "seed": intent.seed,
@@ -165,8 +167,8 @@ def reply_values(reply: StoredReply) -> dict[str, object]:
     """Return a reply as column values."""
     return {
         **{name: getattr(reply, name) for name in _REPLY},
-        "fan_tokens": json.dumps(reply.fan_tokens),
-        "output_tokens": json.dumps(reply.output_tokens),
+        "fan_tokens": spell_tokens(reply.fan_tokens),
+        "output_tokens": spell_tokens(reply.output_tokens),
     }
 
 

@@ -26,7 +26,8 @@ class Statements:
 
     async def work(self, job: Callable[[sqlite3.Connection], _T]) -> _T:
         """Run several statements in the connection's thread, in one trip."""
-        done: _T = await self._connection._execute(job, self._raw)  # noqa: SLF001 - as `raw_of`
+        run = self._connection._execute  # noqa: SLF001 - as `raw_of`
+        done: _T = await run(job, self._raw)  # type: ignore[no-untyped-call]
         return done
 
     async def all(self, sql: str, *values: object) -> list[rows.Row]:

@@ -5,6 +5,8 @@ section 1), so that every implementation of the verification equation gives the 
 no key makes one signature fit any message.
 """
 
+from functools import lru_cache
+
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from nacl import bindings
@@ -15,6 +17,7 @@ KEY_BYTES = 32
 SIGNATURE_BYTES = 64
 
 
+@lru_cache(maxsize=16)  # the operator's few keys; deriving one is a scalar multiplication
 def public_key_of(private_key: bytes) -> bytes:
     """Derive the public key of a 32-byte seed."""
     return _private(private_key).public_key().public_bytes_raw()
@@ -55,6 +58,7 @@ def verify(public_key: bytes, message: bytes, signature: bytes) -> None:
         raise MismatchError("the Ed25519 signature is false") from error
 
 
+@lru_cache(maxsize=16)
 def _private(private_key: bytes) -> Ed25519PrivateKey:
     if len(private_key) != KEY_BYTES:
         raise FormatError("an Ed25519 private key is a seed of 32 bytes")

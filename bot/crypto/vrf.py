@@ -18,7 +18,6 @@ OUTPUT_BYTES = 64
 _SUITE = b"\x03"
 _PRIME = 2**255 - 19
 _ORDER = 2**252 + 27742317777372353535851937790883648493
-_COFACTOR = 8
 _CHALLENGE_BYTES = 16
 _IDENTITY = b"\x01" + bytes(31)
 _BASE = b"\x58" + b"\x66" * 31
@@ -35,7 +34,7 @@ def validate_key(public_key: bytes) -> None:
     Raises:
         FormatError: it is not a point, or a point of small order.
     """
-    if _multiply(_COFACTOR, _decode_point(public_key)) == _IDENTITY:
+    if _clear_cofactor(_decode_point(public_key)) == _IDENTITY:
         raise FormatError("the VRF key has small order")
 
 
@@ -86,7 +85,7 @@ def proof_to_hash(proof: bytes) -> bytes:
         FormatError: the proof does not decode.
     """
     gamma, _, _ = _decode_proof(proof)
-    cleared = _multiply(_COFACTOR, gamma)
+    cleared = _clear_cofactor(gamma)
     return hashlib.sha512(_SUITE + b"\x03" + cleared + b"\x00").digest()
 
 
@@ -108,7 +107,7 @@ def _hash_to_curve(public_key: bytes, alpha: bytes) -> bytes:
             candidate = _decode_point(hashlib.sha512(data).digest()[:32])
         except FormatError:
             continue
-        point = _multiply(_COFACTOR, candidate)
+        point = _clear_cofactor(candidate)
         if point != _IDENTITY:
             return point
     raise MismatchError("no point found for this input")  # probability 2^-256
@@ -140,6 +139,13 @@ def _multiply(scalar: int, point: bytes) -> bytes:
         if bit == "1":
             total = _add(total, point)
     return bytes(bindings.crypto_core_ed25519_sub(_IDENTITY, total)) if scalar < 0 else total
+
+
+def _clear_cofactor(point: bytes) -> bytes:
+    """Multiply a point by the curve's cofactor, 8."""
+    for _ in range(3):
+        point = _add(point, point)
+    return point
 
 
 def _add(left: bytes, right: bytes) -> bytes:

@@ -29,6 +29,9 @@ class SpanKind(StrEnum):
     MESSAGE = "message"
 
 
+_EARLIER = frozenset({SpanKind.FAN, SpanKind.TWIN})
+
+
 class Finish(StrEnum):
     """Why a generation ended.
 
@@ -64,8 +67,7 @@ class Span:
     receipt: bytes | None = None
 
     def __post_init__(self) -> None:
-        earlier = self.kind in {SpanKind.FAN, SpanKind.TWIN}
-        if earlier != (self.receipt is not None):
+        if (self.kind in _EARLIER) != (self.receipt is not None):
             raise FormatError("fan and twin spans cite a receipt, and no other span does")
 
 
@@ -219,9 +221,16 @@ def fields_from_json(values: Mapping[str, JsonValue]) -> Fields:
 
 def fields_root(key: bytes, values: Mapping[str, JsonValue]) -> bytes:
     """Return the root over the salted field values under an opening key (32 bytes)."""
-    return root_of(
-        [leaf_hash(_leaf_data(name, derive_salt(key, name), values[name])) for name in FIELD_NAMES]
-    )
+    leaves = [
+        field_leaf(name, derive_salt(key, name), encode_canonical(values[name]))
+        for name in FIELD_NAMES
+    ]
+    return root_of([leaf_hash(leaf) for leaf in leaves])
+
+
+def field_leaf(name: str, salt: bytes, value: bytes) -> bytes:
+    """Return the data of a field's leaf under that root; `value` are its canonical bytes."""
+    return b"twinproof/v1/field\x00" + name.encode() + b"\x00" + salt + value
 
 
 def check_span_order(spans: Sequence[Span]) -> None:
@@ -260,11 +269,6 @@ def check_earlier_turns(fields: Fields) -> None:
     replaced = fields.event.replaces
     if replaced is not None and replaced in {fields.previous, *(s.receipt for s in fields.spans)}:
         raise MismatchError("the reply that is replaced counts as an earlier turn")
-
-
-def _leaf_data(name: str, salt: bytes, value: JsonValue) -> bytes:
-    prefix = b"twinproof/v1/field\x00" + name.encode() + b"\x00"
-    return prefix + salt + encode_canonical(value)
 
 
 def _part_from_json(value: JsonValue, path: str) -> MessagePart:

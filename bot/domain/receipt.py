@@ -78,15 +78,15 @@ class Receipt:
 
 
 def encode_receipt(receipt: Receipt) -> bytes:
-    """Encode as canonical JSON, after checking that it would parse again.
+    """Encode as canonical JSON, after checking that it would be read again as it is.
 
     Raises:
         FormatError: a value is outside the limits of the format.
     """
-    data = encode_canonical(_to_json(receipt))
-    if parse_receipt(data) != receipt:
+    value = _to_json(receipt)
+    if _from_json(value) != receipt:
         raise FormatError("the receipt does not survive encoding: is its time whole seconds?")
-    return data
+    return encode_canonical(value)
 
 
 def parse_receipt(data: bytes) -> Receipt:
@@ -95,7 +95,11 @@ def parse_receipt(data: bytes) -> Receipt:
     Raises:
         FormatError: the bytes are not a receipt of version 1.
     """
-    reader = ObjectReader(parse_canonical(data), "receipt", _KEYS)
+    return _from_json(parse_canonical(data))
+
+
+def _from_json(value: JsonValue) -> Receipt:
+    reader = ObjectReader(value, "receipt", _KEYS)
     reader.constant("v", VERSION)
     reader.constant("type", "reply")
     reader.constant("numbering", "operator", "platform")

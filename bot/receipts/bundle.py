@@ -3,8 +3,9 @@
 A parsed bundle is untrusted; `bot.receipts.verify` alone makes a verified receipt of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from bot.crypto.canonical import JsonValue, encode_canonical, parse_canonical
 from bot.crypto.dsse import Envelope, envelope_from_json, envelope_to_json
@@ -14,15 +15,17 @@ from bot.crypto.errors import FormatError, MismatchError
 from bot.crypto.merkle import HASH_BYTES, MAX_PROOF_HASHES
 from bot.crypto.sealing import SALT_BYTES, derive_salt, open_sealed, seal
 from bot.domain.errors import PersonaError
-from bot.domain.fields import FIELD_NAMES, Fields, fields_from_json, fields_to_json
+from bot.domain.fields import FIELD_NAMES, Fields, fields_from_json
 from bot.domain.ids import receipt_id_of
-from bot.domain.persona import Persona, persona_from_json, persona_to_json
+from bot.domain.persona import Persona, encode_persona, persona_from_json
 from bot.domain.reading import ObjectReader
+from bot.domain.salted import SaltedField, salt_fields
 from bot.receipts.steps import evidence
 
 VERSION = "twinproof-bundle/1"
 OPENINGS_VERSION = "twinproof-openings/1"
 MAX_BUNDLE_BYTES = 4 * 1024 * 1024
+_encode_persona = lru_cache(maxsize=64)(encode_persona)  # the same one in each reply of a twin
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +130,26 @@ def parse_bundle(data: bytes) -> ProofBundle:
 
 def seal_openings(key: bytes, receipt_hash: bytes, *, persona: Persona, fields: Fields) -> bytes:
     """Encrypt a reply's openings under its key (32 bytes), once."""
-    opened: list[JsonValue] = [
-        {"name": name, "salt": encode_b64(derive_salt(key, name)), "value": value}
-        for name, value in fields_to_json(fields).items()
-    ]
-    plaintext = encode_canonical(
-        {"v": OPENINGS_VERSION, "persona": persona_to_json(persona), "fields": opened}
+    return seal_salted(key, receipt_hash, persona=persona, fields=salt_fields(key, fields))
+
+
+def seal_salted(
+    key: bytes, receipt_hash: bytes, *, persona: Persona, fields: Sequence[SaltedField]
+) -> bytes:
+    """Encrypt openings whose fields were salted under the same key, once.
+
+    They are put together from parts that are canonical already; `open_openings` parses them as a
+    whole.
+    """
+    opened = b",".join(
+        b'{"name":"%b","salt":"%b","value":%b}'
+        % (one.name.encode(), encode_b64(one.salt).encode(), one.value)
+        for one in fields
+    )
+    plaintext = b'{"fields":[%b],"persona":%b,"v":"%b"}' % (
+        opened,
+        _encode_persona(persona),
+        OPENINGS_VERSION.encode(),
     )
     return seal(key, receipt_hash, plaintext)
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from bot.crypto.dsse import encode_envelope, encode_pae, sign_envelope
 from bot.crypto.ed25519 import public_key_of
 from bot.crypto.hashing import sha256
-from bot.domain.fields import Fields, Finish, ReplyEvent, fields_root, fields_to_json
+from bot.domain.fields import Fields, Finish, ReplyEvent
 from bot.domain.ids import SlotInput, receipt_id_of
 from bot.domain.leaf import (
     OUTCOME_TYPE,
@@ -33,10 +33,11 @@ from bot.domain.receipt import (
     ReceiptPrice,
     encode_receipt,
 )
+from bot.domain.salted import root_of_salted, salt_fields
 from bot.ports.chat import IncomingMessage
 from bot.ports.inference import Generated
 from bot.ports.stores import Intent
-from bot.receipts.bundle import seal_openings
+from bot.receipts.bundle import seal_salted
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,8 @@ class Issuer:
             FormatError: the parts do not fit the message, or the halt the finish.
         """
         fields = _fields_of(intent, generated, place, halt)
-        root = fields_root(intent.opening_key, fields_to_json(fields))
+        salted = salt_fields(intent.opening_key, fields)
+        root = root_of_salted(salted)
         receipt = self._receipt(intent, manifest, place.seq, root, moment)
         body = encode_receipt(receipt)
         receipt_hash = sha256(encode_pae(PAYLOAD_TYPE, body))
@@ -124,7 +126,7 @@ class Issuer:
             receipt_hash=receipt_hash,
             receipt_id=receipt_id_of(receipt_hash),
             envelope=encode_envelope(sign_envelope(PAYLOAD_TYPE, body, self.signing_key)),
-            sealed=seal_openings(intent.opening_key, receipt_hash, persona=persona, fields=fields),
+            sealed=seal_salted(intent.opening_key, receipt_hash, persona=persona, fields=salted),
             leaf=leaf.encode(),
         )
 

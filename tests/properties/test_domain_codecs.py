@@ -20,6 +20,7 @@ from bot.domain.fields import (
     Span,
     SpanKind,
     fields_from_json,
+    fields_root,
     fields_to_json,
 )
 from bot.domain.ids import SlotInput
@@ -40,6 +41,7 @@ from bot.domain.manifest import Manifest, encode_manifest, parse_manifest
 from bot.domain.order import OrderAction, TwinOrder, parse_order
 from bot.domain.persona import Example, Persona, encode_persona, parse_persona
 from bot.domain.receipt import Receipt, encode_receipt, parse_receipt
+from bot.domain.salted import root_of_salted, salt_fields
 from scripts.vector_events import ORDER
 from scripts.vector_parts import MANIFEST, Recipe, make_receipt
 
@@ -172,6 +174,18 @@ def test_fields_survive(fields: Fields) -> None:
 
     assert isinstance(parsed, dict)
     assert fields_from_json(parsed) == fields
+
+
+@given(st.binary(min_size=32, max_size=32), make_fields())
+def test_fields_encoded_part_by_part_are_those_of_the_whole(key: bytes, fields: Fields) -> None:
+    values = fields_to_json(fields)
+
+    salted = salt_fields(key, fields)
+
+    assert {one.name: one.value for one in salted} == {
+        name: encode_canonical(value) for name, value in values.items()
+    }
+    assert root_of_salted(salted) == fields_root(key, values)
 
 
 @given(ORDERS)

@@ -178,6 +178,45 @@ async def test_cancelled_readers_and_writers_leave_the_connection_free(
     await opened.close()
 
 
+async def test_who_is_cancelled_twice_leaves_no_open_transaction(tmp_path: Path) -> None:
+    opened = await Database.open(tmp_path / "b.db", schema=SCHEMA)
+
+    async def write() -> None:
+        async with opened.transaction() as connection:
+            await connection.execute("INSERT INTO log_leaves VALUES (1000, x'00')")
+            await asyncio.sleep(10)
+
+    for _ in range(20):
+        task = asyncio.ensure_future(write())
+        await asyncio.sleep(0.002)
+        task.cancel()
+        await asyncio.sleep(0)
+        task.cancel()
+        await _append(opened)  # begins as soon as the lock is free
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    assert await _count(opened) == 20
+    await opened.close()
+
+
+async def test_waiting_for_another_process_stops_nobody_else(tmp_path: Path) -> None:
+    opened = await Database.open(tmp_path / "b.db", schema=SCHEMA)
+    other = sqlite3.connect(tmp_path / "b.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    writing = asyncio.ensure_future(_append(opened))
+
+    await asyncio.sleep(0.1)  # comes back only if the loop runs
+    waited = not writing.done()
+    other.execute("ROLLBACK")
+    await writing
+
+    assert waited
+    assert await _count(opened) == 1
+    other.close()
+    await opened.close()
+
+
 async def test_file_that_was_never_begun_is_not_opened_for_reading(tmp_path: Path) -> None:
     (tmp_path / "b.db").touch()
 

@@ -1,5 +1,6 @@
 """Forgetting in the real files: no byte of it is left, and no table is overlooked."""
 
+import asyncio
 import random
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,6 +12,7 @@ import pytest
 
 from adapters.sqlite import erasing
 from adapters.sqlite.database import Database
+from adapters.sqlite.fans import SqliteFanRecords
 from bot.crypto.hashing import sha256
 from bot.domain.fields import MessagePart, Span, SpanKind
 from bot.ports.chat import Surface
@@ -112,7 +114,7 @@ def _found(folder: Path, fan: int) -> list[str]:
     needles = {
         "marks": f"mark-{fan:03d}-end".encode(),
         "id": _name(fan).encode(),
-        "tokens": f"{8_000_000 + fan * 1000}, {8_000_001 + fan * 1000}".encode(),
+        "tokens": f"{8_000_000 + fan * 1000},{8_000_001 + fan * 1000}".encode(),
         "sealed": sha256(f"mark-{fan:03d}-end".encode()),
     }
     needles |= {f"key {n}": sha256(f"key {fan} {n}".encode()) for n in range(600)}
@@ -326,3 +328,42 @@ async def test_times_compare_as_times_whatever_their_zone(stores: Stores) -> Non
 
     assert erasure is not None
     assert asdict(erasure)["replies"] == 1
+
+
+async def _rewritings(stores: Stores) -> int:
+    """Return a number that grows with each time that the file is written anew."""
+    assert isinstance(stores.fans, SqliteFanRecords)
+    async with stores.fans._database.reading() as connection:
+        (row,) = await connection.execute_fetchall("PRAGMA schema_version")
+    return int(row[0])
+
+
+async def test_people_who_are_forgotten_together_are_overwritten_together(stores: Stores) -> None:
+    for fan in range(8):
+        await _say(stores, fan + 1, fan)
+    before = await _rewritings(stores)
+
+    people = [Person("discord", _name(fan)) for fan in range(8)]
+    stones = [Tombstone(sha256(person.fan.encode()), START) for person in people]
+    work = (stores.fans.erase(*pair) for pair in zip(people, stones, strict=True))
+    erasures = await asyncio.gather(*work)
+
+    assert all(erasure is not None and erasure.overwritten for erasure in erasures)
+    assert 1 <= await _rewritings(stores) - before <= 3
+
+
+async def test_who_asks_to_be_forgotten_again_and_again_does_not_keep_others_waiting(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.sqlite.fans.NOTICED_S", 0)
+    loop, busy = asyncio.get_running_loop(), 0.0
+    assert isinstance(stores.fans, SqliteFanRecords)
+    person, begun = Person("discord", "eve"), loop.time()
+    for number in range(4):
+        await stores.fans.add_report(Report(f"r{number}", TWIN, "mira", person, "x", START))
+        await stores.fans.erase(person, replace(TOMBSTONE, at=START + timedelta(seconds=number)))
+        rewritten = loop.time()
+        await stores.fans._database.rewrite()
+        busy += loop.time() - rewritten
+
+    assert loop.time() - begun > 4 * busy

@@ -9,6 +9,7 @@ from adapters.sqlite.database import Database
 from adapters.sqlite.log import NODES
 from adapters.sqlite.replies import LAST_ATTEMPT, OF_MESSAGE, SqliteStore, SqliteTransaction
 from adapters.sqlite.schema import APPEND_ONLY_SCHEMA, REPLIES_SCHEMA
+from bot.ports.stores import PastTurn
 from tests.stored_values import CONVERSATION, MANIFEST, make_intent, make_reply
 
 WINDOW = 400
@@ -31,18 +32,18 @@ async def _database(path: Path, turns: int) -> Database:
 async def _read_rows(database: Database, monkeypatch: pytest.MonkeyPatch) -> int:
     """Return how many rows of turns are read for one answer."""
     read = 0
-    real = rows.read_turn
+    real = rows.read_turns
 
-    def count(row: rows.Row) -> object:
+    def count(found: list[rows.Row]) -> list[PastTurn]:
         nonlocal read
-        read += 1
-        return real(row)
+        read += len(found)
+        return real(found)
 
-    monkeypatch.setattr(rows, "read_turn", count)
+    monkeypatch.setattr(rows, "read_turns", count)
     async with SqliteStore(database).reading() as tx:
         await tx.recent_turns(CONVERSATION, tokens=WINDOW)
         await tx.recent_turns(CONVERSATION)
-    monkeypatch.setattr(rows, "read_turn", real)
+    monkeypatch.setattr(rows, "read_turns", real)
     return read
 
 
