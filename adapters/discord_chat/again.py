@@ -87,8 +87,7 @@ class Again:
         return IncomingMessage(post.twin, surface, post.fan, post.asked, "")
 
     async def _replace(self, message: IncomingMessage, spot: Spot, receipt: str, event: str) -> str:
-        card = await self._cards.card(message.twin)
-        face = self._cards.face(card.slug, card.name)
+        face = self._cards.face(message.twin, await self._cards.name_of(message.twin))
         try:
             sheet, _, known = await self._showing.standing(spot, face)
             before = [await sheet.read(part) for part in known]

@@ -51,9 +51,25 @@ class Cards:
         for card in await self.all():
             if card.slug == slug:
                 return card
-        raise UnknownTwinError(f"There is no twin called {slug[:64]!r}. /twin browse lists them.")
+        raise UnknownTwinError(texts.NO_SUCH_TWIN)
+
+    async def name_of(self, slug: str) -> str:
+        """Return the display name of a live twin; of others the slug.
+
+        Why those don't answer, paused or revoked or never there, the core says when it is asked.
+        """
+        await self.all()
+        return self.names.get(slug, slug)
 
     async def card_for(self, guild: str, chat: str) -> TwinCard:
+        """Return the live twin of a place.
+
+        Raises:
+            UserError: none was picked and there are several, or the one picked is not live.
+        """
+        return await self.card(await self.slug_for(guild, chat))
+
+    async def slug_for(self, guild: str, chat: str) -> str:
         """Return the twin of a place: the channel's, the server's, or the only one.
 
         Raises:
@@ -63,10 +79,10 @@ class Cards:
         if picked is None and guild:
             picked = await self._state.picked(guild, "")
         if picked is not None:
-            return await self.card(picked)
+            return picked
         cards = await self.all()
         if len(cards) == 1:
-            return cards[0]
+            return cards[0].slug
         raise UserError(texts.choose(cards))
 
     def face(self, slug: str, name: str) -> Face:

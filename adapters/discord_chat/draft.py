@@ -68,9 +68,11 @@ class Draft:
         for part, content in enumerate(parts):
             is_last = part == len(parts) - 1
             kind = GROWING if not receipt else receipt if is_last else BARE
-            await self._show_part(part, (content, kind))
-            if receipt:
-                await self._keep(part, receipt, digest_of(content))
+            shown = (receipt, digest_of(content)) if receipt else ("", "")
+            is_new = part == len(self._ids)
+            await self._show_part(part, (content, kind), shown)
+            if receipt and not is_new:
+                await self._keep(part, *shown)
         if receipt:
             await self._trim(len(parts))
 
@@ -79,10 +81,13 @@ class Draft:
         await self._show_part(0, (sentence, BARE))
         await self._trim(1)
 
-    async def _show_part(self, part: int, face: tuple[str, str]) -> None:
+    async def _show_part(
+        self, part: int, face: tuple[str, str], shown: tuple[str, str] = ("", "")
+    ) -> None:
         self.changed = True
         if part == len(self._ids):
             await self._send(part, face)
+            await self._keep(part, *shown)
         elif self._faces[part] != face:
             await self.sheet.edit(self._ids[part], face[0], self._view(face[1]))
         self._faces[part] = face
@@ -100,7 +105,6 @@ class Draft:
             self.doubtful = True
             raise
         self._faces.append(face)
-        await self._keep(part, "", "")
 
     def _view(self, kind: str) -> discord.ui.View | None:
         asked = self._message.message_id

@@ -19,7 +19,6 @@ from adapters.discord_chat.talkativeness import Talkativeness
 from bot.domain.errors import BotError, UserError
 from bot.ports.chat import IncomingMessage, Surface
 from bot.ports.discord_state import DiscordState
-from bot.ports.views import TwinCard
 
 _ORDINARY = {discord.MessageType.default, discord.MessageType.reply}
 _log = structlog.get_logger("discord")
@@ -77,13 +76,14 @@ class Fans:
             unasked=unasked,
         )
         try:
-            card = await self._card(message, replied_to)
+            twin = replied_to or await self._twin_of(message)
+            name = await self._cards.name_of(twin)
             text = self._words(message, is_mention=is_mention)
         except BotError as error:
             await self._answering.decline(spot, sentence_of(error))
             return
-        incoming = self._incoming(card.slug, spot, text, may_merge=True)
-        await self._answering.answer(incoming, spot, self._cards.face(card.slug, card.name))
+        incoming = self._incoming(twin, spot, text, may_merge=True)
+        await self._answering.answer(incoming, spot, self._cards.face(twin, name))
 
     async def _speaks_up(self, message: discord.Message) -> bool:
         """Say whether a twin answers what nobody asked it; words are needed for that."""
@@ -101,11 +101,9 @@ class Fans:
         post = await self._state.post(str(reference.message_id))
         return None if post is None else post.twin
 
-    async def _card(self, message: discord.Message, replied_to: str | None) -> TwinCard:
-        if replied_to is not None:
-            return await self._cards.card(replied_to)
+    async def _twin_of(self, message: discord.Message) -> str:
         guild = "" if message.guild is None else str(message.guild.id)
-        return await self._cards.card_for(guild, place_of(message.channel)[0])
+        return await self._cards.slug_for(guild, place_of(message.channel)[0])
 
     def _words(self, message: discord.Message, *, is_mention: bool) -> str:
         """Return what was said to the twin, mentions as names."""
@@ -149,16 +147,13 @@ class Fans:
         try:
             with discord_errors():
                 await interaction.response.defer(thinking=True, ephemeral=spot.whispers)
-            card = await self._cards.card(twin)
-        except UserError as error:
-            await self._answering.decline(spot, sentence_of(error))
-            return
+            name = await self._cards.name_of(twin)
         except BotError as error:
             self._claims.release(asked)
             _log.warning("discord.not_deferred", asked=asked, error=type(error).__name__)
             return
         incoming = self._incoming(twin, spot, text, may_merge=False)
-        await self._answering.answer(incoming, spot, self._cards.face(twin, card.name))
+        await self._answering.answer(incoming, spot, self._cards.face(twin, name))
 
     @staticmethod
     def room_of(interaction: Interaction) -> Room | None:

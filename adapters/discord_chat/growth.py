@@ -10,6 +10,7 @@ from bot.domain.errors import BotError, TransientError
 from bot.ports.chat import MergedInto, ReplyEvent, ReplyShown, TextPiece
 
 EDIT_EVERY_S = 1.2
+SETTLE_S = 0.2  # a reply that is complete that soon after its first words is posted once
 TYPING_EVERY_S = 8.0
 
 
@@ -36,9 +37,13 @@ class Growth:
     async def run(self) -> None:
         """Show that somebody is writing, then the text, not more often than is allowed."""
         with suppress(BotError):  # the final text is shown, or not, by its own rules
+            is_settled = False
             while not self._ended.is_set():
                 self._changed.clear()
-                if self._text.strip():
+                if self._text.strip() and not is_settled:
+                    is_settled = True
+                    await _wait(self._ended, SETTLE_S)
+                elif self._text.strip():
                     await self._draft.show(self._frame.growing(self._text))
                     await _wait(self._ended, EDIT_EVERY_S)
                     await self._changed.wait()

@@ -10,7 +10,7 @@ import structlog
 
 from adapters.discord_chat import texts
 from adapters.discord_chat.mapping import discord_errors
-from bot.domain.errors import BotError, TransientError, UserError
+from bot.domain.errors import BotError, TransientError, UnknownTwinError, UserError
 
 Interaction = discord.Interaction[Any]
 _log = structlog.get_logger("discord")
@@ -31,6 +31,8 @@ Work = Callable[[], Awaitable[str | Said]]
 def sentence_of(error: BaseException) -> str:
     """Return what a person is told about an error."""
     match error:
+        case UnknownTwinError():
+            return texts.NO_SUCH_TWIN
         case UserError():
             return str(error)
         case TransientError():

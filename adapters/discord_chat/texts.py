@@ -48,6 +48,7 @@ FORGOTTEN = (
     "Done: {replies} replies with what you said to get them, and {notes} notes on which message "
     "showed them, are deleted for good."
 )
+NO_SUCH_TWIN = "There is no twin called that here. /twin browse lists them."
 NO_WORDS = "I can only read words: write something."
 BROKEN = "Something broke here; nothing was charged. Please try again."
 MAX_CHARACTERS = 1900

@@ -5,7 +5,6 @@ from datetime import timedelta
 from bot.creators.shelf import TwinShelf
 from bot.crypto.encoding import encode_b64url
 from bot.crypto.hashing import sha256
-from bot.domain.times import encode_time
 from bot.ports.clock import Clock, Entropy
 from bot.ports.creator_store import CreatorStore, DraftContent, SigningTicket
 from bot.ports.creators import SigningLink
@@ -57,8 +56,7 @@ class SigningLinks:
                 manifest=manifest,
             )
             await self._creators.add_ticket(ticket, forget_before=now - REMEMBERED_FOR)
-        ends = f"The link works until {encode_time(ticket.expires_at)[11:16]} UTC."
-        return SigningLink(f"{self._base_url}/sign/{token}", (*summary, ends), ticket.expires_at)
+        return SigningLink(f"{self._base_url}/sign/{token}", tuple(summary), ticket.expires_at)
 
     async def settle(self, slug: str, kind: str | None = None) -> None:
         """Close a twin's requests that were signed, although nobody was told so."""

@@ -13,6 +13,8 @@ from bot.domain.persona import Persona
 from bot.generation.rendering import persona_prefix
 from bot.generation.sampling import SamplerPolicy
 
+MAX_NAMED = 20
+
 
 @dataclass(frozen=True, slots=True)
 class LiveTwin:
@@ -86,7 +88,7 @@ class Roster:
             return self._twins[slug]
         if slug in self._resting:
             raise AdmissionError(self._resting[slug][1])
-        names = ", ".join(sorted(self._twins)) or "none"
+        names = ", ".join(sorted(self._twins)[:MAX_NAMED]) or "none"
         raise UnknownTwinError(f"There is no twin {slug!r} here. Live twins: {names}.")
 
     def by_id(self, twin: bytes) -> LiveTwin | None:

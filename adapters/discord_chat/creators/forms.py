@@ -11,7 +11,12 @@ from bot.ports.creators import DraftEdit, DraftText
 TEXTS, EXAMPLES, SAMPLING = "texts", "examples", "sampling"
 PARTS = (TEXTS, EXAMPLES, SAMPLING)
 _NUMBER_CHARACTERS = 12
-_LABELS = {"name": "Name", "role": "Role", "facts": "Facts", "off_limits": "Off limits"}
+_LABELS = {
+    "twin": "Short name",
+    "top_p": "Top-p",
+    "top_k": "Top-k",
+    "max_tokens": "Longest reply, in tokens",
+}
 _WHOLE = re.compile(r"[0-9]{1,9}")
 
 

@@ -1,7 +1,6 @@
 """What the creators' commands do: the core decides, this answers for one person's eyes."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -14,7 +13,7 @@ from adapters.discord_chat.mapping import discord_errors
 from adapters.discord_chat.privately import Said, privately, tell_failure
 from adapters.discord_chat.windows import Window
 from bot.domain.errors import BotError, TransientError, UserError
-from bot.ports.creators import Actor, CreatorDesk, PauseResult
+from bot.ports.creators import Actor, CreatorDesk
 
 PLATFORM = "discord"
 ANSWER_WITHIN_S = 2.0
@@ -178,32 +177,36 @@ class Studio:
 
         async def answer() -> Said:
             link = await self._desk.rollback(actor_of(interaction), slug, version)
-            return wording.signing(f"**Back to version {version} of `{slug}`.** You sign:", link)
+            title = f"**Back to version {version} of `{slug}`.** Your draft says the same now."
+            return wording.signing(f"{title} You sign:", link)
 
         await privately(interaction, answer)
 
     async def revoke(self, interaction: Interaction, slug: str, version: int | None) -> None:
         """Give the page where a revocation is signed."""
-        what = f"`{slug}` for ever" if version is None else f"version {version} of `{slug}`"
+        what = f"`{slug}` for ever.**"
+        if version is not None:
+            what = f"version {version} of `{slug}`.** This can't be undone."
 
         async def answer() -> Said:
             link = await self._desk.revoke(actor_of(interaction), slug, version)
-            return wording.signing(f"**Revoke {what}.** This can't be undone. You sign:", link)
+            return wording.signing(f"**Revoke {what} You sign:", link)
 
         await privately(interaction, answer)
 
     async def pause(self, interaction: Interaction, slug: str) -> None:
         """Stop a twin, running replies too."""
-        await self._paused(interaction, lambda: self._desk.pause(actor_of(interaction), slug))
+
+        async def answer() -> Said:
+            return wording.paused(await self._desk.pause(actor_of(interaction), slug))
+
+        await privately(interaction, answer)
 
     async def resume(self, interaction: Interaction, slug: str) -> None:
         """End a pause."""
-        await self._paused(interaction, lambda: self._desk.resume(actor_of(interaction), slug))
 
-    @staticmethod
-    async def _paused(interaction: Interaction, work: Callable[[], Awaitable[PauseResult]]) -> None:
         async def answer() -> Said:
-            return wording.paused(await work())
+            return wording.resumed(await self._desk.resume(actor_of(interaction), slug))
 
         await privately(interaction, answer)
 

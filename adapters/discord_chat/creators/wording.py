@@ -1,5 +1,6 @@
 """What creators are told: their twin, what they are about to sign, what it has earned."""
 
+from collections.abc import Sized
 from datetime import datetime
 
 import discord
@@ -22,6 +23,11 @@ LEFT_OUT = (
 TOO_LONG = (
     "{labels} of {slug} are longer than a window of Discord holds, so I don't open one that would "
     "cut them. Use /creator export, edit the file, then /creator import."
+)
+
+NO_ACCOUNT = (
+    "No payout address yet: your share is kept for you until a version names one, which you choose "
+    "on the signing page."
 )
 
 
@@ -55,16 +61,16 @@ def _draft_line(view: TwinView) -> str:
     draft = view.draft
     picture = "a picture" if view.has_avatar else "no picture"
     return (
-        f"The draft: {view.price}, {picture}, {len(draft.facts)} facts, {len(draft.examples)} "
-        f"examples, temperature {draft.temperature}, top-p {draft.top_p}, top-k {draft.top_k}, "
-        f"at most {draft.max_tokens} tokens a reply."
+        f"The draft: {view.price}, {picture}, {_count(draft.facts, 'fact')}, "
+        f"{_count(draft.examples, 'example')}, temperature {draft.temperature}, top-p "
+        f"{draft.top_p}, top-k {draft.top_k}, at most {draft.max_tokens} tokens a reply."
     )
 
 
 def saved(view: TwinView) -> str:
     """Return what is said after a change."""
-    count = len(view.changes)
-    waiting = f" {count} changed lines wait for /creator publish." if count else ""
+    lines = _count(view.changes, "changed line")
+    waiting = f" Not published yet: {lines} (/creator publish)." if view.changes else ""
     return f"Saved: the draft of {_plain(view.draft.name)} (`{view.slug}`).{waiting}"
 
 
@@ -93,12 +99,20 @@ def signing(title: str, link: SigningLink) -> Said:
 
 
 def paused(result: PauseResult) -> Said:
-    """Return what a pause or its end has done, and where it can be signed as well."""
+    """Return what a pause has done, and where it can be signed as well."""
     if result.link is None:
         return Said(result.sentence)
-    title = f"{result.sentence} That holds already. Sign it, too, so that it stands in the log:"
+    title = (
+        f"{result.sentence} That holds already. You can sign it as well, so that it stands in the "
+        "log; then it takes a signature to resume:"
+    )
     said = signing(title, result.link)
     return Said(said.content.replace("Nothing changes until you sign. ", ""), said.files, said.view)
+
+
+def resumed(result: PauseResult) -> Said:
+    """Return what the end of a pause has done, or where it has to be signed first."""
+    return Said(result.sentence) if result.link is None else signing(result.sentence, result.link)
 
 
 def tested(slug: str, answer: str) -> Said:
@@ -118,15 +132,18 @@ def earnings(line: EarningsLine) -> str:
         ("settled on-chain", format_nano(line.committed_nano)),
         ("waiting for settlement", format_nano(waiting)),
         ("paid out by the chain", format_nano(line.claimed_nano)),
-        ("in the account", _balance(line.chain_balance_nano)),
     ]
+    has_account = any(digit not in "0x" for digit in line.payout)
+    account = NO_ACCOUNT
+    if has_account:
+        rows.append(("in your account now", _balance(line.chain_balance_nano)))
+        account = f"Your account: `{line.payout}`"
     wide = max(len(amount) for _, amount in rows)
     table = "\n".join(f"{what:<24}{amount:>{wide}}" for what, amount in rows)
-    last = f"\nLast settlement: `{line.last_tx}`" if line.last_tx else "\nNothing is settled yet."
-    return (
-        f"**{_plain(line.twin_name)}**, in {line.token}\n```\n{table}\n```\n"
-        f"Account: `{line.payout}`{last}"
-    )
+    last = "" if line.committed_nano else "Nothing of it is settled yet."
+    if line.last_tx and line.committed_nano:
+        last = f"Last settlement: `{line.last_tx}`"
+    return f"**{_plain(line.twin_name)}**, in {line.token}\n```\n{table}\n```\n{account}\n{last}"
 
 
 def given_back(sentence: str, slug: str, values: dict[str, str]) -> Said:
@@ -142,6 +159,10 @@ def given_back(sentence: str, slug: str, values: dict[str, str]) -> Said:
 
 def _file(name: str, text: str) -> tuple[str, bytes]:
     return f"{name}.txt", text.encode()
+
+
+def _count(things: Sized, what: str) -> str:
+    return f"{len(things)} {what}" + ("" if len(things) == 1 else "s")
 
 
 def _balance(nano: int | None) -> str:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from adapters.discord_chat.creators import wording
 from bot.domain.errors import EngineOverloadedError, UserError
 from bot.domain.persona import Example
 from bot.ports.creators import Actor, DraftEdit
@@ -376,7 +377,9 @@ async def test_earnings_are_a_small_table(rig: Rig) -> None:
 
     assert "earned, by the book" in said
     assert "0.0017" in said
-    assert "chain unreachable" in said
+    assert "No payout address yet" in said
+    line = await desk_of(rig).earnings(actor(rig), "luna")
+    assert "chain unreachable" in wording.earnings(replace(line, payout="0x" + "12" * 20))
 
 
 async def test_others_twins_are_refused_and_not_suggested(rig: Rig) -> None:

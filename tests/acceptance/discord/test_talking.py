@@ -40,6 +40,23 @@ async def test_mention_is_answered_in_the_room_without_a_key(rig: Rig) -> None:
     assert rig.inbox.asked[0].text == "hello"
 
 
+async def test_reply_that_is_complete_at_once_is_posted_once(rig: Rig) -> None:
+    await rig.start()
+
+    await rig.people.say(rig.ana, rig.room, f"{rig.mention} hello")
+    await rig.answered()
+
+    written = [
+        (method, path.split("/")[1])
+        for method, path, *_ in rig.platform.rest.log
+        if "/messages" in path or path.startswith("/webhooks/")
+    ]
+    assert written == [("POST", "webhooks")]
+    (reply,) = rig.seen()
+    (post,) = await rig.state.posts_of(rig.inbox.asked[0].message_id)
+    assert (post.message, post.receipt) == (reply["id"], "receipt-00000000000001")
+
+
 async def test_talk_is_answered_and_the_key_is_whispered(rig: Rig) -> None:
     await rig.start()
 

@@ -66,7 +66,8 @@ def test_amounts_stand_below_each_other() -> None:
     rows = table.split("```")[1].strip().splitlines()
     assert len({len(row) for row in rows}) == 1
     assert rows[2].split() == ["waiting", "for", "settlement", "0.001"]
-    assert "Nothing is settled yet" in table
+    assert "No payout address yet" in table
+    assert "Nothing of it is settled yet" in wording.earnings(replace(LINE, committed_nano=0))
 
 
 def test_names_cannot_dress_as_other_text() -> None:
