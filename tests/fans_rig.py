@@ -50,6 +50,7 @@ class FansRig:
             tombstones=self.tombstones,
             saved=self.saved,
             endings=Endings(stage.issuer, stage.clock),
+            turns=stage.turns,
             running=stage.running,
             forgotten=stage.forgotten,
             clock=stage.clock,

@@ -1,9 +1,10 @@
 """The Telegram surface's memory in SQLite; its times are SQLite's own."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from adapters.sqlite.database import Database
+from adapters.sqlite.statements import Statements
 from adapters.sqlite.telegram_tables import SCHEMA
 from bot.domain.errors import InvariantError
 from bot.ports.telegram_state import (
@@ -45,45 +46,51 @@ class SqliteTelegramState(TelegramState):
 
     async def take(self, update: TakenUpdate) -> bool:
         """See the port."""
+        return (await self.take_all([update]))[0]
+
+    async def take_all(self, updates: Sequence[TakenUpdate]) -> list[bool]:
+        """See the port."""
+        fresh = []
+        newest = 0
         async with self._database.transaction() as connection:
-            cursor = await connection.execute(
-                "INSERT OR IGNORE INTO telegram_updates "
-                "(bot, update_id, chat, message_id, payload) VALUES (?, ?, ?, ?, ?)",
-                (update.bot, update.update_id, update.chat, update.message_id, update.payload),
-            )
-            if cursor.rowcount == 0:
-                return False
-            await connection.execute(
-                "DELETE FROM telegram_updates WHERE payload IS NULL AND position <= ?",
-                ((cursor.lastrowid or 0) - SEEN_KEPT,),
-            )
-        return True
+            for update in updates:
+                cursor = await connection.execute(
+                    "INSERT OR IGNORE INTO telegram_updates "
+                    "(bot, update_id, chat, message_id, payload) VALUES (?, ?, ?, ?, ?)",
+                    (update.bot, update.update_id, update.chat, update.message_id, update.payload),
+                )
+                fresh.append(cursor.rowcount > 0)
+                newest = (cursor.lastrowid or 0) if fresh[-1] else newest
+            if newest:
+                await connection.execute(
+                    "DELETE FROM telegram_updates WHERE payload IS NULL AND position <= ?",
+                    (newest - SEEN_KEPT,),
+                )
+        return fresh
 
     async def unfinished(self, bot: str) -> list[TakenUpdate]:
         """See the port."""
-        rows = await self._rows(
+        rows = await self._many(
             "SELECT bot, update_id, chat, message_id, payload FROM telegram_updates "
             "WHERE bot = ? AND payload IS NOT NULL ORDER BY position",
-            (bot,),
+            bot,
         )
         return [TakenUpdate(*row) for row in rows]
 
     async def finish(self, bot: str, update_id: int) -> None:
         """See the port."""
-        async with self._database.transaction() as connection:
-            await connection.execute(
-                "UPDATE telegram_updates SET payload = NULL WHERE bot = ? AND update_id = ?",
-                (bot, update_id),
-            )
+        await self._write(
+            "UPDATE telegram_updates SET payload = NULL WHERE bot = ? AND update_id = ?",
+            (bot, update_id),
+        )
 
     async def pick(self, place: ChatPlace, twin: str) -> None:
         """See the port."""
-        async with self._database.transaction() as connection:
-            await connection.execute(
-                "INSERT INTO telegram_picks VALUES (?, ?, ?, ?) "
-                "ON CONFLICT DO UPDATE SET twin = excluded.twin",
-                (place.bot, place.chat, place.thread, twin),
-            )
+        await self._write(
+            "INSERT INTO telegram_picks VALUES (?, ?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET twin = excluded.twin",
+            (place.bot, place.chat, place.thread, twin),
+        )
 
     async def picked(self, place: ChatPlace) -> str | None:
         """See the port."""
@@ -97,28 +104,18 @@ class SqliteTelegramState(TelegramState):
         """See the port."""
         place = part.place
         async with self._database.transaction() as connection:
-            cursor = await connection.execute(
+            statements = Statements(connection)
+            known = await statements.integer(
                 "SELECT count(*) FROM telegram_parts WHERE bot = ? AND receipt_id = ?",
-                (place.bot, part.receipt_id),
+                *(place.bot, part.receipt_id),
             )
-            row = await cursor.fetchone()
-            known = int(row[0]) if row else 0
             if part.number > known:
                 raise InvariantError(f"part {part.number} of {part.receipt_id} came too early")
-            await connection.execute(
+            await statements.change(
                 f"INSERT OR IGNORE INTO telegram_parts ({_PART}) "  # noqa: S608 - a constant
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    place.bot,
-                    place.chat,
-                    place.thread,
-                    part.message_id,
-                    part.receipt_id,
-                    part.number,
-                    part.twin,
-                    part.fan,
-                    part.answers,
-                ),
+                *(place.bot, place.chat, place.thread, part.message_id, part.receipt_id),
+                *(part.number, part.twin, part.fan, part.answers),
             )
 
     async def parts(self, bot: str, receipt_id: str) -> list[SentPart]:
@@ -171,9 +168,7 @@ class SqliteTelegramState(TelegramState):
 
     async def notices(self, bot: str) -> list[tuple[str, str]]:
         """See the port."""
-        rows = await self._rows(
-            "SELECT chat, message_id FROM telegram_notices WHERE bot = ?", (bot,)
-        )
+        rows = await self._many("SELECT chat, message_id FROM telegram_notices WHERE bot = ?", bot)
         return [(str(chat), str(number)) for chat, number in rows]
 
     async def drop_notice(self, bot: str, chat: str, message_id: str) -> None:
@@ -249,9 +244,8 @@ class SqliteTelegramState(TelegramState):
 
     async def managed(self) -> list[ManagedBot]:
         """See the port."""
-        rows = await self._rows(
+        rows = await self._many(
             f"SELECT {_MANAGED} FROM telegram_managed ORDER BY offered_at, manager, account, twin",  # noqa: S608
-            (),
         )
         return [_managed_of(row) for row in rows]
 
@@ -271,12 +265,16 @@ class SqliteTelegramState(TelegramState):
 
     async def _write(self, statement: str, values: tuple[object, ...]) -> None:
         async with self._database.transaction() as connection:
-            await connection.execute(statement, values)
+            await Statements(connection).change(statement, *values)
 
-    async def _rows(self, query: str, values: Iterable[object]) -> list[Any]:
+    async def _rows(self, query: str, values: tuple[object, ...]) -> list[Any]:
+        """Return rows, where an index leads to a few."""
         async with self._database.reading() as connection:
-            cursor = await connection.execute(query, tuple(values))
-            return list(await cursor.fetchall())
+            return await Statements(connection).few(query, *values)
+
+    async def _many(self, query: str, *values: object) -> list[Any]:
+        async with self._database.reading() as connection:
+            return await Statements(connection).all(query, *values)
 
 
 def _part_of(row: Any) -> SentPart:  # noqa: ANN401 - a row of SQLite

@@ -5,7 +5,7 @@ The polling loop is ours because the library's confirms to Telegram what it has 
 
 import asyncio
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,13 +114,13 @@ class BotAccount:
             await self._works.close()
             await self.bot.shutdown()
 
-    async def take(self, update: Update) -> None:
-        """Make an update durable and begin to handle it; return before it is handled.
+    async def take(self, updates: Sequence[Update]) -> None:
+        """Make updates durable and begin to handle them; return before they are handled.
 
         Raises:
-            StoreBusyError: nothing was taken; Telegram shall send it again.
+            StoreBusyError: nothing was taken; Telegram shall send them again.
         """
-        await self._works.take(update)
+        await self._works.take(updates)
 
     async def _serve(self, backoff: Backoff) -> None:
         """Connect, recover once, and take updates until something fails."""
@@ -154,9 +154,9 @@ class BotAccount:
                 offset=self._offset, timeout=self._pace.poll_s, allowed_updates=ALLOWED_UPDATES
             )
             backoff.reset()
-            for update in updates:
-                await self.take(update)
-                self._offset = update.update_id + 1
+            await self.take(updates)
+            if updates:
+                self._offset = max(update.update_id for update in updates) + 1
 
     async def _await_webhook(self, webhook: Webhook) -> None:
         await self.bot.set_webhook(

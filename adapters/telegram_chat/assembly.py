@@ -23,6 +23,7 @@ from adapters.telegram_chat.pace import Pace
 from adapters.telegram_chat.picker import Picker
 from adapters.telegram_chat.sending import Sender
 from adapters.telegram_chat.shared import SharedRequest
+from adapters.telegram_chat.signs import Signs
 from adapters.telegram_chat.talkativeness import GroupTurns, Talkativeness
 from adapters.telegram_chat.talking import Talking
 from adapters.telegram_chat.wishes import Wishes
@@ -66,6 +67,7 @@ class Surroundings:
     webhook: Webhook | None
     calls: SharedRequest
     polls: SharedRequest
+    signs: Signs
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ def build_account(name: str, settings: TelegramBotSettings, around: Surroundings
         state=around.state,
         turns=around.turns,
         pace=around.pace,
+        signs=around.signs,
     )
     managed = around.managed if settings.owner else None
     return BotAccount(
@@ -119,7 +122,7 @@ def _build_speaking(token: str, around: Surroundings) -> _Speaking:
         base_file_url=around.file_base,
         request=around.calls,
         get_updates_request=around.polls,
-        rate_limiter=ChatRateLimiter(around.pace),
+        rate_limiter=ChatRateLimiter(around.pace, around.signs),
     )
     sender = Sender(bot=bot, pace=around.pace)
     notices = Notices(bot=bot, sender=sender, state=around.state)
@@ -140,6 +143,7 @@ def _build_speaking(token: str, around: Surroundings) -> _Speaking:
         inbox=around.inbox,
         lanes=lanes,
         pace=around.pace,
+        signs=around.signs,
     )
     return _Speaking(bot, sender, notices, delivery, lanes, talking)
 

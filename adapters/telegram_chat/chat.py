@@ -12,6 +12,7 @@ from adapters.telegram_chat.assembly import Surroundings, TelegramBotSettings, b
 from adapters.telegram_chat.managed.bots import ManagedBots, Voice
 from adapters.telegram_chat.pace import Pace
 from adapters.telegram_chat.shared import SharedRequest
+from adapters.telegram_chat.signs import Signs
 from adapters.telegram_chat.talkativeness import GroupTurns
 from adapters.telegram_chat.webhook import WebhookIntake
 from bot.domain.errors import ConfigurationError, InvariantError
@@ -25,7 +26,7 @@ __all__ = ["TelegramBotSettings", "TelegramChat"]
 
 API_BASE = "https://api.telegram.org/bot"
 FILE_BASE = "https://api.telegram.org/file/bot"
-CONNECTIONS = 64  # of all bots together; more make the library slower, not faster
+CONNECTIONS = 64  # of all bots together; calls wait for one in their order
 POLLS = 4096  # as many bots may poll, each with a connection of its own; opened when used
 _TOKEN = re.compile(r"([0-9]{1,20}):[A-Za-z0-9_-]{1,128}")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{16,256}")
@@ -89,6 +90,7 @@ class TelegramChat:
             webhook=_check_webhook(webhook),
             calls=SharedRequest(connections=CONNECTIONS, answer_s=pace.answer_s),
             polls=SharedRequest(connections=POLLS, answer_s=pace.answer_s),
+            signs=Signs(),
         )
         self._accounts: dict[str, BotAccount] = {}
         self._hosted: dict[str, TelegramBotSettings] = {}
@@ -193,7 +195,7 @@ class TelegramChat:
 
 def silence_libraries() -> None:
     """Keep the libraries' own loggers quiet: they write addresses with tokens, and payloads."""
-    for name in ("telegram", "httpx", "httpcore"):
+    for name in ("telegram", "httpx", "httpcore", "aiohttp.client"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 

@@ -4,7 +4,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from adapters.telegram_chat import wording
 from adapters.telegram_chat.commands import Commands
 from adapters.telegram_chat.creators.desk import Creators
 from adapters.telegram_chat.delivery import AGAIN_PREFIX
@@ -95,7 +94,6 @@ class Desk:
         if twin is not None:
             await self._talking.talk(said, twin, is_late=is_late)
         elif not said.unasked:
-            cards = await self._picker.cards()
             reply_to = 0 if said.spot.is_private else said.message_id
-            question = wording.CHOOSE_FIRST if cards else await self._picker.nobody()
+            question = await self._picker.question(said.spot)
             await self._picker.show(said.spot, question, reply_to=reply_to)

@@ -2,7 +2,8 @@
 
 The library's own limiter lets previews eat the messages' budget and lets one chat's flood wait stop
 every other chat. This one keeps Telegram's published limits (1 message a second in a chat, 20 a
-minute in a group, 30 a second for a bot) in sliding windows; a wait belongs to one chat.
+minute in a group, 30 a second for a bot) in sliding windows; a wait belongs to one chat. Of the
+previews, a fan's first sign of life goes before the later drafts of all others.
 """
 
 import asyncio
@@ -16,7 +17,9 @@ from telegram.ext import BaseRateLimiter
 
 from adapters.telegram_chat.mapping import PreviewSkippedError, seconds_of
 from adapters.telegram_chat.pace import Pace
+from adapters.telegram_chat.signs import Signs
 
+FIRST, FIRST_AGAIN = 1, 2  # of a fan's previews; the second for one that was left out, and waited
 PREVIEWS = frozenset({"sendMessageDraft", "sendChatAction"})
 MESSAGES = ("send", "edit", "forward", "copy")
 FLOOD_TRIES = 10
@@ -64,11 +67,14 @@ class ChatRateLimiter(BaseRateLimiter[int]):
     """The limiter of one bot.
 
     `_bot_turn` is held only while a message waits for the bot's own window, never during a chat's
-    wait; `_waiting` counts those messages, and previews yield to them.
+    wait; `_waiting` counts those messages, and previews yield to them. `_signs_until` is when the
+    last of the first signs that were left out has its turn.
     """
 
-    def __init__(self, pace: Pace) -> None:
+    def __init__(self, pace: Pace, signs: Signs | None = None) -> None:
         self._pace = pace
+        self._signs = signs or Signs()
+        self._signs_until = 0.0
         self._bot = Window(pace.bot_per_s, 1.0)
         self._gap = Window(1, 1.0 / pace.bot_per_s)  # evenly, so that jitter makes no crowd there
         self._bot_turn = asyncio.Lock()
@@ -88,9 +94,9 @@ class ChatRateLimiter(BaseRateLimiter[int]):
         kwargs: dict[str, Any],
         endpoint: str,
         data: dict[str, Any],
-        rate_limit_args: int | None,  # noqa: ARG002 - the library's signature
+        rate_limit_args: int | None,
     ) -> _Answer:
-        """Make a call when its turn has come.
+        """Make a call when its turn has come; `rate_limit_args` is for previews (`FIRST`).
 
         Raises:
             PreviewSkippedError: a preview for which there is no room now.
@@ -101,7 +107,8 @@ class ChatRateLimiter(BaseRateLimiter[int]):
             return await callback(*args, **kwargs)
         chat = self._chat(str(chat_id))
         if endpoint in PREVIEWS:
-            return await self._preview(chat, lambda: callback(*args, **kwargs))
+            self._check_room(chat, rate_limit_args)
+            return await self._preview(chat, callback(*args, **kwargs))
         for _ in range(FLOOD_TRIES - 1):
             await self._turn(chat)
             try:
@@ -111,16 +118,39 @@ class ChatRateLimiter(BaseRateLimiter[int]):
         await self._turn(chat)
         return await callback(*args, **kwargs)
 
-    async def _preview(
-        self, chat: _Chat, call: Callable[[], Coroutine[Any, Any, _Answer]]
-    ) -> _Answer:
+    def _check_room(self, chat: _Chat, first: int | None) -> None:
+        """Take a preview's place in the bot's window; none waits here.
+
+        Raises:
+            PreviewSkippedError: there is none now; a first sign is told when to come again.
+        """
         now = _now()
+        if now < max(chat.previews_blocked_until, chat.blocked_until):
+            raise PreviewSkippedError
         full = self._waiting > 0 or self._bot.delay(now, reserve=self._pace.reserve) > 0
-        if full or now < max(chat.previews_blocked_until, chat.blocked_until):
-            raise PreviewSkippedError("no room for a preview")
-        self._bot.add(now)
+        if first is None:
+            full = full or now < self._signs_until or self._signs.is_crowded
+        elif first == FIRST:
+            full = full or now < self._signs_until  # behind those who wait already
+        if not full:
+            self._bot.add(now)
+            return
+        raise PreviewSkippedError(0.0 if first is None else self._next_turn(now, first))
+
+    def _next_turn(self, now: float, first: int) -> float:
+        """Return how long a first sign shall wait until it is tried again, one after the other."""
+        room = max(1, self._pace.bot_per_s - self._pace.reserve)
+        gap = 1.02 / room  # a little longer: who comes too early loses their turn
+        delay = self._bot.delay(now, reserve=self._pace.reserve)
+        if first == FIRST_AGAIN:  # a message went before
+            return max(delay, gap)
+        self._signs_until = max(self._signs_until, now + delay) + gap
+        return self._signs_until - now
+
+    async def _preview(self, chat: _Chat, call: Coroutine[Any, Any, _Answer]) -> _Answer:
         try:
-            return await call()
+            with self._signs:
+                return await call
         except RetryAfter as flood:
             chat.previews_blocked_until = _now() + seconds_of(flood)
             raise

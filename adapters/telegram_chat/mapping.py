@@ -19,6 +19,7 @@ from telegram.error import (
     NetworkError,
     RetryAfter,
     TelegramError,
+    TimedOut,
 )
 
 
@@ -42,7 +43,7 @@ class Failure:
     """An error of the library in our words.
 
     Attributes:
-        retry_after_s: for a flood.
+        retry_after_s: for a flood, and for a preview that was left out.
         new_chat: for a migrated group.
     """
 
@@ -52,7 +53,23 @@ class Failure:
 
 
 class PreviewSkippedError(TelegramError):
-    """There is no room for a preview now; raised by our rate limiter before anything is sent."""
+    """There is no room for a preview now; raised by our rate limiter before anything is sent.
+
+    Attributes:
+        retry_after_s: when there may be room; 0 if there is nothing to say about it.
+    """
+
+    def __init__(self, retry_after_s: float = 0.0) -> None:
+        super().__init__("no room for a preview")
+        self.retry_after_s = retry_after_s
+
+
+class NotSentError(NetworkError):
+    """Surely nothing has reached the platform; raised by our HTTP client."""
+
+
+class BrokenOffError(NetworkError):
+    """The call may have been carried out, but its answer did not come; of our HTTP client, too."""
 
 
 _UNCHANGED = ("message is not modified", "message to delete not found")
@@ -71,15 +88,10 @@ _UNREACHABLE = (
     "group chat was deactivated",
     "user is deactivated",
 )
-# Causes by name: the HTTP library is the library's own business.
-_NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError"})
-_BROKEN = frozenset(
-    {"ReadError", "WriteError", "ReadTimeout", "WriteTimeout", "RemoteProtocolError", "CloseError"}
-)
-
-
 _SIMPLE: tuple[tuple[type[TelegramError], FailureKind], ...] = (
-    (PreviewSkippedError, FailureKind.SKIPPED),
+    (NotSentError, FailureKind.NOT_DONE),
+    (BrokenOffError, FailureKind.UNKNOWN),
+    (TimedOut, FailureKind.UNKNOWN),
     (Conflict, FailureKind.CONFLICT),
     (InvalidToken, FailureKind.TOKEN),
     (Forbidden, FailureKind.UNREACHABLE),
@@ -87,17 +99,17 @@ _SIMPLE: tuple[tuple[type[TelegramError], FailureKind], ...] = (
 
 
 def classify(error: TelegramError) -> Failure:
-    """Translate an error; `BadRequest` comes before `NetworkError`, its base class."""
+    """Translate an error."""
     for kind_of_error, kind in _SIMPLE:
         if isinstance(error, kind_of_error):
             return Failure(kind)
     match error:
+        case PreviewSkippedError():
+            return Failure(FailureKind.SKIPPED, retry_after_s=error.retry_after_s)
         case RetryAfter():
             return Failure(FailureKind.FLOOD, retry_after_s=seconds_of(error))
         case ChatMigrated():
             return Failure(FailureKind.MIGRATED, new_chat=error.new_chat_id)
-        case BadRequest():
-            return Failure(_kind_of_bad_request(error.message.lower()))
         case NetworkError():
             return Failure(_kind_of_network_error(error))
         case _:
@@ -126,10 +138,9 @@ def _kind_of_bad_request(message: str) -> FailureKind:
 
 
 def _kind_of_network_error(error: NetworkError) -> FailureKind:
-    cause = type(error.__cause__).__name__
-    if cause in _NEVER_SENT:
-        return FailureKind.NOT_DONE
-    answered = cause not in _BROKEN and "timed out" not in error.message.lower()
-    if answered and "gateway time" not in error.message.lower():
-        return FailureKind.NOT_DONE  # a 5xx that is an answer
-    return FailureKind.UNKNOWN
+    """Tell an answer that says that the platform is in trouble from what is no answer."""
+    if isinstance(error, BadRequest):
+        return _kind_of_bad_request(error.message.lower())
+    is_bug = error.__cause__ is not None and not isinstance(error.__cause__, TelegramError)
+    is_gateway = "gateway time" in error.message.lower()
+    return FailureKind.UNKNOWN if is_bug or is_gateway else FailureKind.NOT_DONE

@@ -12,6 +12,7 @@ class Pace:
         group_per_minute: messages in a group.
         bot_per_s: messages and previews of one bot.
         reserve: of these, how many previews leave free for messages.
+        sign_s: how long a reply has to be whole before a sign of life is shown; none in a rush.
         preview_s: least time between two previews of one reply.
         offer_s: how long a reply is written before a Stop button appears.
         backoff_s: first wait after a failed call; doubles up to `backoff_max_s`.
@@ -25,6 +26,7 @@ class Pace:
     group_per_minute: int = 20
     bot_per_s: int = 30
     reserve: int = 10
+    sign_s: float = 0.15
     preview_s: float = 1.0
     offer_s: float = 4.0
     backoff_s: float = 1.0

@@ -57,10 +57,17 @@ class Picker:
     async def current(self, spot: Spot) -> TwinCard | None:
         """Return who is talked to in a place; None if nobody was chosen or that twin has gone."""
         cards = await self.cards()
-        if len(cards) == 1:
+        slug = self.solo or await self._state.picked(self._place(spot))
+        if slug is None and len(cards) == 1:
             return cards[0]
-        slug = await self._state.picked(self._place(spot))
         return next((card for card in cards if card.slug == slug), None)
+
+    async def question(self, spot: Spot) -> str:
+        """Return what to say where `current` finds nobody."""
+        if not await self.cards():
+            return await self.nobody()
+        chosen = await self._state.picked(self._place(spot))
+        return wording.CHOOSE_FIRST if chosen is None else wording.CHOOSE_ANOTHER
 
     async def pick(self, spot: Spot, name: str) -> TwinCard | None:
         """Choose by slug or display name; None if nobody has it."""

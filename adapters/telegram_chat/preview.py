@@ -1,7 +1,8 @@
 """What a fan sees while a reply grows: drafts in private chats, "typing" everywhere else.
 
-A preview is worth nothing once the reply is there, so it never waits, never retries and never
-turns into edits; `close` returns only when no preview is on its way any more.
+A preview is worth nothing once the reply is there: a reply that is whole at once gets none, and no
+preview is ever queued, sent twice, or turned into an edit. `__aexit__` returns only when none is on
+its way any more.
 """
 
 import asyncio
@@ -16,8 +17,10 @@ from telegram.ext import ExtBot
 
 from adapters.telegram_chat.events import Spot
 from adapters.telegram_chat.layout import compose_preview
+from adapters.telegram_chat.limiter import FIRST, FIRST_AGAIN
 from adapters.telegram_chat.mapping import FailureKind, classify, locate
 from adapters.telegram_chat.pace import Pace
+from adapters.telegram_chat.signs import Key, Signs
 
 TYPING_S = 4.5  # the platform shows the action for 5 seconds
 DRAFT_S = 20.0  # and a draft for 30
@@ -38,6 +41,8 @@ class Preview:
         name: str,
         pace: Pace,
         begun: asyncio.Event,
+        signs: Signs,
+        key: Key,
     ) -> None:
         self._bot = bot
         self._spot = spot
@@ -45,6 +50,9 @@ class Preview:
         self._name = name
         self._pace = pace
         self._begun = begun
+        self._signs = signs
+        self._key = key
+        self._first: int | None = FIRST
         self._text = ""
         self._is_gone = False
         self._failures = 0
@@ -85,8 +93,11 @@ class Preview:
     async def _run(self) -> None:
         """Show and renew; not before the replies before this one are there."""
         if self._begun.is_set():
+            if not self._signs.is_rush:
+                await self._pause(self._pace.sign_s)
             await self._keep_showing()
             return
+        self._signs.seen(self._key)  # they see the replies before this one
         over = asyncio.create_task(self._over.wait())
         begun = asyncio.create_task(self._begun.wait())
         try:
@@ -107,11 +118,16 @@ class Preview:
             if text != shown or loop.time() - shown_at >= lasts:
                 wait = await self._show(text)
                 shown, shown_at = (text, loop.time()) if wait <= 0 else (None, 0.0)
-            try:
-                async with asyncio.timeout(max(self._pace.preview_s, wait)):
-                    await self._over.wait()
-            except TimeoutError:
-                continue
+            shortest = 0.0 if self._first == FIRST_AGAIN else self._pace.preview_s
+            await self._pause(max(shortest, wait))
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, unless the reply is there before."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._over.wait()
+        except TimeoutError:
+            return
 
     async def _show(self, text: str) -> float:
         """Show once; return how long to pause after a failure, else 0."""
@@ -120,12 +136,16 @@ class Preview:
                 await self._draft(text)
             else:
                 await self._bot.send_chat_action(
-                    self._spot.chat, ChatAction.TYPING, message_thread_id=self._spot.thread
+                    self._spot.chat,
+                    ChatAction.TYPING,
+                    message_thread_id=self._spot.thread,
+                    rate_limit_args=self._first,
                 )
+            self._first = None
         except TelegramError as error:
             failure = classify(error)
             if failure.kind is FailureKind.SKIPPED:
-                return self._pace.preview_s
+                return self._come_again(failure.retry_after_s)
             if failure.kind is FailureKind.FLOOD:
                 return failure.retry_after_s
             if not self._drafts:
@@ -133,7 +153,16 @@ class Preview:
             self._failures += 1
             self._drafts = self._failures < FAILURES
             return self._pace.preview_s
+        finally:
+            self._signs.seen(self._key)  # or as good as: what follows is paced
         return 0.0
+
+    def _come_again(self, retry_after_s: float) -> float:
+        """Return how long to wait after a preview that was left out."""
+        if self._first is None or retry_after_s <= 0:
+            return self._pace.preview_s
+        self._first = FIRST_AGAIN
+        return retry_after_s
 
     async def _draft(self, text: str) -> None:
         piece = compose_preview(self._name, text) if text else None
@@ -144,4 +173,5 @@ class Preview:
             piece.text if piece else None,
             message_thread_id=self._spot.thread,
             entities=entities,
+            rate_limit_args=self._first,
         )

@@ -16,6 +16,7 @@ from adapters.telegram_chat.offer import Notices, StopOffer
 from adapters.telegram_chat.pace import Pace
 from adapters.telegram_chat.preview import Preview
 from adapters.telegram_chat.sending import Sender
+from adapters.telegram_chat.signs import Signs
 from bot.domain.errors import InvariantError, TransientError, UserError
 from bot.ports.chat import (
     ChatInbox,
@@ -64,6 +65,7 @@ class Talking:
         inbox: ChatInbox,
         lanes: Lanes,
         pace: Pace,
+        signs: Signs,
     ) -> None:
         self._bot = bot
         self._sender = sender
@@ -72,6 +74,7 @@ class Talking:
         self._inbox = inbox
         self._lanes = lanes
         self._pace = pace
+        self._signs = signs
 
     async def talk(self, said: Said, twin: TwinCard, *, is_late: bool) -> None:
         """Answer a message, or say in one sentence why not.
@@ -167,6 +170,7 @@ class Talking:
 
     async def _watch(self, errand: _Errand) -> ReplyShown | None:
         """Get the reply while its preview is shown."""
+        message = errand.job.message
         preview = Preview(
             bot=self._bot,
             spot=errand.spot,
@@ -174,11 +178,13 @@ class Talking:
             name=errand.name,
             pace=self._pace,
             begun=errand.job.begun,
+            signs=self._signs,
+            key=(message.surface.bot, message.surface.chat, message.message_id),
         )
         offer = StopOffer(
             notices=self._notices,
             spot=errand.spot,
-            message_id=errand.job.message.message_id,
+            message_id=message.message_id,
             pace=self._pace,
             begun=errand.job.begun,
             shown=preview.renew,
@@ -187,6 +193,7 @@ class Talking:
             if not errand.is_late:
                 await stack.enter_async_context(offer)
                 await stack.enter_async_context(preview)
+                await self._signs.wait_for_calm()
             return await self._listen(errand.events(), preview)
 
     async def _listen(

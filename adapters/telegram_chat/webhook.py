@@ -50,7 +50,7 @@ class WebhookIntake:
         except (ValueError, TypeError, KeyError, AttributeError):
             return _refuse(400, "This is not an update.")
         try:
-            await account.take(update)
+            await account.take([update])
         except TransientError:
             _log.warning("telegram.webhook_busy", bot=account.name)
             return _refuse(503, "Busy.")

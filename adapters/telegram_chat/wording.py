@@ -54,6 +54,10 @@ GROUP_CONTEXT = (
 )
 CHOOSE = "Who do you want to talk to?"
 CHOOSE_FIRST = "Choose who you talk to, then send your message again."
+CHOOSE_ANOTHER = (
+    "The twin that you chose does not answer now: its creator has paused it, or it has gone. Try "
+    "again later, or choose another one."
+)
 NOBODY = "Nobody is here now. Please come back later."
 READS_WORDS_ONLY = "I can read words only: please write what you want to say."
 NOTHING_SAID = "Write what you want to say after the command: /talk Hello!"

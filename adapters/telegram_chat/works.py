@@ -5,7 +5,7 @@ so a crash loses no message, and a repeated update gives no second answer.
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any
 
 import structlog
@@ -17,6 +17,7 @@ from adapters.telegram_chat.delivery import PLATFORM, Delivery
 from adapters.telegram_chat.desk import Desk
 from adapters.telegram_chat.events import (
     BotMade,
+    Event,
     Pressed,
     Said,
     encode_event,
@@ -27,12 +28,14 @@ from adapters.telegram_chat.mapping import locate
 from adapters.telegram_chat.offer import Notices
 from adapters.telegram_chat.pace import Pace
 from adapters.telegram_chat.sending import Sender
+from adapters.telegram_chat.signs import Key, Signs
 from adapters.telegram_chat.talkativeness import GroupTurns
 from bot.domain.errors import BotError, InvariantError, TransientError, UserError
 from bot.ports.chat import ChatInbox, PendingReply
 from bot.ports.telegram_state import TakenUpdate, TelegramState
 
 MAX_OPEN = 256  # updates in the works; the poll waits beyond
+_ANSWERED = ("", "talk")  # what a twin answers, not the surface
 _log = structlog.get_logger("telegram")
 
 
@@ -55,6 +58,7 @@ class Works:
         state: TelegramState,
         turns: GroupTurns,
         pace: Pace,
+        signs: Signs,
     ) -> None:
         self._bot = bot
         self._name = name
@@ -66,31 +70,47 @@ class Works:
         self._state = state
         self._turns = turns
         self._pace = pace
+        self._signs = signs
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def take(self, update: Update) -> None:
-        """Make an update durable and begin to handle it; return before it is handled.
+    async def take(self, updates: Sequence[Update]) -> None:
+        """Make updates durable and begin to handle them; return before they are handled.
 
         Raises:
-            StoreBusyError: nothing was taken; Telegram shall send it again.
+            StoreBusyError: nothing was taken; Telegram shall send them again.
         """
-        event = read_update(update, self._bot.bot)
-        if event is None:
+        taken, asking = [], set()
+        for update in updates:
+            event = read_update(update, self._bot.bot)
+            if event is None:
+                continue
+            if isinstance(event, Said) and not await self._is_for_us(event):
+                continue  # dropped here, stored nowhere
+            one = self._taken_of(event)
+            taken.append(one)
+            if isinstance(event, Said) and event.command in _ANSWERED and not event.unasked:
+                asking.add(_key_of(one))
+        if not taken:
             return
-        if isinstance(event, Said) and not await self._is_for_us(event):
-            return  # dropped here, stored nowhere
+        fresh = await self._state.take_all(taken)
+        new = [one for one, is_new in zip(taken, fresh, strict=True) if is_new]
+        for one in new:
+            if _key_of(one) in asking:
+                self._signs.expect(_key_of(one))
+        for one in new:
+            while len(self._tasks) >= MAX_OPEN:
+                await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+            self._start(self._handle_new(one))
+
+    def _taken_of(self, event: Event) -> TakenUpdate:
         number = 0 if isinstance(event, Pressed) else event.message_id
-        taken = TakenUpdate(
+        return TakenUpdate(
             bot=self._name,
             update_id=event.update_id,
             chat=str(event.spot.chat),
             message_id=str(number) if number else "",
             payload=encode_event(event),
         )
-        if await self._state.take(taken):
-            while len(self._tasks) >= MAX_OPEN:
-                await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-            self._start(self._handle(taken, is_late=False))
 
     async def recover(self) -> None:
         """Go on with what an earlier run left: replies without an outcome, then open updates."""
@@ -116,9 +136,16 @@ class Works:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._signs.forget(self._name)
 
     async def _is_for_us(self, said: Said) -> bool:
         return not said.unasked or await self._turns.speaks(self._name, said)
+
+    async def _handle_new(self, taken: TakenUpdate) -> None:
+        try:
+            await self._handle(taken, is_late=False)
+        finally:
+            self._signs.seen(_key_of(taken))
 
     async def _handle(self, taken: TakenUpdate, *, is_late: bool) -> None:
         """Handle one update to its end; the boundary where every error becomes a sentence."""
@@ -177,3 +204,7 @@ class Works:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             _log.error("telegram.task_failed", bot=self._name, error=locate(error))
+
+
+def _key_of(taken: TakenUpdate) -> Key:
+    return taken.bot, taken.chat, taken.message_id

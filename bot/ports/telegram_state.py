@@ -3,6 +3,7 @@
 Open updates, picked twins, sent messages, questions to creators, and bots that creators have made.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -119,6 +120,10 @@ class TelegramState(Protocol):
         Returns:
             False, with nothing written, if this update or this message was taken before.
         """
+        ...
+
+    async def take_all(self, updates: Sequence[TakenUpdate]) -> list[bool]:
+        """Keep several updates, all or none; return for each what `take` returns."""
         ...
 
     async def unfinished(self, bot: str) -> list[TakenUpdate]:

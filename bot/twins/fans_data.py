@@ -24,6 +24,7 @@ from bot.twins.export import build_export
 from bot.twins.forgotten import Forgotten
 from bot.twins.halting import TAKEN_BACK
 from bot.twins.running import RunningReplies
+from bot.twins.turns import ConversationTurns
 
 MAX_REASON = 1_000
 LOOK_AGAIN_S = 0.1
@@ -43,6 +44,7 @@ class FansData:
         tombstones: Tombstones,
         saved: SavedProofs,
         endings: Endings,
+        turns: ConversationTurns,
         running: RunningReplies,
         forgotten: Forgotten,
         clock: Clock,
@@ -53,6 +55,7 @@ class FansData:
         self._tombstones = tombstones
         self._saved = saved
         self._endings = endings
+        self._turns = turns
         self._running = running
         self._forgotten = forgotten
         self._clock = clock
@@ -109,6 +112,7 @@ class FansData:
             TransientError: not all of it is gone yet; the next start, or asking again, goes on.
         """
         person = Person(platform, fan)
+        self._turns.forget(platform, fan)
         if not await self._records.knows(person):
             return 0
         tombstone = Tombstone(self._forgotten.digest_of(person), self._clock.now())
@@ -160,6 +164,7 @@ class FansData:
 
         Who makes a reply is told first, so that it keeps nothing of it, whatever it finds.
         """
+        self._turns.forget(person.platform, person.fan)
         dropped = [
             self._running.drop(intent.key)
             for intent in self._running.all()

@@ -5,7 +5,7 @@ is taken back while it waits, or before it was decided what it gets, gets nothin
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -89,10 +89,16 @@ class ConversationTurns:
 
     def withdraw(self, surface: Surface, message_id: str) -> None:
         """Take a message back wherever it waits or is just being considered."""
+        self._take_back(lambda one: (one.surface, one.message_id) == (surface, message_id))
+
+    def forget(self, platform: str, fan: str) -> None:
+        """Take back every message of a person's that waits or is just being considered."""
+        self._take_back(lambda one: (one.surface.platform, one.fan) == (platform, fan))
+
+    def _take_back(self, is_meant: Callable[[IncomingMessage], bool]) -> None:
         for conversation, line in list(self._lines.items()):
             for turn in list(line):
-                message = turn.message
-                if message and (message.surface, message.message_id) == (surface, message_id):
+                if turn.message is not None and is_meant(turn.message):
                     turn.withdrawn = True
                     if not turn.called.is_set():
                         self._leave(conversation, turn)

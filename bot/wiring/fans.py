@@ -34,6 +34,7 @@ async def open_fans_data(
         tombstones=TombstoneFile(proofs.parent / ERASURES),
         saved=ProofFolder(proofs),
         endings=cases.endings,
+        turns=cases.turns,
         running=cases.running,
         forgotten=cases.forgotten,
         clock=clock,

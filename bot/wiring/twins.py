@@ -34,6 +34,7 @@ class UseCases:
     delivery: RecordDelivery
     withdrawal: WithdrawMessage
     recovery: Recovery
+    turns: ConversationTurns
     running: RunningReplies
     endings: Endings
     forgotten: Forgotten
@@ -122,6 +123,7 @@ class TwinWiring:
                 running=self._running,
             ),
             recovery=recovery,
+            turns=self._turns,
             running=self._running,
             endings=endings,
             forgotten=self._forgotten,

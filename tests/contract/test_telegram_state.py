@@ -51,6 +51,16 @@ async def test_a_message_is_taken_once_even_under_another_number(state: Telegram
     assert not await state.take(replace(UPDATE, update_id=101))
 
 
+async def test_several_updates_are_taken_together_and_each_once(state: TelegramState) -> None:
+    other = replace(UPDATE, update_id=101, message_id="6")
+    third = replace(UPDATE, update_id=102, message_id="7")
+    assert await state.take(UPDATE)
+
+    assert await state.take_all([other, UPDATE, other, third]) == [True, False, False, True]
+    assert await state.take_all([third, other]) == [False, False]
+    assert await state.unfinished("7") == [UPDATE, other, third]
+
+
 async def test_presses_have_no_message_and_do_not_collide(state: TelegramState) -> None:
     press = replace(UPDATE, message_id="")
 

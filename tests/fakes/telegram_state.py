@@ -1,6 +1,7 @@
 """The Telegram surface's memory, in memory; faults on demand, as a busy database has them."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.domain.errors import BotError, InvariantError
@@ -54,6 +55,10 @@ class MemoryTelegramState(TelegramState):
         self.messages.add(message)
         self.open[number] = update
         return True
+
+    async def take_all(self, updates: Sequence[TakenUpdate]) -> list[bool]:
+        """Keep several updates; see the port."""
+        return [await self.take(update) for update in updates]
 
     async def unfinished(self, bot: str) -> list[TakenUpdate]:
         """Return the open updates of one bot."""

@@ -122,6 +122,12 @@ def signing(link: SigningLink, *, with_url: bool) -> str:
     return "\n".join(lines)
 
 
+NO_ACCOUNT = (
+    "No payout address yet: your share is kept for you until a version names one, which you choose "
+    "on the signing page."
+)
+
+
 def earnings(line: EarningsLine) -> str:
     """Return what a twin has earned."""
 
@@ -132,12 +138,14 @@ def earnings(line: EarningsLine) -> str:
     lines = [
         f"{line.twin_name} has earned {tokens(line.accrued_nano)}.",
         f"Settled on-chain: {tokens(line.committed_nano)}. Paid out: {tokens(line.claimed_nano)}.",
-        f"Paid to {line.payout}.",
-        "The chain does not answer now."
-        if on_chain is None
-        else f"That address has {tokens(on_chain)}.",
     ]
-    if line.last_tx is not None:
+    if all(digit in "0x" for digit in line.payout):
+        lines.append(NO_ACCOUNT)
+    elif on_chain is None:
+        lines.append(f"Paid to {line.payout}. The chain does not answer now.")
+    else:
+        lines.append(f"Paid to {line.payout}, which has {tokens(on_chain)}.")
+    if line.last_tx is not None and line.committed_nano:
         lines.append(f"Last settlement: {line.last_tx}")
     return "\n".join(lines)
 

@@ -24,6 +24,7 @@ ADA, BEN = 4001, 4002
 QUICK = Pace(
     chat_s=0.01,
     group_per_minute=1000,
+    sign_s=0.01,
     preview_s=0.02,
     backoff_s=0.02,
     backoff_max_s=0.1,

@@ -335,7 +335,7 @@ async def _make_by_webhook(stage: Stage, surface: TelegramChat) -> None:
     await stage.creators.create(_actor(), "mira", name="Mira Solano", role="a singer")
     stage.server.world.make_managed(stage.lobby, ADA, 8001, "mira_bot", news="update")
     for update in stage.lobby.updates:
-        await account.take(Update.de_json(update, account.bot))
+        await account.take([Update.de_json(update, account.bot)])
 
 
 @pytest.mark.parametrize(

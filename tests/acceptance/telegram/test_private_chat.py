@@ -62,6 +62,18 @@ async def test_without_a_choice_the_fan_is_asked_to_choose(stage: Stage) -> None
     assert stage.inbox.asked == []
 
 
+async def test_a_chosen_twin_that_rests_is_not_stood_in_for(stage: Stage) -> None:
+    await stage.start()
+    await stage.ask("/twin rumi")
+    stage.inbox.cards = [card for card in stage.inbox.cards if card.slug != "rumi"]
+
+    answer = await stage.ask("Hello")
+
+    assert answer["text"].startswith("The twin that you chose does not answer now")
+    assert set(buttons_of(answer)) == {"Nova"}
+    assert stage.inbox.asked == []
+
+
 async def test_what_must_survive_survives_in_sqlite(stage: Stage, tmp_path: Path) -> None:
     path = tmp_path / "twinproof.db"
     database = await Database.open(path, schema=[SCHEMA])

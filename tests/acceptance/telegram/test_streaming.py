@@ -6,9 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from adapters.telegram_chat.chat import TelegramBotSettings
+from adapters.telegram_chat.signs import FEW
 from tests.acceptance.telegram.conftest import ADA, QUICK, Stage, until
 from tests.acceptance.telegram.server import Fault
 from tests.acceptance.telegram.world import Json
+
+PATIENT = replace(QUICK, bot_per_s=10_000, preview_s=30.0, sign_s=1.0)
 
 
 async def _slow_reply(stage: Stage, *, words: int = 3) -> asyncio.Semaphore:
@@ -129,3 +133,32 @@ async def test_a_very_long_draft_shows_its_end(stage: Stage) -> None:
     await stage.answer(after=2)
 
     assert stage.heard()[1].startswith("Nova [AI twin] (1/2)\n")
+
+
+async def test_a_reply_that_is_whole_at_once_is_one_message_and_nothing_else(stage: Stage) -> None:
+    await stage.start(pace=replace(QUICK, sign_s=2.0))
+    await stage.ask("/twin nova")
+
+    await stage.ask("Hello")
+
+    assert stage.server.count("sendMessageDraft") == stage.server.count("sendChatAction") == 0
+
+
+async def test_in_a_rush_everybody_has_a_sign_before_the_twin_begins(stage: Stage) -> None:
+    """With more fans at once than the core is asked for at once; no sign waits for a reply."""
+    stage.inbox.gate = asyncio.Semaphore(0)
+    await stage.start(TelegramBotSettings(stage.lobby.token, solo="nova"), pace=PATIENT)
+    fans = [stage.server.world.add_fan(6000 + number, "Fan") for number in range(60)]
+    held: list[int] = []
+
+    def noticed() -> bool:
+        if stage.inbox.asked and not held:
+            held.append(stage.server.count("sendMessageDraft"))
+        return len(stage.inbox.asked) == len(fans)
+
+    for fan in fans:
+        stage.server.world.say(stage.lobby, fan, "Hello")
+    await until(noticed)
+
+    assert held[0] >= len(fans) - FEW
+    await until(lambda: stage.server.count("sendMessageDraft") == len(fans))

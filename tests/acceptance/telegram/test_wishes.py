@@ -359,7 +359,7 @@ async def test_follow_ups_are_merged_quietly(stage: Stage) -> None:
     stage.inbox.gate = asyncio.Semaphore(0)
     stage.server.world.say(stage.lobby, ADA, "Hello")
     stage.server.world.say(stage.lobby, ADA, "and who are you?")
-    await until(lambda: stage.inbox.running)
+    await until(lambda: stage.inbox.running and stage.server.count("sendMessageDraft"))
     for _ in range(4):
         stage.inbox.gate.release()
     await until(lambda: stage.inbox.confirmed == [FIRST] and not stage.state.open)

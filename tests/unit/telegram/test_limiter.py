@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 import pytest
 from telegram.error import RetryAfter
 
-from adapters.telegram_chat.limiter import ChatRateLimiter, Window
+from adapters.telegram_chat.limiter import FIRST, FIRST_AGAIN, ChatRateLimiter, Window
 from adapters.telegram_chat.mapping import PreviewSkippedError
 from adapters.telegram_chat.pace import Pace
+from adapters.telegram_chat.signs import DRAFTS_AT_ONCE, FEW, Signs
 
 T = TypeVar("T")
 
@@ -52,8 +53,10 @@ class Platform:
     calls: list[tuple[float, str, object]] = field(default_factory=list)
     floods: dict[object, list[int]] = field(default_factory=dict)
 
-    async def send(self, chat: int, endpoint: str = "sendMessage") -> None:
-        """Make a call through the limiter."""
+    async def send(
+        self, chat: int, endpoint: str = "sendMessage", first: int | None = None
+    ) -> None:
+        """Make a call through the limiter; `first` is for previews."""
 
         async def arrive() -> bool:
             self.calls.append((asyncio.get_running_loop().time() - 1000.0, endpoint, chat))
@@ -61,7 +64,19 @@ class Platform:
                 raise RetryAfter(self.floods[chat].pop(0))
             return True
 
-        await self.limiter.process_request(arrive, (), {}, endpoint, {"chat_id": chat}, None)
+        await self.limiter.process_request(arrive, (), {}, endpoint, {"chat_id": chat}, first)
+
+    async def sign(self, chat: int) -> float:
+        """Show a first sign as a preview does; return when it was there."""
+        first = FIRST
+        while True:
+            try:
+                await self.send(chat, "sendMessageDraft", first)
+            except PreviewSkippedError as skipped:
+                await asyncio.sleep(skipped.retry_after_s)
+                first = FIRST_AGAIN
+            else:
+                return asyncio.get_running_loop().time() - 1000.0
 
     def times(self, chat: int) -> list[float]:
         """Return when calls for a chat arrived."""
@@ -149,6 +164,84 @@ def test_previews_leave_room_for_messages_and_yield_to_them() -> None:
     assert len(skipped) == 40
     assert messages[0] == 0.0
     assert messages[-1] == pytest.approx(0.3)
+
+
+def test_first_signs_come_before_the_later_drafts_of_others_and_in_their_order() -> None:
+    platform = Platform()
+    there: list[float] = []
+    renewed: list[float] = []
+    told: list[float] = []
+    begun = 0.0
+
+    async def renew(chat: int) -> None:
+        for _ in range(80):
+            try:
+                await platform.send(chat, "sendMessageDraft")
+                renewed.append(asyncio.get_running_loop().time() - 1000.0)
+            except PreviewSkippedError as skipped:
+                told.append(skipped.retry_after_s)
+            await asyncio.sleep(0.05)
+
+    async def work() -> None:
+        nonlocal there, begun
+        async with asyncio.TaskGroup() as tasks:
+            for chat in range(1, 41):
+                tasks.create_task(renew(chat))
+            await asyncio.sleep(0.5)
+            begun = asyncio.get_running_loop().time() - 1000.0
+            signs = [tasks.create_task(platform.sign(chat)) for chat in range(101, 141)]
+        there = [sign.result() for sign in signs]
+
+    run(work())
+
+    assert not any(told)  # there is nothing to wait for
+    assert there == sorted(there)
+    assert there[-1] - begun < 3.0  # 40 of them at 20 a second, the window being full at first
+    assert not [at for at in renewed if begun <= at < there[-1]]
+    assert [at for at in renewed if at > there[-1]]
+    times = sorted([*there, *renewed])
+    assert all(later - first >= 0.999 for first, later in zip(times, times[20:], strict=False))
+
+
+def test_later_drafts_are_few_at_once_and_none_in_a_rush() -> None:
+    signs = Signs()
+    limiter = ChatRateLimiter(Pace(bot_per_s=10**6), signs)
+    release = asyncio.Event()
+    shown, skipped = [], []
+
+    async def arrive() -> bool:
+        await release.wait()
+        return True
+
+    async def draft(chat: int, first: int | None = None) -> None:
+        data = {"chat_id": chat}
+        try:
+            await limiter.process_request(arrive, (), {}, "sendMessageDraft", data, first)
+            shown.append(chat)
+        except PreviewSkippedError:
+            skipped.append(chat)
+
+    async def work() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for chat in range(1, DRAFTS_AT_ONCE + 11):
+                tasks.create_task(draft(chat))
+            await asyncio.sleep(1)
+            assert len(skipped) == 10
+            tasks.create_task(draft(100, FIRST))
+            await asyncio.sleep(1)
+            release.set()
+        assert shown[-1] == 100
+        for number in range(FEW + 1):
+            signs.expect(("7001", str(number), "1"))
+        await draft(200)
+        await draft(201, FIRST)
+        signs.seen(("7001", "0", "1"))
+        await draft(202)
+
+    run(work())
+
+    assert skipped[10:] == [200]
+    assert shown[-2:] == [201, 202]
 
 
 def test_a_flood_wait_belongs_to_one_chat() -> None:

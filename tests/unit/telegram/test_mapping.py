@@ -13,23 +13,14 @@ from telegram.error import (
     TimedOut,
 )
 
-from adapters.telegram_chat.mapping import Failure, FailureKind, classify
-
-
-class ConnectError(Exception):
-    """Named as the HTTP library's."""
-
-
-class ReadError(Exception):
-    """Named as the HTTP library's."""
-
-
-class PoolTimeout(Exception):  # noqa: N818
-    """Named as the HTTP library's."""
-
-
-class ReadTimeout(Exception):  # noqa: N818
-    """Named as the HTTP library's."""
+from adapters.telegram_chat.mapping import (
+    BrokenOffError,
+    Failure,
+    FailureKind,
+    NotSentError,
+    PreviewSkippedError,
+    classify,
+)
 
 
 def _because(error: TelegramError, cause: Exception) -> TelegramError:
@@ -50,10 +41,11 @@ def _because(error: TelegramError, cause: Exception) -> TelegramError:
         (InvalidToken("The token `1:SECRET` was rejected"), FailureKind.TOKEN),
         (NetworkError("Bad Gateway"), FailureKind.NOT_DONE),
         (NetworkError("Gateway Timeout"), FailureKind.UNKNOWN),
-        (_because(NetworkError("x"), ConnectError()), FailureKind.NOT_DONE),
-        (_because(NetworkError("x"), ReadError()), FailureKind.UNKNOWN),
-        (_because(TimedOut(), PoolTimeout()), FailureKind.NOT_DONE),
-        (_because(TimedOut(), ReadTimeout()), FailureKind.UNKNOWN),
+        (_because(NetworkError("Bad Gateway"), TelegramError("no JSON")), FailureKind.NOT_DONE),
+        (_because(NetworkError("Unknown error"), ValueError()), FailureKind.UNKNOWN),
+        (NotSentError("ClientConnectorError"), FailureKind.NOT_DONE),
+        (BrokenOffError("ServerDisconnectedError"), FailureKind.UNKNOWN),
+        (PreviewSkippedError(), FailureKind.SKIPPED),
         (TimedOut(), FailureKind.UNKNOWN),
         (TelegramError("Invalid server response"), FailureKind.UNKNOWN),
     ],
@@ -65,3 +57,9 @@ def test_the_kind_of_an_error(error: TelegramError, kind: FailureKind) -> None:
 def test_floods_and_migrations_carry_their_numbers() -> None:
     assert classify(RetryAfter(7)) == Failure(FailureKind.FLOOD, retry_after_s=7.0)
     assert classify(ChatMigrated(-1002)) == Failure(FailureKind.MIGRATED, new_chat=-1002)
+
+
+def test_a_preview_that_was_left_out_says_when_to_come_again() -> None:
+    skipped = classify(PreviewSkippedError(0.4))
+
+    assert skipped == Failure(FailureKind.SKIPPED, retry_after_s=0.4)

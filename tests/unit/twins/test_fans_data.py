@@ -17,6 +17,7 @@ from bot.domain.money import NANO
 from bot.ports.chat import ReplyShown, Surface
 from bot.ports.fans import Person
 from bot.receipts.link import parse_link
+from bot.twins.turns import TakenBackError
 from tests.fakes.fans import MemoryFanRecords
 from tests.fakes.store import MemoryStore
 from tests.fans_rig import FansRig, memory_rig, sqlite_rig
@@ -245,6 +246,27 @@ async def test_running_reply_is_dropped_and_leaves_nothing(rig: FansRig) -> None
     assert [reply.text for reply in records.replies] == [""]
     assert [(i.state, i.message.text) for i in records.intents] == [("done", ""), ("void", "")]
     assert await rig.stage.balance(SPONSOR) == 10 * NANO - PRICE
+
+
+async def test_messages_that_wait_in_line_are_taken_back(rig: FansRig) -> None:
+    rig.stage.engine.pause = asyncio.Event()
+    rig.stage.engine.begun.clear()
+    asks = [asyncio.create_task(rig.ask(message("first", number="1")))]
+    await rig.stage.engine.begun.wait()
+    asks += [asyncio.create_task(rig.ask(message(f"later {n}", number=n))) for n in "23"]
+    asks.append(asyncio.create_task(rig.ask(message("ben's", number="b", fan="ben"))))
+    await asyncio.sleep(0.05)
+    forgetting = asyncio.create_task(_forget(rig))
+    await asyncio.sleep(0.05)
+    rig.stage.engine.pause.set()
+    await forgetting
+
+    *theirs, bens = await asyncio.gather(*asks, return_exceptions=True)
+
+    assert all(isinstance(one, TakenBackError) for one in theirs), theirs
+    assert isinstance(bens, ReplyShown)
+    records = await rig.stage.reader.read_all()
+    assert {intent.message.text for intent in records.intents} == {"", "ben's"}
 
 
 async def test_other_peoples_running_replies_run_on(rig: FansRig) -> None:
