@@ -12,13 +12,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from personas.starter.data import WEIGHTS
-from personas.starter.draws import chance
+from personas.starter.encoding import WEIGHTS
 
-LENGTHS = (128, 192, 256, 320, 384, 448, 512, 1024)
-SLOTS = 4096
-SECOND_PHASE = 1350
-DRILL_SHARES, TALK_SHARES, LONG_SHARE = (0.3, 0.08), (0.62, 0.8), 0.05
+LENGTHS = (192, 256, 320, 384, 512, 1024)
+SLOTS = 5120
+# Of the samples drawn; what is left is template talk.
+SHARES = {"drill": 0.05, "spc": 0.1, "spc-long": 0.01, "long": 0.02}
 PAD_ID = 4
 
 
@@ -91,28 +90,26 @@ class Mixture:
             self.rng.shuffle(queue)
         return self.sets[name], queue.pop()
 
-    def _choose(self, step: int) -> str:
-        """Choose a set: recall drills and dialogues early on, then mostly template talk."""
-        phase = int(step >= SECOND_PHASE)
-        if chance(self.rng, DRILL_SHARES[phase]):
-            return "drill"
-        if chance(self.rng, LONG_SHARE):
-            return self.rng.choice(("spc-long", "long"))
-        return "talk" if chance(self.rng, TALK_SHARES[phase]) else "spc"
+    def _choose(self) -> str:
+        """Choose a set by its share."""
+        luck = self.rng.random()
+        for name, share in SHARES.items():
+            luck -= share
+            if luck < 0:
+                return name
+        return "talk"
 
-    def batches(self, steps: int) -> Iterator[Batch]:
-        """Yield one batch a step."""
+    def batches(self) -> Iterator[Batch]:
+        """Yield batches without end."""
         waiting: dict[int, list[Pick]] = {length: [] for length in LENGTHS}
-        for step in range(steps):
-            while True:
-                samples, index = self._next(self._choose(step))
-                start, stop = samples.bounds(index)
-                length = bucket(stop - start)
-                waiting[length].append((samples, index))
-                if len(waiting[length]) * length + length > SLOTS:
-                    yield pack(waiting[length], length)
-                    waiting[length] = []
-                    break
+        while True:
+            samples, index = self._next(self._choose())
+            start, stop = samples.bounds(index)
+            length = bucket(stop - start)
+            waiting[length].append((samples, index))
+            if len(waiting[length]) * length + length > SLOTS:
+                yield pack(waiting[length], length)
+                waiting[length] = []
 
 
 def validation(folder: Path, name: str, rows: int) -> list[Batch]:

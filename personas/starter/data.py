@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
+from personas.starter.draws import chance
+from personas.starter.encoding import Encoder
 from personas.starter.grounded import grounded_pairs
 from personas.starter.persona import load_values
-from personas.starter.prompt import ASSISTANT, CONTEXT, END, Turn, spans
+from personas.starter.prompt import Turn
 from personas.starter.samples import Writer
 from personas.starter.spc import (
     FILE,
@@ -25,73 +27,20 @@ from personas.starter.spc import (
     read_conversations,
     read_facts,
 )
-from personas.starter.tokenizer import special_id
-
-SYSTEM_CLASS, USER_CLASS, WEAK_CLASS, REPLY_CLASS, COPY_CLASS = range(5)
-WEIGHTS = (0.1, 0.3, 0.15, 1.0, 3.0)
-FREQUENT = 300
-MOST_INVENTED = 2
-
-
-class Encoder:
-    """Tokenises conversations span by span and gives each token its loss class."""
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self.tokenizer = tokenizer
-        self.frequent: frozenset[int] = frozenset()
-        self.end = special_id(tokenizer, END)
-
-    def count(self, conversations: Iterator[list[Turn]]) -> None:
-        """Learn which tokens are frequent."""
-        counts = np.zeros(self.tokenizer.get_vocab_size(), dtype=np.int64)
-        for turns in conversations:
-            for _, text in spans(turns):
-                np.add.at(counts, self.tokenizer.encode(text).ids, 1)
-        self.frequent = frozenset(np.argsort(-counts, kind="stable")[:FREQUENT].tolist())
-
-    def encode(self, turns: list[Turn], *, free: bool) -> tuple[list[int], list[int]]:
-        """Return ids and loss classes; `free` texts may invent, which is weighed low."""
-        ids: list[int] = []
-        classes: list[int] = []
-        known: set[int] = set()
-        said: set[int] = set()
-        for special, text in spans(turns):
-            tokens = self.tokenizer.encode(text).ids
-            ids += [special_id(self.tokenizer, special), *tokens, self.end]
-            if special != ASSISTANT:
-                known |= set(tokens) if not known else set()
-                base = USER_CLASS if classes else SYSTEM_CLASS
-                classes += [base] * (len(tokens) + 2)
-            else:
-                rare = [token not in self.frequent for token in tokens]
-                invented = sum(
-                    r and t not in known and t not in said
-                    for r, t in zip(rare, tokens, strict=True)
-                )
-                weak = (
-                    free
-                    and invented > MOST_INVENTED
-                    and text.startswith((" I", " My", " Yes, I", " No, I", " Yeah, I"))
-                )
-                plain = WEAK_CLASS if weak else REPLY_CLASS
-                copied = [
-                    COPY_CLASS if r and t in known and not weak else plain
-                    for r, t in zip(rare, tokens, strict=True)
-                ]
-                classes += [USER_CLASS, *copied, plain]
-            said |= set(tokens)
-        return ids[:CONTEXT], classes[:CONTEXT]
+from personas.starter.tokenizer import plain_ids
 
 
 def spc_chats(
-    data: Path, splits: tuple[str, ...], seed: int, turns: tuple[int, ...]
+    data: Path, splits: tuple[str, ...], seed: int, turns: tuple[int, ...], share: float = 1.0
 ) -> Iterator[list[Turn]]:
-    """Yield windows of Synthetic-Persona-Chat with each speaker as the twin."""
+    """Yield windows of Synthetic-Persona-Chat with each speaker as the twin, or a share of them."""
     rng = random.Random(seed)
     values = load_values()
     names = Names(values["first"], values["last"])
     for conversation in read_conversations(data, splits):
         for twin in (0, 1):
+            if not chance(rng, share):
+                continue
             chat = persona_chat(conversation, twin, rng.choice(turns), names, rng)
             if chat:
                 yield chat
@@ -133,17 +82,17 @@ def store(path: Path, encoder: Encoder, conversations: Iterator[list[Turn]], *, 
 
 def prepare(data: Path, tokenizer: Tokenizer, out: Path, scale: float, seed: int) -> dict[str, int]:
     """Write all training and validation sets; return tokens per set."""
-    encoder = Encoder(tokenizer)
+    encoder = Encoder(plain_ids(tokenizer), tokenizer.get_vocab_size())
     writer, unseen = make_writer(data, validation=False), make_writer(data, validation=True)
     encoder.count(spc_chats(data, VALIDATION_SPLITS, seed, (8,)))
     train, valid = TRAIN_SPLITS, VALIDATION_SPLITS
     short, whole = (4, 6, 8, 10), (14, 18, 24, 30)
     sets: dict[str, tuple[Callable[[], Iterator[list[Turn]]], bool]] = {
-        "spc": (lambda: spc_chats(data, train, seed + 1, short), True),
-        "spc-long": (lambda: spc_chats(data, train, seed + 2, whole), True),
+        "spc": (lambda: spc_chats(data, train, seed + 1, short, min(1.0, 0.5 * scale)), True),
+        "spc-long": (lambda: spc_chats(data, train, seed + 2, whole, min(1.0, 0.1 * scale)), True),
         "talk": (lambda: written(writer, "talk", int(60000 * scale), seed + 3), False),
         "long": (lambda: written(writer, "long", int(2500 * scale), seed + 4), False),
-        "drill": (lambda: written(writer, "drill", int(20000 * scale), seed + 5), False),
+        "drill": (lambda: written(writer, "drill", int(8000 * scale), seed + 5), False),
         "spc-valid": (lambda: spc_chats(data, valid, seed + 6, short), True),
         "talk-valid": (lambda: written(unseen, "talk", 400, seed + 7), False),
     }

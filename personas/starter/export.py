@@ -1,4 +1,4 @@
-"""Export a checkpoint as GGUF with Q8_0 matrices; the same checkpoint gives the same bytes."""
+"""Export weights as GGUF with Q8_0 matrices; the same weights give the same bytes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from pathlib import Path
 
 import gguf
 import numpy as np
-import torch
-from torch import Tensor
 
-from personas.starter.model import Shape
 from personas.starter.prompt import CHAT_TEMPLATE, CONTEXT, END, PAD, SPECIALS
+from personas.starter.reference import EPSILON, ROPE_BASE, Array, layers_of
 
 AUTHORS = "Twinproof contributors"
 DESCRIPTION = "Small model to try the service and for tests; not for production."
+BLOCK = 32
 DATASET = "https://arxiv.org/abs/2312.10007"
 
 
@@ -35,18 +34,19 @@ def add_general(writer: gguf.GGUFWriter) -> None:
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
 
 
-def add_shape(writer: gguf.GGUFWriter, shape: Shape) -> None:
-    """Write the hyperparameters of arch llama."""
+def add_shape(writer: gguf.GGUFWriter, weights: Mapping[str, Array], heads: int) -> None:
+    """Write the hyperparameters of arch llama, read off the weights."""
+    vocabulary, width = weights["token_embd.weight"].shape
     writer.add_context_length(CONTEXT)
-    writer.add_embedding_length(shape.width)
-    writer.add_block_count(shape.layers)
-    writer.add_feed_forward_length(shape.feed_forward)
-    writer.add_head_count(shape.heads)
-    writer.add_head_count_kv(shape.heads)
-    writer.add_rope_dimension_count(shape.head)
-    writer.add_rope_freq_base(shape.rope_base)
-    writer.add_layer_norm_rms_eps(shape.norm_epsilon)
-    writer.add_vocab_size(shape.vocabulary)
+    writer.add_embedding_length(width)
+    writer.add_block_count(layers_of(weights))
+    writer.add_feed_forward_length(len(weights["blk.0.ffn_gate.weight"]))
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(heads)
+    writer.add_rope_dimension_count(width // heads)
+    writer.add_rope_freq_base(ROPE_BASE)
+    writer.add_layer_norm_rms_eps(EPSILON)
+    writer.add_vocab_size(vocabulary)
 
 
 def add_tokenizer(writer: gguf.GGUFWriter, path: Path) -> None:
@@ -70,26 +70,38 @@ def add_tokenizer(writer: gguf.GGUFWriter, path: Path) -> None:
     writer.add_chat_template(CHAT_TEMPLATE)
 
 
-def add_tensors(writer: gguf.GGUFWriter, weights: Mapping[str, Tensor]) -> None:
-    """Write matrices as Q8_0 (32 weights share a half-precision scale), vectors as F32."""
+def add_tensors(writer: gguf.GGUFWriter, weights: Mapping[str, Array]) -> None:
+    """Write matrices as Q8_0 (32 weights share a half-precision scale), vectors as F32.
+
+    Raises:
+        ValueError: a row is no multiple of 32 long, so that the file would not be pure Q8_0.
+    """
     kind = gguf.GGMLQuantizationType.Q8_0
-    for name, tensor in weights.items():
-        values = tensor.detach().numpy().astype(np.float32)
+    for name, values in weights.items():
         if values.ndim == 1:
             writer.add_tensor(name, values)
-        else:
-            writer.add_tensor(name, gguf.quants.quantize(values, kind), raw_dtype=kind)
+            continue
+        if values.shape[1] % BLOCK:
+            raise ValueError(f"{name}: rows of {values.shape[1]} are no multiple of {BLOCK}")
+        writer.add_tensor(name, gguf.quants.quantize(values, kind), raw_dtype=kind)
 
 
-def export(checkpoint: Path, tokenizer: Path, out: Path) -> str:
+def read_weights(path: Path) -> tuple[dict[str, Array], int]:
+    """Return the weights that train.py stored, and the number of attention heads."""
+    with np.load(path) as arrays:
+        weights = {name: arrays[name].astype(np.float32) for name in arrays if name != "heads"}
+        return weights, int(arrays["heads"])
+
+
+def export(weights: Path, tokenizer: Path, out: Path) -> str:
     """Write the GGUF beside its place, move it there and return its SHA-256."""
-    content = torch.load(checkpoint, weights_only=True)
+    arrays, heads = read_weights(weights)
     beside = out.with_suffix(".part")
     writer = gguf.GGUFWriter(beside, "llama")
     add_general(writer)
-    add_shape(writer, Shape(**content["shape"]))
+    add_shape(writer, arrays, heads)
     add_tokenizer(writer, tokenizer)
-    add_tensors(writer, content["model"])
+    add_tensors(writer, arrays)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -101,11 +113,11 @@ def export(checkpoint: Path, tokenizer: Path, out: Path) -> str:
 def main() -> None:
     """Export and write the checksum file beside the model."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--checkpoint", type=Path, required=True, help="checkpoint.pt of train.py")
+    parser.add_argument("--weights", type=Path, required=True, help="weights.npz of train.py")
     parser.add_argument("--tokenizer", type=Path, required=True, help="tokenizer.json")
     parser.add_argument("--out", type=Path, required=True, help="the .gguf file to write")
     arguments = parser.parse_args()
-    digest = export(arguments.checkpoint, arguments.tokenizer, arguments.out)
+    digest = export(arguments.weights, arguments.tokenizer, arguments.out)
     line = f"{digest}  {arguments.out.name}\n"
     (arguments.out.parent / "starter.sha256").write_text(line, encoding="utf-8")
     print(line, end="")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -124,11 +126,13 @@ class Starter(nn.Module):
                 deviation /= math.sqrt(2 * self.shape.layers)
             nn.init.normal_(parameter, std=deviation)
         for layer, head, distance in ((0, 0, 1), (0, 1, 1), (0, 2, 2), (1, 0, 1)):
-            self._look_back(layer, head, distance)
+            if layer < self.shape.layers and head < self.shape.heads:
+                self._look_back(layer, head, distance)
 
-    def _look_back(self, layer: int, head: int, distance: int, pairs: int = 12) -> None:
+    def _look_back(self, layer: int, head: int, distance: int) -> None:
         """Bias one head towards the token `distance` back, on its fastest rotary pairs."""
         size, scale = self.shape.head, 8.0
+        pairs = min(12, size // 2)
         frequencies = self.shape.rope_base ** (-torch.arange(pairs) * 2 / size)
         first = head * size
         even = slice(first, first + 2 * pairs, 2)
@@ -150,6 +154,19 @@ class Starter(nn.Module):
             x = block(x, cosine, sine)
         hidden: Tensor = self.output_norm(x)
         return hidden
+
+    def store_weights(self, path: Path) -> None:
+        """Write the weights as .npz for the export; the head count tells the shape."""
+        arrays = {name: tensor.float().cpu().numpy() for name, tensor in self.state_dict().items()}
+        beside = path.with_suffix(".part.npz")
+        np.savez(beside, heads=np.array(self.shape.heads), **arrays)
+        beside.replace(path)
+
+    def load_weights(self, path: Path) -> None:
+        """Read weights that `store_weights` wrote for a model of the same shape."""
+        with np.load(path) as arrays:
+            state = {name: torch.from_numpy(arrays[name]) for name in arrays if name != "heads"}
+        self.load_state_dict(state)
 
     def logits(self, tokens: Tensor) -> Tensor:
         """Return next-token logits (batch, length, vocabulary)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,6 +76,21 @@ def load_roles() -> list[list[str]]:
     return [[cell.strip() for cell in line.split("|")] for line in lines if line and line[0] != "#"]
 
 
+def load_lists(name: str, table: str = "") -> dict[str, list[str]]:
+    """Read lists from a file, or from one table of it."""
+    rows = tomllib.loads((FOLDER / name).read_text(encoding="utf-8"))
+    chosen = rows[table] if table else rows
+    return {
+        key: value if isinstance(value, list) else value.split("|") for key, value in chosen.items()
+    }
+
+
+def load_crafts() -> list[list[str]]:
+    """Read crafts.txt as rows of occupation and topic."""
+    lines = (FOLDER / "crafts.txt").read_text(encoding="utf-8").splitlines()
+    return [line.split("|") for line in lines if line and line[0] != "#"]
+
+
 def fill(template: str, values: dict[str, str]) -> str:
     """Replace {key} and {key!c} (capitalised) by values."""
 
@@ -89,6 +104,11 @@ def fill(template: str, values: dict[str, str]) -> str:
 def coined(rng: random.Random) -> str:
     """Return an invented proper name."""
     return "".join(rng.choice(_SYLLABLES) for _ in range(rng.choice((2, 2, 3)))).capitalize()
+
+
+def with_article(noun: str) -> str:
+    """Put "a" or "an" before a noun."""
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
 
 
 def first_person(clause: str) -> str:
@@ -134,7 +154,10 @@ class Creators:
     """Draws creators; held-out roles and names can be kept for validation."""
 
     def __init__(self, *, validation: bool) -> None:
-        self.values = load_values()
+        self.values = load_values() | load_lists("fans.toml", "values")
+        self.patterns = load_lists("roles.toml")
+        self.crafts = load_crafts()
+        self.words: list[str] = []
         self.slots = load_slots()
         held_out = slice(HELD_OUT_OFFSET, None, HELD_OUT_EVERY)
         every = load_roles()
@@ -158,7 +181,7 @@ class Creators:
         kind = rng.choice(("new ", "small ", "short ", "", "", "big ", "free ", "strange "))
         article = "an" if not kind and pick["project"][0] in "aeiou" else "a"
         pick["a_project"] = f"{article} {kind}{pick['project']}"
-        pick["person1"] = coined(rng) if chance(rng, 0.2) else rng.choice(self.values["first"])
+        pick["person1"] = coined(rng) if chance(rng, 0.3) else rng.choice(self.values["first"])
         pick["person"] = f"{pick['person1']} {rng.choice(self.values['last'])}"
         for key in ("day", "language", "thing"):
             pick[f"{key}2"] = rng.choice(
@@ -169,8 +192,14 @@ class Creators:
     def _title(self, pick: dict[str, str], rng: random.Random) -> str:
         """Return a name for a project, a shop or a film."""
         adjective, noun = pick["adjective"], pick["noun"]
+        odd = self.word(rng).capitalize()
         return rng.choice(
             (
+                f"{adjective} {odd}",
+                f"{odd} {noun}",
+                f"{odd} and {self.word(rng).capitalize()}",
+                f"La {coined(rng)}",
+                f"{pick['noun']} of {coined(rng)}",
                 f"{adjective} {noun}",
                 f"The {adjective} {noun}",
                 f"{noun} {rng.choice(self.values['noun'])}",
@@ -182,25 +211,62 @@ class Creators:
             )
         )
 
-    def draw(self, rng: random.Random, present: int) -> Creator:
-        """Return a creator with facts for `present` randomly chosen slots."""
+    def word(self, rng: random.Random) -> str:
+        """Return a word of the dialogue data, or an invented one."""
+        return rng.choice(self.words) if self.words and chance(rng, 0.75) else coined(rng).lower()
+
+    def _name(self, rng: random.Random) -> tuple[str, str]:
+        """Return a full name and what people call them."""
+        first = coined(rng) if chance(rng, 0.3) else rng.choice(self.values["first"])
+        last = coined(rng) if chance(rng, 0.3) else rng.choice(self.values["last"])
+        if chance(rng, 0.06):
+            stage = f"{rng.choice(('DJ', 'Captain', 'Doc', 'Miss', 'Mister'))} {first}"
+            return stage, stage
+        return (first if chance(rng, 0.1) else f"{first} {last}"), first
+
+    def _composed(self, clauses: list[str], rng: random.Random) -> tuple[str, str]:
+        """Compose a role and its topic, so that no role can be learned by heart."""
+        craft, topic = rng.choice(self.crafts)
+        pick = self.fresh(rng.choice(self.roles), rng)
+        adjective = rng.choice(self.patterns["adjectives"])
+        adjective = self.word(rng) if chance(rng, 0.15) else adjective
+        if chance(rng, 0.1):
+            craft = f"{self.word(rng)} {rng.choice(('maker', 'trainer', 'artist', 'collector'))}"
+        parts = {
+            **pick,
+            "craft": craft,
+            "adj": adjective,
+            "a_adj": with_article(adjective),
+            "a_craft": with_article(craft),
+            "craft2": rng.choice(self.crafts)[0],
+            "a_topic": with_article(topic.removeprefix("the ")),
+            "topic2": self.word(rng) if chance(rng, 0.4) else rng.choice(self.crafts)[1],
+            "clause": clauses[0],
+        }
+        return fill(rng.choice(self.patterns["patterns"]), parts), topic
+
+    def draw(
+        self, rng: random.Random, present: int, blocked: Collection[str] = frozenset()
+    ) -> Creator:
+        """Return a creator with facts for `present` randomly chosen slots that aren't blocked."""
         row = rng.choice(self.roles)
-        first = coined(rng) if chance(rng, 0.2) else rng.choice(self.values["first"])
-        last = coined(rng) if chance(rng, 0.2) else rng.choice(self.values["last"])
-        name = first if chance(rng, 0.1) else f"{first} {last}"
+        name, first = self._name(rng)
         clauses = row[2].split("; ")
         rng.shuffle(clauses)
-        role, city = row[0], None
-        if chance(rng, 0.35):
+        role, topic, city = row[0], row[1], None
+        if chance(rng, 0.65):
+            role, topic = self._composed(clauses, rng)
+        elif chance(rng, 0.35):
             city = coined(rng) if chance(rng, 0.2) else rng.choice(self.values["city"])
             role += f" {rng.choice(('in', 'in', 'from', 'based in'))} {city}"
-        if chance(rng, 0.45):
+        if role == row[0] and chance(rng, 0.45):
             role += f" who {clauses[0]}"
             if chance(rng, 0.5):
                 role += f" and {clauses[1]}"
-        creator = Creator(name, first, role, row[1], city, row=tuple(row))
-        for slot in rng.sample(self.slots, present):
-            values = self.fresh(row, rng)
+        creator = Creator(name, first, role, topic, city, row=(*row[:1], topic, *row[2:]))
+        free = [slot for slot in self.slots if slot.name not in blocked]
+        for slot in rng.sample(free, min(present, len(free))):
+            values = self.fresh(creator.row, rng)
             if slot.name.startswith("home") and city:
                 continue
             creator.values[slot.name] = values

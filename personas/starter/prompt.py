@@ -36,7 +36,9 @@ def persona_text(
     examples: Sequence[tuple[str, str]] = (),
 ) -> str:
     """Return the system text of a twin, as the service writes it."""
-    lines = [f"You are {name}, {role}.", "About you:", *(f"- {fact}" for fact in facts)]
+    lines = [f"You are {name}, {role}."]
+    if facts:
+        lines += ["About you:", *(f"- {fact}" for fact in facts)]
     if avoided:
         lines.append(f"You don't talk about: {', '.join(avoided)}.")
     if examples:

@@ -4,67 +4,64 @@ from __future__ import annotations
 
 import random
 import re
-import tomllib
-from dataclasses import dataclass, field
-from typing import Any
 
 from personas.starter.casual import casual
 from personas.starter.draws import chance
 from personas.starter.grounded import Grounded, content_words
-from personas.starter.persona import FOLDER, Creator, Creators, Slot, fill, third_person
+from personas.starter.persona import fill
 from personas.starter.prompt import Turn, persona_text
+from personas.starter.scenes import COMMON, WORD, Pair, Scene, Scenes
 
-Pair = tuple[str, str]
 OPENER_SHARE, CLOSER_SHARE = 0.1, 0.06
-_WORD = re.compile(r"[A-Za-z][A-Za-z'-]{3,}")
 _NAMED = re.compile(
     r"\{(title|pet|person1|venue|vehicle|language|project|animal|thing|kind|makes|verb)\}"
 )
 _KEY = re.compile(r"\{(\w+)")
-_COMMON = frozenset((FOLDER / "common.txt").read_text(encoding="utf-8").split())
-
-
-@dataclass(slots=True)
-class Scene:
-    """A creator with what the persona block shows."""
-
-    creator: Creator
-    avoided: list[str] = field(default_factory=list)
-    examples: list[Pair] = field(default_factory=list)
-    rephrased: dict[str, list[str]] = field(default_factory=dict)
-    natural: list[Grounded] = field(default_factory=list)
-    shown: str = ""
 
 
 class Writer:
     """Writes conversations; the same random generator gives the same text."""
 
     def __init__(self, facts: list[str], grounded: list[Grounded], *, validation: bool) -> None:
-        self.creators = Creators(validation=validation)
-        self.slots = {slot.name: slot for slot in self.creators.slots}
-        self.talk: dict[str, Any] = tomllib.loads(
-            (FOLDER / "talk.toml").read_text(encoding="utf-8")
-        )
+        self.scenes = Scenes(facts, grounded, validation=validation)
+        self.creators, self.slots = self.scenes.creators, self.scenes.slots
+        self.talk, self.fans = self.scenes.talk, self.scenes.fans
         self.kinds = [kind for kind in self.talk["talk"] for _ in range(kind.get("weight", 1))]
-        self.extra = facts
-        self.grounded = grounded
 
     def conversation(self, rng: random.Random, *, long: bool = False) -> list[Turn]:
         """Return a persona block and some question-answer pairs."""
-        scene = self._scene(rng)
+        scene = self.scenes.draw(rng)
+        count = rng.randrange(14, 26) if long else rng.randrange(4, 11)
+        pairs: list[Pair] = []
+        while len(pairs) < count:
+            pairs += self._exchange(scene, rng)
+            if chance(rng, 0.02):
+                pairs.append((rng.choice(self.fans.content["again"]), pairs[-1][1]))
+        if chance(rng, 0.25):
+            self._remember(pairs, rng)
         turns = [Turn("system", scene.shown)]
-        for _ in range(rng.randrange(14, 26) if long else rng.randrange(3, 9)):
-            question, answer = self._pair(scene, rng)
-            turns += [
-                Turn("user", casual(question, scene.creator.first, rng)),
-                Turn("assistant", answer),
-            ]
+        for question, answer in pairs:
+            said = casual(question, scene.creator.first, rng)
+            turns += [Turn("user", said), Turn("assistant", answer)]
         return turns
+
+    def _remember(self, pairs: list[Pair], rng: random.Random) -> None:
+        """Let the fan say something about themselves, and ask for it before or after."""
+        row = rng.choice(self.creators.roles)
+        memory = self.fans.memory(self.creators.fresh(row, rng), rng)
+        first, second = sorted(rng.sample(range(len(pairs) + 1), 2))
+        if chance(rng, 0.3):
+            pairs.insert(first, memory.unasked)
+            if chance(rng, 0.5):
+                pairs.insert(second + 1, memory.said)
+            return
+        pairs.insert(second, memory.asked)
+        pairs.insert(first, memory.said)
 
     def drill(self, rng: random.Random) -> list[Turn]:
         """Return a recall drill: the fan types the start of a fact, the twin completes it."""
         creator = self.creators.draw(rng, rng.randrange(1, 5))
-        facts = rng.sample(self.extra, rng.randrange(3, 8)) + list(creator.facts.values())
+        facts = rng.sample(self.scenes.extra, rng.randrange(3, 8)) + list(creator.facts.values())
         rng.shuffle(facts)
         facts = facts[:10]
         turns = [Turn("system", persona_text(creator.name, creator.role, facts))]
@@ -78,80 +75,19 @@ class Writer:
             ]
         return turns
 
-    def _scene(self, rng: random.Random) -> Scene:
-        """Draw a creator and compose the persona block."""
-        creator = self.creators.draw(rng, rng.randrange(3, 9))
-        scene = Scene(creator)
-        self._add_others(scene, rng)
-        if chance(rng, 0.3):
-            plain = {name: fact.replace("I'm ", "I am ") for name, fact in creator.facts.items()}
-            creator.facts.update(plain)
-        shuffled = list(creator.facts.items())
-        rng.shuffle(shuffled)
-        creator.facts.clear()
-        creator.facts.update(shuffled[:10])
-        if chance(rng, 0.4):
-            scene.avoided = rng.sample(self.creators.values["avoid"], rng.randrange(1, 5))
-        if chance(rng, 0.4):
-            scene.examples = self._examples(scene, rng)
-        facts = list(creator.facts.values())
-        if chance(rng, 0.25):
-            pronoun = rng.choice(("his", "her", "their"))
-            facts = [third_person(fact, creator.first, pronoun) or fact for fact in facts]
-        scene.natural = [pair for pair in scene.natural if pair.fact in creator.facts.values()]
-        scene.shown = persona_text(creator.name, creator.role, facts, scene.avoided, scene.examples)
-        return scene
-
-    def _add_others(self, scene: Scene, rng: random.Random) -> None:
-        """Add facts of the dialogue data that don't answer a present slot's question."""
-        present = [self.slots[name] for name in scene.creator.facts if name in self.slots]
-        for number in range(rng.randrange(0, 4)):
-            pair = rng.choice(self.grounded)
-            fact = pair.fact if chance(rng, 0.75) else rng.choice(self.extra)
-            if not any(slot.keys.search(fact) for slot in present):
-                scene.creator.facts[f"other {number}"] = fact
-                scene.natural.append(pair)
-
-    def _absent(self, scene: Scene) -> list[Slot]:
-        """Return the slots on which the persona is silent."""
-        facts = scene.creator.facts
-        text = "\n".join(
-            [scene.creator.role, *facts.values(), *(f"{q} {a}" for q, a in scene.examples)]
-        )
-        blocked = {"home", "home and pet"} if scene.creator.city else set()
-        return [
-            slot
-            for name, slot in self.slots.items()
-            if name not in facts and name not in blocked and not slot.keys.search(text)
-        ]
-
-    def _common(self, scene: Scene, rng: random.Random) -> dict[str, str]:
-        """Return the values that every template may use."""
-        creator = scene.creator
-        role = creator.role if chance(rng, 0.5) else creator.core
-        return {"first": creator.first, "name": creator.name, "role": role, "topic": creator.topic}
-
-    def _values(self, scene: Scene, slot: str, rng: random.Random) -> dict[str, str]:
-        own = scene.creator.values.get(slot) or self.creators.fresh(scene.creator.row, rng)
-        return {**own, **self._common(scene, rng)}
-
-    def _examples(self, scene: Scene, rng: random.Random) -> list[Pair]:
-        """Return questions with answers in the creator's own words."""
-        found: dict[str, str] = {}
-        absent = self._absent(scene) or list(self.slots.values())
-        for _ in range(rng.randrange(1, 4)):
-            if chance(rng, 0.4):
-                pair = rng.choice(self.grounded)
-                question, answer = pair.question, pair.reply
-            else:
-                slot = rng.choice(absent)
-                values = self._values(scene, "", rng)
-                question = fill(rng.choice(slot.ask), values)
-                answer = fill(rng.choice(slot.facts), values)
-                scene.rephrased[answer] = [fill(ask, values) for ask in slot.ask]
-                answer = rng.choice(self.extra) if chance(rng, 0.3) else answer
-            found[question[:1].upper() + question[1:]] = answer
-        return list(found.items())
+    def _exchange(self, scene: Scene, rng: random.Random) -> list[Pair]:
+        """Return one question with its answer, and maybe a follow-up."""
+        common = self.scenes.common(scene, rng)
+        if scene.known and chance(rng, 0.36):
+            pairs = self.scenes.entities.exchange(rng.choice(scene.known), common, rng)
+        elif chance(rng, 0.1):
+            pair = self.fans.disclosure if chance(rng, 0.45) else self.fans.odd
+            return [pair(common, rng)]
+        else:
+            pairs = [self._pair(scene, rng)]
+        if chance(rng, 0.2):
+            pairs[0] = (self.fans.wrap(pairs[0][0], common, rng), pairs[0][1])
+        return pairs
 
     def _pair(self, scene: Scene, rng: random.Random) -> Pair:
         """Return one question with its answer."""
@@ -160,16 +96,16 @@ class Writer:
             if answer in scene.rephrased and chance(rng, 0.4):
                 question = rng.choice(scene.rephrased[answer])
             return question, answer
-        if scene.avoided and chance(rng, 0.12):
+        if scene.avoided and chance(rng, 0.16):
             return self._avoided(scene, rng)
         makers = (self._known, self._missing, self._talk, self._keyword, self._natural)
-        return rng.choices(makers, weights=(36, 19, 19, 10, 16))[0](scene, rng)
+        return rng.choices(makers, weights=(28, 30, 17, 9, 16))[0](scene, rng)
 
     def _known(self, scene: Scene, rng: random.Random) -> Pair:
         """Ask what a fact answers."""
         creator = scene.creator
         if creator.city and chance(rng, 0.12):
-            values = {**self._values(scene, "", rng), "place": creator.city}
+            values = {**self.scenes.values(scene, "", rng), "place": creator.city}
             slot = self.slots["home"]
             return fill(rng.choice(slot.ask), values), fill(rng.choice(slot.answers), values)
         mine = [fact for fact in creator.facts.values() if fact.startswith(("I", "My"))]
@@ -179,7 +115,7 @@ class Writer:
         if not names:
             return self._talk(scene, rng)
         slot = self.slots[rng.choice(names)]
-        values = self._values(scene, slot.name, rng)
+        values = self.scenes.values(scene, slot.name, rng)
         fact = creator.facts[slot.name]
         low = fact.lower()
         asks = [
@@ -205,8 +141,16 @@ class Writer:
 
     def _missing(self, scene: Scene, rng: random.Random) -> Pair:
         """Ask what no fact answers."""
-        absent = self._absent(scene)
-        values = self._values(scene, "", rng)
+        if chance(rng, 0.5):
+            names = {one.entity.name for one in scene.known}
+            names |= {"home"} if scene.creator.city else set()
+            pair = self.scenes.entities.missing(
+                names, scene.shown, self.scenes.common(scene, rng), rng
+            )
+            if pair:
+                return pair
+        absent = self.scenes.absent(scene)
+        values = self.scenes.values(scene, "", rng)
         if chance(rng, 0.2) or not absent:
             values["other"] = rng.choice(self.creators.values["other"])
             return fill(rng.choice(self.talk["ask_other"]), values), fill(
@@ -222,35 +166,36 @@ class Writer:
             pair = rng.choice(scene.natural)
             return pair.question, pair.reply if chance(rng, 0.6) else pair.fact
         known = content_words(scene.shown)
-        for pair in rng.sample(self.grounded, 5):
+        for pair in rng.sample(self.scenes.grounded, 5):
             if len(known & content_words(f"{pair.question} {pair.fact}")) == 0:
                 return pair.question, rng.choice(self.talk["deflect_any"])
         return self._missing(scene, rng)
 
     def _talk(self, scene: Scene, rng: random.Random) -> Pair:
         kind = rng.choice(self.kinds)
-        values = self._common(scene, rng)
+        values = self.scenes.common(scene, rng)
         return fill(rng.choice(kind["ask"]), values), fill(rng.choice(kind["answers"]), values)
 
     def _avoided(self, scene: Scene, rng: random.Random) -> Pair:
-        values = {**self._common(scene, rng), "avoid": rng.choice(scene.avoided)}
+        values = {**self.scenes.common(scene, rng), "avoid": rng.choice(scene.avoided)}
         yours = {**values, "avoid": re.sub(r"^my\b", "your", values["avoid"])}
-        return fill(rng.choice(self.talk["ask_avoid"]), yours), fill(
-            rng.choice(self.talk["answer_avoid"]), values
-        )
+        question = fill(rng.choice(self.talk["ask_avoid"]), yours)
+        if values["avoid"] in self.fans.avoid and chance(rng, 0.6):
+            question = rng.choice(self.fans.avoid[values["avoid"]])
+        return question, fill(rng.choice(self.talk["answer_avoid"]), values)
 
     def _keyword(self, scene: Scene, rng: random.Random) -> Pair:
         """Ask about a word of a fact; or about a word that no fact has."""
         own = chance(rng, 0.7) and bool(scene.creator.facts)
-        fact = rng.choice(list(scene.creator.facts.values()) if own else self.extra)
+        fact = rng.choice(list(scene.creator.facts.values()) if own else self.scenes.extra)
         shown = scene.shown.lower()
         words = [
             w
-            for w in _WORD.findall(fact)
-            if w.lower() not in _COMMON and shown.count(w.lower()) == own
+            for w in WORD.findall(fact)
+            if w.lower() not in COMMON and shown.count(w.lower()) == own
         ]
         if not words or (own and not fact.startswith(("I", "My"))):
             return self._known(scene, rng)
-        values = {**self._common(scene, rng), "word": rng.choice(words)}
+        values = {**self.scenes.common(scene, rng), "word": rng.choice(words)}
         question = fill(rng.choice(self.talk["ask_word"]), values)
         return question, fact if own else fill(rng.choice(self.talk["deflect_word"]), values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -14,12 +14,15 @@ from personas.starter.spc import TRAIN_SPLITS, read_conversations
 VOCABULARY = 4096
 
 
-def special_id(tokenizer: Tokenizer, token: str) -> int:
-    """Return the id of a special token."""
-    found = tokenizer.token_to_id(token)
-    if found is None:
-        raise KeyError(token)
-    return found
+def plain_ids(tokenizer: Tokenizer) -> Callable[[str], list[int]]:
+    """Return a function from plain text to ids; a fan who types a control token types letters."""
+    tokenizer.encode_special_tokens = True
+
+    def tokenise(text: str) -> list[int]:
+        ids: list[int] = tokenizer.encode(text).ids
+        return ids
+
+    return tokenise
 
 
 def _texts(data: Path) -> Iterator[str]:

@@ -1,9 +1,10 @@
-"""Train the starter model on one CPU thread, with checkpoints and a step-based schedule."""
+"""Train the starter model on one CPU thread or one GPU; resumable, with a step-based schedule."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
 from torch.nn import functional
 
 from personas.starter.batches import Batch, Mixture, validation
@@ -19,42 +20,75 @@ from personas.starter.model import Shape, Starter
 from personas.starter.optimizer import Optimizer
 
 MATRIX_RATE, OTHER_RATE = 0.02, 0.004
-WARM_UP, DECAY_FROM, DECAY_SHARE = 40, 1920, 0.4
+WARM_UP, DECAY_SHARE = 40, 0.5
 VALIDATION_SETS = ("spc-valid", "talk-valid")
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def schedule(step: int, steps: int) -> float:
     """Return the learning-rate factor: warm-up, constant, linear decay."""
-    start = min(DECAY_FROM, int(steps * (1 - DECAY_SHARE)))
-    return min(1.0, (step + 1) / WARM_UP, (steps - step) / (steps - start))
+    return min(1.0, (step + 1) / WARM_UP, (steps - step) / max(1.0, steps * DECAY_SHARE))
+
+
+def scored_loss(model: Starter, hidden: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """Return the weighted cross-entropy; logits are computed only where a token is scored."""
+    places = weights.flatten().nonzero().squeeze(1)
+    logits = functional.linear(hidden.flatten(0, 1)[places], model.token_embd.weight)
+    chosen = weights.flatten()[places]
+    each = functional.cross_entropy(logits.float(), targets.flatten()[places], reduction="none")
+    return (each * chosen).sum() / chosen.sum()
 
 
 def make_loss(model: Starter, *, compiled: bool) -> Loss:
     """Return the weighted cross-entropy of a batch."""
+    body = torch.compile(model, dynamic=False) if compiled else model
 
     def loss(inputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-        logits = model.logits(inputs).float()
-        each = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
-        return (each * weights.flatten()).sum() / weights.sum()
+        with torch.autocast(inputs.device.type, dtype=torch.bfloat16):
+            return scored_loss(model, body(inputs), targets, weights)
 
-    return torch.compile(loss, dynamic=False) if compiled else loss
+    return loss
 
 
 def reply_loss(model: Starter, batches: list[Batch]) -> float:
     """Return the mean cross-entropy over reply tokens, each counted once."""
     total, count = 0.0, 0
+    device = model.token_embd.weight.device
     with torch.no_grad():
         for batch in batches:
-            replies = batch.weights >= 1
-            with torch.autocast("cpu", dtype=torch.bfloat16):
-                logits = model.logits(batch.tokens[:, :-1])
-            each = functional.cross_entropy(
-                logits.float().transpose(1, 2), batch.tokens[:, 1:], reduction="none"
-            )
-            total += float(each[replies].sum())
-            count += int(replies.sum())
+            tokens, replies = batch.tokens.to(device), (batch.weights >= 1).float().to(device)
+            with torch.autocast(device.type, dtype=torch.bfloat16):
+                loss = scored_loss(model, model(tokens[:, :-1]), tokens[:, 1:], replies)
+            scored = int(replies.sum())
+            total, count = total + float(loss) * scored, count + scored
     return total / max(1, count)
+
+
+class Workers:
+    """Processes that share the work of a step, as torchrun starts them; one alone without it."""
+
+    def __init__(self) -> None:
+        self.count = int(os.environ.get("WORLD_SIZE", "1"))
+        self.number = int(os.environ.get("RANK", "0"))
+        if self.count > 1:
+            distributed.init_process_group("gloo")
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes files and progress."""
+        return self.number == 0
+
+    def average(self, model: Starter) -> None:
+        """Average the gradients over all processes."""
+        if self.count == 1:
+            return
+        found = [p.grad for p in model.parameters() if p.grad is not None]
+        joined = torch.cat([gradient.flatten() for gradient in found])
+        distributed.all_reduce(joined)
+        joined /= self.count
+        parts = torch.split(joined, [gradient.numel() for gradient in found])
+        for gradient, part in zip(found, parts, strict=True):
+            gradient.copy_(part.view_as(gradient))
 
 
 def save(path: Path, content: dict[str, object]) -> None:
@@ -69,17 +103,21 @@ class Run:
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         torch.manual_seed(arguments.seed)
-        torch.set_num_threads(1)
+        torch.set_num_threads(arguments.threads)
         self.arguments = arguments
+        self.device = torch.device(arguments.device)
         self.shape = Shape(
             width=arguments.width,
             layers=arguments.layers,
             heads=arguments.heads,
             feed_forward=arguments.feed_forward,
         )
-        self.model = Starter(self.shape)
+        self.model = Starter(self.shape).to(self.device)
+        if arguments.initial:
+            self.model.load_weights(arguments.initial)
         self.optimizer = Optimizer(self.model)
-        self.step, self.scored = 0, 0
+        self.workers = Workers()
+        self.step, self.batches, self.scored = 0, 0, 0
         self.wall, self.cpu = 0.0, 0.0
         self.checkpoint: Path = arguments.out / "checkpoint.pt"
         if self.checkpoint.exists():
@@ -89,10 +127,11 @@ class Run:
 
     def _resume(self) -> None:
         """Continue from the last checkpoint."""
-        content = torch.load(self.checkpoint, weights_only=True)
+        content = torch.load(self.checkpoint, weights_only=True, map_location=self.device)
         self.model.load_state_dict(content["model"])
         self.optimizer.load(content["optimizer"])
         self.step, self.scored = content["step"], content["scored"]
+        self.batches = content.get("batches", self.step)
         self.wall, self.cpu = content["wall"], content["cpu"]
 
     def elapsed(self) -> tuple[float, float]:
@@ -108,11 +147,13 @@ class Run:
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state(),
             "step": self.step,
+            "batches": self.batches,
             "scored": self.scored,
             "wall": wall,
             "cpu": cpu,
         }
         save(self.checkpoint, content)
+        self.model.store_weights(self.checkpoint.with_name("weights.npz"))
 
     def report(self, loss: float, sets: dict[str, list[Batch]]) -> None:
         """Append losses and cost to the log."""
@@ -142,30 +183,31 @@ class Run:
         }
         loss_of = make_loss(self.model, compiled=not arguments.eager)
         mean = 0.0
-        for number, batch in enumerate(
-            Mixture(arguments.prepared, arguments.seed).batches(arguments.steps)
-        ):
-            if number < self.first:
+        for number, batch in enumerate(Mixture(arguments.prepared, arguments.seed).batches()):
+            if number < self.batches or number % self.workers.count != self.workers.number:
                 continue
-            with torch.autocast("cpu", dtype=torch.bfloat16):
-                loss = loss_of(
-                    batch.tokens[:, :-1].contiguous(),
-                    batch.tokens[:, 1:].contiguous(),
-                    batch.weights,
-                )
+            loss = loss_of(*self._inputs(batch))
             torch.autograd.backward(loss)
-            factor = schedule(self.step, arguments.steps)
+            self.workers.average(self.model)
+            factor = arguments.rate * schedule(self.step, arguments.steps)
             self.optimizer.step(MATRIX_RATE * factor, OTHER_RATE * factor)
             self.step += 1
-            self.scored += batch.scored
+            self.batches += self.workers.count
+            self.scored += batch.scored * self.workers.count
             mean = float(loss.detach()) if not mean else 0.95 * mean + 0.05 * float(loss.detach())
-            if self.step % 10 == 0:
+            if self.step % 10 == 0 and self.workers.leads:
                 self.progress(mean)
-            if self.step % arguments.every == 0 or self.step == arguments.steps:
+            due = self.step % arguments.every == 0 or self.step == arguments.steps
+            if due and self.workers.leads:
                 self.report(mean, sets)
                 self.save()
-            if self.step == arguments.until:
+            if self.step in {arguments.until, arguments.steps}:
                 return
+
+    def _inputs(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        tokens = batch.tokens.to(self.device)
+        weights = batch.weights.to(self.device)
+        return tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous(), weights
 
 
 def main() -> None:
@@ -182,6 +224,10 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=6, help="number of blocks")
     parser.add_argument("--heads", type=int, default=3, help="attention heads")
     parser.add_argument("--feed-forward", type=int, default=512, help="inner width of the MLP")
+    parser.add_argument("--initial", type=Path, help="weights.npz to start from")
+    parser.add_argument("--rate", type=float, default=1.0, help="factor of both learning rates")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
     parser.add_argument("--eager", action="store_true", help="don't compile (slower, no compiler)")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from bot.cli import printing
+from bot.cli.commands import run
+from bot.cli.model import print_card
+from bot.domain.errors import ConfigurationError
+from bot.wiring import engine
 from personas.starter.prompt import CHAT_TEMPLATE, CONTEXT, SPECIALS, Turn, persona_text, spans
 
 FOLDER = Path(__file__).parents[3] / "personas" / "starter"
 MODEL = FOLDER / "starter-q8_0.gguf"
-LARGEST_FILE = 10_000_000
+LARGEST_FILE = 25_000_000
 MATRIX_KIND, VECTOR_KIND = "Q8_0", "F32"
 
 
@@ -38,6 +45,46 @@ def test_model_is_small() -> None:
 def test_card_and_notice_attribute_the_data(source: str) -> None:
     for name in ("MODEL_CARD.md", "NOTICE"):
         assert source in (FOLDER / name).read_text(encoding="utf-8")
+
+
+def test_model_card_command_prints_the_card_alone_on_standard_output(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["model", "card"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == (FOLDER / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert f"has the SHA-256 {_digest()}" in shown.err.replace("\n", " ")
+
+
+async def test_model_card_is_laid_out_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(printing, "out", Console(file=screen, force_terminal=True, width=100))
+    assert await print_card() == 0
+    assert "Model card: Twinproof starter" in screen.getvalue()
+    assert "# Model card" not in screen.getvalue()
+    assert "\x1b[" in screen.getvalue()
+
+
+async def test_a_card_of_another_file_is_refused(tmp_path: Path) -> None:
+    page = tmp_path / "MODEL_CARD.md"
+    page.write_text(f"# Card of {'0' * 64}\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="is about another file"):
+        await print_card(page)
+
+
+async def test_a_changed_model_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    changed = tmp_path / MODEL.name
+    content = bytearray(MODEL.read_bytes())
+    content[-1] ^= 1
+    changed.write_bytes(content)
+    monkeypatch.setattr(engine, "STARTER", changed)
+    with pytest.raises(ConfigurationError, match="is not the one"):
+        await print_card()
+
+
+async def test_a_missing_card_is_said_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="can't be read"):
+        await print_card(tmp_path / "none.md")
 
 
 def test_metadata_is_what_the_service_relies_on() -> None:
