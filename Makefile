@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 # Tests wait for processes, clocks and browsers more than they compute.
-JOBS   ?= 3
+JOBS   ?= 4
 
 # The exact profile: llama.cpp for x86-64-v3, without run-time dispatch and without what is not used.
 # Recorded at installation and checked at each start.
@@ -23,7 +23,7 @@ demo: install ## install what is needed and talk to a twin (ARGS='…' is passed
 	@$(BIN)/twinproof demo $(ARGS)
 
 test: install-dev ## install what the tests need and run them all
-	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal $(ARGS)
 
 check: install-dev ## format, lint, imports, types, spelling
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/check
