@@ -70,7 +70,7 @@ class Database:
             await connection.execute("PRAGMA foreign_keys = ON")
             tables, version = await _look(connection)
             if not read_only and (not tables or version == SCHEMA_VERSION):
-                await _prepare(connection, schema)
+                await _prepare(connection, schema, is_new=not tables)
         except sqlite3.Error as error:
             await connection.close()
             raise ConfigurationError(f"The database {path} can't be used: {error}.") from error
@@ -201,11 +201,16 @@ async def _look(connection: aiosqlite.Connection) -> tuple[bool, int]:
     return bool(list(tables)), next(iter(versions))[0]
 
 
-async def _prepare(connection: aiosqlite.Connection, schema: Sequence[str]) -> None:
-    """Make the file durable and its tables complete; what is deleted is overwritten."""
+async def _prepare(
+    connection: aiosqlite.Connection, schema: Sequence[str], *, is_new: bool
+) -> None:
+    """Make the file durable and its tables complete; what is deleted is overwritten.
+
+    The version is written into a new file alone: it would change the others at each start.
+    """
     await connection.execute("PRAGMA journal_mode = WAL")
     await connection.execute("PRAGMA synchronous = FULL")
     await connection.execute("PRAGMA secure_delete = ON")
-    version = f"PRAGMA user_version = {SCHEMA_VERSION};" if schema else ""
+    version = f"PRAGMA user_version = {SCHEMA_VERSION};" if schema and is_new else ""
     script = ("BEGIN IMMEDIATE;", *schema, version, "COMMIT;")
     await connection.executescript("\n".join(script))

@@ -183,10 +183,8 @@ class TelegramChat:
         return ManagedBots(state=state, secrets=secrets, creators=creators, host=self, pace=pace)
 
     def _configure(self, bots: Sequence[TelegramBotSettings]) -> None:
-        for number, settings in enumerate(bots, start=1):
-            name = _id_of(f"Telegram bot {number}", settings.token)
-            if name in self._accounts:
-                raise ConfigurationError(f"Telegram bot {name} is configured twice.")
+        names = _ids_of([settings.token for settings in bots])
+        for name, settings in zip(names, bots, strict=True):
             self._accounts[name] = build_account(name, settings, self._around)
 
     def _begin(self, account: BotAccount) -> None:
@@ -206,6 +204,26 @@ def _id_of(which: str, token: str) -> str:
             f"The token of {which} is not one: it must look like 123456:ABC-DEF."
         )
     return found[1]
+
+
+def check_bots(tokens: Sequence[str], webhook: tuple[str, str] | None) -> None:
+    """See, before anything is built, whether these tokens and this webhook can be used.
+
+    Raises:
+        ConfigurationError: a token or the secret is not one, or a bot stands there twice.
+    """
+    _check_webhook(webhook)
+    _ids_of(tokens)
+
+
+def _ids_of(tokens: Sequence[str]) -> list[str]:
+    names: list[str] = []
+    for number, token in enumerate(tokens, start=1):
+        name = _id_of(f"Telegram bot {number}", token)
+        if name in names:
+            raise ConfigurationError(f"Telegram bot {name} is configured twice.")
+        names.append(name)
+    return names
 
 
 def _check_webhook(webhook: tuple[str, str] | None) -> Webhook | None:

@@ -59,7 +59,7 @@ def init(given: Given, *, interactive: bool) -> int:
     files = {path: f"{secret}\n" for path, secret in plan.secrets.items()}
     write_files(files | {given.config: text})
     load_settings(given.config)
-    _conclude(given.config, list(plan.secrets), setup.address)
+    _conclude(given.config, list(plan.secrets), setup)
     return 0
 
 
@@ -71,13 +71,15 @@ class _Setup:
         self._questions = questions
         self._plan = Plan()
         self.address = ""
+        self.has_platforms = False
 
     def plan(self) -> Plan:
         """Ask everything."""
         self._service()
         discord = self._discord()
         telegram = self._telegram()
-        if discord or telegram or self._given.creators is not None:
+        self.has_platforms = discord or telegram
+        if self.has_platforms or self._given.creators is not None:
             self._creators()
         if not telegram and self._given.updates is not None:
             raise UserError("How Telegram's messages arrive needs a Telegram bot: name its token.")
@@ -254,12 +256,15 @@ def _example() -> str:
         raise ConfigurationError(f"{EXAMPLE} can't be read: {error.strerror}.") from error
 
 
-def _conclude(config: Path, written: list[Path], address: str) -> None:
+def _conclude(config: Path, written: list[Path], setup: _Setup) -> None:
     """Say what was written and what comes next."""
     printing.say("")
     for path in [*written, config]:
         printing.say(f"Written: {path} (mode 600)")
     named = "" if config == Path("config.toml") else f" --config {config}"
-    if not address:
+    if not setup.address:
         printing.say("Proof links work on this machine only until [service] base_url is set.")
+    if not setup.has_platforms:
+        printing.say(f"Next: twinproof demo{named}")
+        return
     printing.say(f"Next: twinproof doctor{named}, and then: twinproof serve{named}")

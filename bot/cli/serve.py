@@ -16,7 +16,7 @@ _log = structlog.get_logger()
 
 
 async def serve(settings: Settings) -> int:
-    """Run the configured platforms; one that fails does not stop the others.
+    """Run the configured platforms; one that fails or has no token does not stop the others.
 
     Returns:
         0 after a clean stop, 2 if every platform was refused.
@@ -25,6 +25,8 @@ async def serve(settings: Settings) -> int:
         with printing.step_bar() as bar:
             app = await stack.enter_async_context(open_app(settings, progress=bar, serving=True))
         _introduce(app)
+        for name, reason in app.platforms.refused.items():
+            _off(name, reason, "ConfigurationError")
         refused = await _run_all(app)
     return 2 if refused else 0
 
@@ -64,7 +66,12 @@ async def _run(name: str, surface: ChatSurface) -> bool:
     try:
         await surface.run()
     except BotError as error:
-        _log.error("surface.ended", surface=name, error=type(error).__name__)
-        printing.refuse(f"{name} is off: {error}")
+        _off(name, str(error), type(error).__name__)
         return False
     return True
+
+
+def _off(name: str, reason: str, kind: str) -> None:
+    """Tell the operator that a platform is not served, and why."""
+    _log.error("surface.ended", surface=name, error=kind)
+    printing.refuse(f"{name} is off: {reason}")

@@ -1,7 +1,7 @@
 """The running service: opens things in the order in which they depend on each other.
 
-What can be refused is refused before anything is written: personas, model, port, then the lock on
-the data folder. Everything is closed in reverse order.
+What can be refused is refused before anything is written: the platforms' tokens, personas, model,
+port, then the lock on the data folder. Everything is closed in reverse order.
 """
 
 import json
@@ -42,7 +42,14 @@ from bot.wiring.engine import (
 )
 from bot.wiring.fans import open_fans_data
 from bot.wiring.keys import ServiceKeys
-from bot.wiring.platforms import NO_PLATFORMS, Doors, Platforms, build_platforms
+from bot.wiring.platforms import (
+    NO_PLATFORMS,
+    Access,
+    Doors,
+    Platforms,
+    build_platforms,
+    read_access,
+)
 from bot.wiring.stores import DATABASE, Stores, open_chain, open_stores
 from bot.wiring.twins import TwinWiring, UseCases
 
@@ -108,6 +115,7 @@ async def open_app(
     from adapters.host.system import check_port, raise_file_limit
 
     async with AsyncExitStack() as stack:
+        access = read_access(settings, base_url_of(settings)) if serving else None
         personas = load_personas(Path(settings.personas.folder or ROOT / "personas"))
         check_wanted(wanted, personas)
         model = await check_model(settings.model, progress)
@@ -130,7 +138,7 @@ async def open_app(
             stack=stack,
             progress=progress,
         )
-        yield await builder.build(personas, serving=serving)
+        yield await builder.build(personas, access)
 
 
 def check_wanted(wanted: str | None, personas: list[PersonaFile]) -> None:
@@ -168,7 +176,7 @@ class _Builder:
         self._clock: Clock = SystemClock()
         self._keys = ServiceKeys.load(folder / KEYS, fresh=not (folder / DATABASE).exists())
 
-    async def build(self, personas: list[PersonaFile], *, serving: bool) -> App:
+    async def build(self, personas: list[PersonaFile], access: Access | None) -> App:
         """Open the stores, bring twins and chain up, recover, and open the doors last."""
         enter = self._stack.enter_async_context
         self._progress("Opening the book", None)
@@ -208,7 +216,9 @@ class _Builder:
         service = await enter(self._service(stores, cases, settlement))
         secrets = stores.secrets(self._keys.secrets)
         doors = Doors(inbox, proofs, creators.desk, secrets, base_url)
-        platforms = build_platforms(self._settings, stores, doors) if serving else NO_PLATFORMS
+        platforms = NO_PLATFORMS
+        if access is not None:
+            platforms = build_platforms(self._settings, access, stores, doors)
         await self._open_web(inbox, proofs, platforms, creators.signing)
         self._write_policy(cases.roster)
         return App(

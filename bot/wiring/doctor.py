@@ -11,11 +11,12 @@ from bot.config import Settings
 from bot.crypto.eip712 import address_of, parse_address
 from bot.domain.errors import BotError
 from bot.domain.ledger import EQUITY, SPONSOR
+from bot.domain.manifest import parse_manifest
 from bot.domain.money import NANO
 from bot.ports.checks import DataFolderFacts, Finding, State
 from bot.ports.inference import InferenceEngine
 from bot.ports.personas import PersonaFile
-from bot.wiring import verdicts
+from bot.wiring import platform_verdicts, verdicts
 from bot.wiring.app import KEYS, base_url_of
 from bot.wiring.engine import ROOT, CheckedModel, Progress, check_model, open_engine
 from bot.wiring.keys import ServiceKeys
@@ -49,6 +50,7 @@ async def examine(settings: Settings, progress: Progress) -> AsyncIterator[Findi
         ("Telegram", platforms.telegram),
         ("clock", platforms.clock),
         ("book", doctor.book),
+        ("bots' twins", doctor.twins),
         ("chain", doctor.chain),
     ]
     for name, check in checks:
@@ -82,6 +84,7 @@ class _Doctor:
         self._path = settings.service.data_dir
         self.folder: DataFolderFacts = look_at_data_folder(self._path)
         self._personas: list[PersonaFile] = []
+        self._published: set[str] | None = None
         self._model: CheckedModel | None = None
         self._left_nano = int(Decimal(settings.money.sponsorship) * NANO)
 
@@ -183,17 +186,30 @@ class _Doctor:
         """Open the book for reading, and see what is left of the sponsorship."""
         budget = self._left_nano
         if not self._has_book:
+            self._published = set()
             return [Finding("book", State.OK, BEGINS), verdicts.judge_sponsorship(budget, budget)]
         async with (
             open_stores(self._path, read_only=True) as stores,
             stores.replies.reading() as tx,
         ):
             balances = {name: await tx.balance(name) for name in (EQUITY, SPONSOR)}
+            newest = [await tx.latest_manifest(twin) for twin in await tx.published_twins()]
+        self._published = {parse_manifest(one.body).slug for one in newest if one is not None}
         self._left_nano = verdicts.left_of_sponsorship(balances, budget)
         return [
             Finding("book", State.OK, "it opens and has this version's form."),
             verdicts.judge_sponsorship(self._left_nano, budget),
         ]
+
+    async def twins(self) -> list[Finding]:
+        """See whether the twins that bots are made for exist; nothing to say is no line."""
+        wanted = {bot.token_file: bot.twin for bot in self._settings.telegram.bots if bot.twin}
+        if not wanted:
+            return []
+        if self._published is None or not self._personas:
+            return [Finding("bots' twins", State.SKIPPED, "the twins could not be read.")]
+        known = self._published | {persona.slug for persona in self._personas}
+        return platform_verdicts.judge_twins(wanted, known)
 
     async def chain(self) -> list[Finding]:
         """Open a copy of the embedded chain and look at its contract and treasury."""

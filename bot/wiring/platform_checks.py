@@ -16,6 +16,11 @@ _DISCORD_TOKEN = (
     "Reset the token at https://discord.com/developers/applications (Bot, Reset Token) and put "  # noqa: S105
     "the new one into [discord] token_file."
 )
+_PATH = (
+    "Check the path, which counts from the folder where the command runs, and that this account "
+    "may read the file."
+)
+_FILE = "Correct the file; the token itself has not been looked at."
 _TELEGRAM_TOKEN = "Ask @BotFather for it (/token) and put it into the bot's token_file."  # noqa: S105
 
 
@@ -41,13 +46,14 @@ class PlatformChecks:
     async def discord(self) -> list[Finding]:
         """Look at the application: token, intent, permissions server by server."""
         from adapters.discord_chat.probe import fetch_discord_facts
-        from adapters.files.secrets import read_secret
 
         settings = self._settings.discord
         if not settings.token_file:
             return [Finding("Discord", State.SKIPPED, "it is off: [discord] token_file is empty.")]
+        token = _token("Discord", settings.token_file, "Discord token")
+        if isinstance(token, Finding):
+            return [token]
         try:
-            token = read_secret(Path(settings.token_file), "Discord token")
             facts = await fetch_discord_facts(
                 token, api_base=settings.api_base or None, now=self._now
             )
@@ -80,12 +86,14 @@ class PlatformChecks:
     async def _bot(
         self, number: int, bot: TelegramBot, turns: asyncio.Semaphore
     ) -> TelegramFacts | Finding:
-        from adapters.files.secrets import read_secret
         from adapters.telegram_chat.probe import fetch_telegram_facts
 
         contest = not self._is_serving and not self._settings.telegram.webhook_secret_file
+        check = f"Telegram bot {number} ({bot.token_file})"
+        token = _token(check, bot.token_file, "Telegram token")
+        if isinstance(token, Finding):
+            return token
         try:
-            token = read_secret(Path(bot.token_file), "Telegram token")
             async with turns:
                 return await fetch_telegram_facts(
                     token,
@@ -94,7 +102,7 @@ class PlatformChecks:
                     contest=contest,
                 )
         except BotError as error:
-            return _failed(f"Telegram bot {number} ({bot.token_file})", error, _TELEGRAM_TOKEN)
+            return _failed(check, error, _TELEGRAM_TOKEN)
 
     def _judge(self, found: TelegramFacts | Finding, seen: set[str]) -> list[Finding]:
         if isinstance(found, Finding):
@@ -135,6 +143,17 @@ class PlatformChecks:
     def _note(self, skew_s: float | None) -> None:
         if skew_s is not None:
             self._skews_s.append(skew_s)
+
+
+def _token(check: str, file: str, meaning: str) -> str | Finding:
+    """Read a token; a file that is no good says nothing about the token."""
+    from adapters.files.secrets import read_secret
+
+    try:
+        return read_secret(Path(file), meaning)
+    except ConfigurationError as error:
+        remedy = _PATH if isinstance(error.__cause__, OSError) else _FILE
+        return Finding(check, State.FAULT, str(error), remedy)
 
 
 def _failed(check: str, error: BotError, remedy: str) -> Finding:

@@ -1,5 +1,7 @@
 """What the platforms' facts mean for the operator: one finding each, pure."""
 
+from collections.abc import Collection, Mapping
+
 from bot.ports.checks import DiscordFacts, Finding, State, TelegramFacts
 
 MANY_PENDING = 100
@@ -145,6 +147,26 @@ def judge_privacy(facts: TelegramFacts) -> Finding | None:
         "it is off: Telegram sends every message of its groups to this machine.",
         "Send /setprivacy to @BotFather and choose Enable, unless that is meant.",
     )
+
+
+def judge_twins(wanted: Mapping[str, str], known: Collection[str]) -> list[Finding]:
+    """Name the bots whose only twin does not exist.
+
+    Args:
+        wanted: the twin's short name, by the file of the bot's token.
+        known: short names of persona files and of published twins.
+    """
+    return [
+        Finding(
+            f"Telegram bot of {file}",
+            State.WARNING,
+            f"its only twin, {slug!r}, is in no persona file and is not published: it answers "
+            "nobody.",
+            "Correct twin in [telegram] bots, or publish that twin.",
+        )
+        for file, slug in wanted.items()
+        if slug not in known
+    ]
 
 
 def judge_managed(facts: TelegramFacts) -> Finding:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from tests.acceptance.discord.rest import PREFIX, Rest, answer
 from tests.acceptance.discord.server import Platform
 from tests.acceptance.discord.specs import MISSING
 from tests.acceptance.discord.world import EVERYTHING, MANAGE_WEBHOOKS, SEND_MESSAGES, Json
-from tests.acceptance.program import Finished, Program, free_port, program
+from tests.acceptance.program import ROOT, Finished, Program, free_port, program
 from tests.acceptance.telegram.methods import Methods
 from tests.acceptance.telegram.more_methods import ApiError
 from tests.acceptance.telegram.server import BotApiServer
@@ -200,6 +201,39 @@ async def test_refused_tokens_and_a_dead_platform_do_not_stop_the_rest(clinic: C
     assert found["engine"]["state"] == "ok"
 
 
+async def test_a_token_file_that_is_not_there_is_a_wrong_path_not_a_wrong_token(
+    clinic: Clinic,
+) -> None:
+    (clinic.home / "discord.token").unlink()
+    (clinic.home / "lobby.token").unlink()
+
+    code, found = await clinic.findings()
+
+    assert code == 1
+    for check in ("Discord", "Telegram bot 1 (lobby.token)"):
+        assert "can't be read" in found[check]["sentence"]
+        assert "folder where the command runs" in found[check]["remedy"]
+        assert "Reset" not in found[check]["remedy"]
+        assert "@BotFather" not in found[check]["remedy"]
+
+
+async def test_a_bot_for_a_twin_that_nobody_has_is_a_warning(clinic: Clinic) -> None:
+    config = clinic.home / "config.toml"
+    text = config.read_text()
+    config.write_text(text.replace('"lobby.token" }', '"lobby.token", twin = "nobody" }'))
+    code, found = await clinic.findings()
+    config.write_text(text.replace('"lobby.token" }', '"lobby.token", twin = "mira" }'))
+    good_code, good = await clinic.findings()
+
+    check = "Telegram bot of lobby.token"
+    assert (code, good_code) == (0, 0)
+    assert found[check]["state"] == "warning"
+    assert "'nobody'" in found[check]["sentence"]
+    assert "twin" in found[check]["remedy"]
+    assert check not in good
+    assert "bots' twins" not in good
+
+
 async def test_a_second_poller_and_privacy_mode_are_seen(clinic: Clinic) -> None:
     bot = next(iter(clinic.telegram.world.bots.values()))
     bot.user["can_read_all_group_messages"] = True
@@ -255,6 +289,7 @@ async def test_a_used_folder_is_looked_at_and_a_running_service_is_not_disturbed
     clinic: Clinic,
 ) -> None:
     clinic.configure(more='[log]\nlevel = "info"\n')
+    config = clinic.home / "config.toml"
     process = clinic.here.popen("serve")
     bot = next(iter(clinic.telegram.world.bots.values()))
     try:
@@ -265,6 +300,11 @@ async def test_a_used_folder_is_looked_at_and_a_running_service_is_not_disturbed
         polls = bot.polls
         code, found = await clinic.findings()
         (clinic.home / "data" / "keys" / "log.key").chmod(0o644)
+        text = config.read_text().replace('"lobby.token" }', '"lobby.token", twin = "mira" }')
+        personas = clinic.home / "personas"
+        personas.mkdir()
+        shutil.copy(ROOT / "personas" / "theo.toml", personas)
+        config.write_text(f'{text}[personas]\nfolder = "{personas}"\n')
         bad_code, bad = await clinic.findings()
         after = bot.polls
     finally:
@@ -280,6 +320,8 @@ async def test_a_used_folder_is_looked_at_and_a_running_service_is_not_disturbed
     assert found["sponsorship"]["state"] == "ok"
     assert bad_code == 1
     assert "mode 644" in bad["keys"]["sentence"]
+    assert "Telegram bot of lobby.token" not in bad  # the book has published it
+    assert "bots' twins" not in bad
     assert after == polls  # nobody else has polled, so no 409 either
 
 

@@ -152,6 +152,8 @@ def test_without_questions_the_defaults_are_the_example(folder: Path, command: C
     assert finished.code == 0
     assert (folder / "config.toml").read_text() == EXAMPLE.read_text()
     assert "this machine only" in finished.err
+    assert finished.err.rstrip().endswith("Next: twinproof demo")
+    assert "twinproof serve" not in finished.err
 
 
 def test_options_are_answers_and_comments_stay(folder: Path, command: CommandLine) -> None:
@@ -177,6 +179,7 @@ def test_options_are_answers_and_comments_stay(folder: Path, command: CommandLin
     assert values["creators"]["accounts"] == ["*"]
     comments = [line for line in EXAMPLE.read_text().splitlines() if line.startswith("#")]
     assert [line for line in text.splitlines() if line.startswith("#")] == comments
+    assert "Next: twinproof doctor, and then: twinproof serve" in finished.err
     for token in (DISCORD, LOBBY, MIRA):
         assert token not in text + finished.err + finished.out
 

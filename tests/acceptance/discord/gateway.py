@@ -24,6 +24,12 @@ class Session:
     sent: list[Json] = field(default_factory=list)
     socket: web.WebSocketResponse | None = None
     valid: bool = True
+    shard: int = 0
+    shards: int = 1
+
+    def holds(self, guild: Guild | None) -> bool:
+        """Say whether a server's events come over this connection; direct ones use the first."""
+        return self.shard == (0 if guild is None else (int(guild.id) >> 22) % self.shards)
 
 
 class Gateway:
@@ -33,6 +39,7 @@ class Gateway:
         beats: whether heartbeats are acknowledged.
         heartbeat_ms: what HELLO asks for.
         down: whether nobody gets a connection.
+        shards: over how many connections a client is asked to spread its servers.
         opened: every opcode with which a client has opened a session, in order.
     """
 
@@ -45,6 +52,7 @@ class Gateway:
         self.opened: list[int] = []
         self.errors: list[BaseException] = []
         self.down = False
+        self.shards = 1
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serve one connection."""
@@ -100,17 +108,19 @@ class Gateway:
         if data["intents"] & PRIVILEGED & ~(CONTENT if self._world.content_allowed else 0):
             await socket.close(code=4014)
             return None
-        session = Session(data["intents"], socket=socket)
+        shard, shards = data.get("shard", [0, 1])
+        session = Session(data["intents"], socket=socket, shard=shard, shards=shards)
         self.sessions.append(session)
-        guilds = [{"id": guild, "unavailable": True} for guild in self._world.guilds]
+        held = [guild for guild in self._world.guilds.values() if session.holds(guild)]
+        guilds = [{"id": guild.id, "unavailable": True} for guild in held]
         app = self._world.app
         ready = {"v": 10, "user": app.as_json() | {"verified": True, "mfa_enabled": True}}
         ready |= {"guilds": guilds, "session_id": session.id, "resume_gateway_url": self.url}
         ready |= {"application": {"id": app.id, "flags": 1 << 19, "flags_new": "0"}}
-        ready |= {"shard": data.get("shard", [0, 1])}
+        ready |= {"shard": [shard, shards]}
         await self._dispatch(session, "READY", ready)
         if data["intents"] & GUILDS:
-            for guild in self._world.guilds.values():
+            for guild in held:
                 await self._dispatch(session, "GUILD_CREATE", self._guild_json(guild))
         return session
 
@@ -138,8 +148,13 @@ class Gateway:
 
     async def publish(self, name: str, data: Json, channel: Channel | None = None) -> None:
         """Send an event to every session that may see it."""
+        guild = self._world.guilds.get(data.get("guild_id") or "")
         for session in self.sessions:
-            if session.valid and (channel is None or self._sees(session, channel)):
+            if (
+                session.valid
+                and session.holds(guild)
+                and (channel is None or self._sees(session, channel))
+            ):
                 await self._dispatch(session, name, data)
 
     async def publish_message(self, name: str, message: Json, channel: Channel) -> None:
@@ -169,7 +184,8 @@ class Gateway:
 
     def _sees(self, session: Session, channel: Channel) -> bool:
         needed = DIRECT_MESSAGES if channel.guild is None else GUILD_MESSAGES
-        return bool(session.intents & needed) and bool(self._world.powers(channel) & 1 << 10)
+        held = session.holds(channel.guild) and session.intents & needed
+        return bool(held) and bool(self._world.powers(channel) & 1 << 10)
 
     async def replay(self, count: int) -> None:
         """Send the last events once more, as a resumed connection may."""

@@ -148,7 +148,9 @@ class Rest:
     async def gateway_bot(self, _request: web.Request) -> web.Response:
         """GET /gateway/bot."""
         limits = {"total": 1000, "remaining": 999, "reset_after": 0, "max_concurrency": 1}
-        return answer({"url": self._gateway.url, "shards": 1, "session_start_limit": limits})
+        gateway = self._gateway
+        named = {"url": gateway.url, "shards": gateway.shards, "session_start_limit": limits}
+        return answer(named)
 
     async def commands(self, _request: web.Request) -> web.Response:
         """GET the registered commands."""

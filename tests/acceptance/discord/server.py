@@ -53,8 +53,9 @@ class Platform:
         return sum(verb == method and part in path for verb, path, _, _ in self.rest.log)
 
     def complaints(self) -> list[str]:
-        """Return what was sent against the descriptions, in either direction."""
-        return self.rest.breaches + [str(error) for error in self.gateway.errors]
+        """Return what was sent against the descriptions, in either direction, or too late."""
+        late = [f"{self.hooks.late} acknowledged too late"] if self.hooks.late else []
+        return self.rest.breaches + [str(error) for error in self.gateway.errors] + late
 
 
 async def until(condition: Callable[[], object], *, within_s: float = 15) -> None:

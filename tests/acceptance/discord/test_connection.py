@@ -165,3 +165,25 @@ async def test_token_revoked_while_running_ends_the_surface_with_its_reason(rig:
         async with asyncio.timeout(15):
             await running
     assert isinstance(chat.failure, ConfigurationError)
+
+
+async def test_fans_on_both_of_two_shards_are_answered(rig: Rig) -> None:
+    rig.platform.gateway.shards = 2
+    # A server's shard follows from its id: make servers until each shard has one.
+    rooms = {int(rig.guild.id) >> 22 & 1: rig.room}
+    while len(rooms) < 2:
+        guild = rig.world.guild(rig.world.person("olga"))
+        rooms.setdefault(int(guild.id) >> 22 & 1, rig.world.room(guild))
+        await asyncio.sleep(0.001)
+    await rig.start()
+    await until(rig.chats[0]._connected.is_set)
+
+    for count, room in enumerate(rooms.values(), 1):
+        await rig.people.say(rig.ana, room, f"{rig.mention} hello")
+        await rig.answered(2 * count - 1)
+        await rig.people.command(rig.bo, room, "talk", twin="nova", text="and you?")
+        await rig.answered(2 * count)
+
+    assert {session.shard for session in rig.platform.gateway.sessions} == {0, 1}
+    assert rig.platform.gateway.opened == [2, 2]
+    assert [len(rig.seen(room)) for room in rooms.values()] == [2, 2]

@@ -130,6 +130,8 @@ async def test_late_and_second_acknowledgements_are_refused(
                 )
 
     assert codes == [(204, None), (400, 40060), (404, 10062), (404, 10062)]
+    assert platform.complaints() == ["2 acknowledged too late"]
+    platform.hooks.late = 0  # on purpose here; every other test ends with none
 
 
 async def test_enforced_nonce_gives_the_first_message_again(

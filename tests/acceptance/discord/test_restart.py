@@ -7,6 +7,7 @@ import pytest
 from adapters.discord_chat.chat import DiscordChat
 from tests.acceptance.discord.conftest import Rig
 from tests.acceptance.discord.gateway import everything_but
+from tests.acceptance.discord.people import private
 from tests.acceptance.discord.server import until
 from tests.acceptance.discord.world import MANAGE_WEBHOOKS, Channel
 
@@ -86,3 +87,26 @@ async def test_reply_whose_channel_is_gone_is_undelivered(rig: Rig) -> None:
 
     assert chat.failure is None
     assert rig.inbox.confirmed == []
+
+
+async def test_stop_between_a_restart_and_the_recovered_reply_gets_one_clear_answer(
+    rig: Rig,
+) -> None:
+    await start_and_kill_mid_stream(rig, rig.room, way="mention")
+    (left,) = rig.inbox.outbox
+    rig.inbox.outbox.clear()  # what recovery has made is not told yet
+    await rig.start()
+    await until(rig.chats[-1]._connected.is_set)
+    reply = rig.seen()[0]["id"]
+
+    pressed = await rig.people.press(rig.ana, rig.room, reply, "Stop")
+    await until(lambda: private(pressed))
+    rig.inbox.outbox.append(left)
+    await rig.platform.gateway.drop()
+    await rig.answered()
+
+    assert private(pressed) == ["This reply has ended already."]
+    (shown,) = rig.seen()
+    assert shown["id"] == reply
+    assert "Ships come home." in shown["content"]
+    assert rig.inbox.confirmed == ["receipt-00000000000001"]

@@ -25,8 +25,8 @@ QUESTION = "hi, who are you?"
 # When to kill: at a request's beginning or when it is done, and what its text must have.
 MOMENTS = {
     "the first message stands, nobody has noted it": ("done", "POST", "AI twin"),
-    "the last change is asked for": ("asked", "PATCH", "[proof]"),
-    "the last change is made, nobody has heard of it": ("done", "PATCH", "[proof]"),
+    "the whole reply is asked for": ("asked", "POST PATCH", "[proof]"),
+    "the whole reply stands, nobody has heard of it": ("done", "POST PATCH", "[proof]"),
 }
 
 
@@ -112,7 +112,7 @@ async def test_killed_in_the_middle_one_reply_one_fee_one_receipt(
     rig: Rig, tmp_path: Path, moment: str, *, hooks: bool
 ) -> None:
     rig.guild.allowed = rig.guild.allowed if hooks else everything_but(MANAGE_WEBHOOKS)
-    stage, verb, part = MOMENTS[moment]
+    stage, verbs, part = MOMENTS[moment]  # a quick reply is posted once, a slower one changed
     killed: list[str] = []
     with program(tmp_path) as here:
         service = Service(here, configure(tmp_path, rig), rig)
@@ -122,7 +122,7 @@ async def test_killed_in_the_middle_one_reply_one_fee_one_receipt(
         await until(lambda: rig.platform.requests("POST", "/callback"), within_s=WITHIN_S)
 
         def tap(now: str, method: str, path: str, body: Json) -> None:
-            fits = (now, method) == (stage, verb) and part in str(body.get("content"))
+            fits = now == stage and method in verbs.split() and part in str(body.get("content"))
             if fits and not killed:
                 killed.append(path)
                 service.kill()
@@ -207,9 +207,13 @@ async def test_killed_while_it_is_made_again_it_is_made_once(rig: Rig, tmp_path:
         await until(lambda: delivered(tmp_path) == 1, within_s=WITHIN_S)
 
         def tap(now: str, method: str, path: str, body: Json) -> None:
-            if (now, method) == ("done", "PATCH") and body.get("content") and not killed:
+            text = str(body.get("content"))
+            if (now, method) == ("done", "PATCH") and is_new(text) and not killed:
                 killed.append(path)
                 service.kill()
+
+        def is_new(text: str) -> bool:  # not the old words without their buttons
+            return "[proof]" in text and text != first
 
         rig.platform.rest.tap = tap
         await rig.people.press(rig.ana, rig.room, rig.seen()[0]["id"], "Another reply")

@@ -131,6 +131,14 @@ def test_privacy_mode_matters_only_where_the_bot_can_be_in_groups() -> None:
     assert finding.state is State.WARNING
 
 
+def test_a_bot_for_an_unknown_twin_is_named_with_its_file() -> None:
+    found = verdicts.judge_twins({"a.token": "mira", "b.token": "nobody"}, {"mira", "zoe"})
+
+    (finding,) = found
+    assert (finding.check, finding.state) == ("Telegram bot of b.token", State.WARNING)
+    assert "'nobody'" in finding.sentence
+
+
 def test_managed_bots_are_said_to_be_on_or_off() -> None:
     assert "one tap" in verdicts.judge_managed(replace(BOT, makes_bots=True)).sentence
     assert verdicts.judge_managed(BOT).sentence.startswith("off:")

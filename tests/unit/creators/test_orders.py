@@ -105,6 +105,35 @@ async def test_a_slow_reply_ends_well_within_two_seconds(signed: bool) -> None: 
     assert (await house.stage.audit()).wrong == []
 
 
+async def test_a_signed_pause_ends_a_slow_reply_in_time_and_it_is_refunded() -> None:
+    house = await House(replace(memory_stage(), engine=SlowEngine())).open()
+    await house.live()
+    # A pause acts as soon as it is spoken: only the signature is left to end this reply.
+    token, prepared = await house.prepare(await house.desk.pause(ZOE, "zoe"))
+    await house.creators.end_pause("zoe")
+    await house.shelf.follow("zoe")
+    house.stage.engine.begun.clear()
+    task = asyncio.create_task(house.say("slow"))
+    await house.stage.engine.begun.wait()
+    await asyncio.sleep(0.3)
+    assert not task.done()
+    begun = time.monotonic()
+
+    sentence = await house.signing.submit(token, body=prepared.body, signature=sign(prepared))
+    reply = await task
+
+    assert time.monotonic() - begun < LIMIT_S
+    assert sentence == "Zoe is paused, by your signature."
+    (order,) = memory_of(house).tables.orders
+    assert parse_order(order.body).action is OrderAction.PAUSE
+    assert (reply.finish, reply.halt) == ("cut", order.order_hash.hex())
+    assert reply.output_tokens
+    await house.stage.delivery.record(reply.receipt_id, Outcome.DELIVERED)
+    (after,) = (await house.stage.reader.read_all()).replies
+    assert "refunded" in {after.outcome, after.reversal}
+    assert (await house.stage.audit()).wrong == []
+
+
 async def test_whoever_looks_while_it_is_paused_does_not_wake_it(house: House) -> None:
     await house.live()
 

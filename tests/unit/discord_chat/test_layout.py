@@ -1,5 +1,8 @@
 """How replies are cut into messages."""
 
+import re
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,3 +76,69 @@ def test_webhook_names_avoid_what_discord_keeps_for_itself() -> None:
         assert shown.endswith("(AI twin)")
         assert "clyde" not in shown.lower()
         assert "discord" not in shown.lower()
+
+
+MARK = r"\*\*|__|~~|\|\||`|\*|_"
+MARKS = ("**", "__", "~~", "||", "`", "*", "_")
+WORDS = st.integers(1, 700).map(lambda count: " ".join(f"w{n}" for n in range(count)))
+SPANS = st.tuples(st.sampled_from(("", *MARKS)), WORDS).map(lambda s: s[0] + s[1] + s[0])
+STYLED = st.lists(SPANS, min_size=1, max_size=12).map(" ".join)
+
+
+def visible(text: str) -> list[str]:
+    return re.sub(r"[*_~|`\s]+", " ", text).split()
+
+
+@given(STYLED)
+def test_words_stay_and_every_part_has_whole_spans(text: str) -> None:
+    parts = split_text(text)
+
+    assert visible("\n".join(parts)) == visible(text)
+    for part in parts:
+        assert len(part) <= 1800
+        assert all(count % 2 == 0 for count in Counter(re.findall(MARK, part)).values())
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["**", "*", "_", "`", "||", "a b", "[x](https://a.b/c)", "\n\n", "y" * 500]
+        ),
+        max_size=80,
+    ).map("".join),
+    st.text(alphabet="*`_ |a\n", max_size=900),
+)
+def test_finished_parts_stay_when_styled_text_grows(text: str, more: str) -> None:
+    earlier = split_text(text.strip() + "!")
+    later = split_text(text.strip() + "!" + more)
+
+    assert later[: len(earlier) - 1] == earlier[:-1]
+    assert all(len(part) <= 1800 for part in later)
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_short_span_at_the_limit_goes_whole_into_the_next_part(mark: str) -> None:
+    span = f"{mark}these words belong together{mark}"
+    first, second = split_text("word " * 337 + span + " end." * 30)
+
+    assert mark not in first
+    assert second.startswith(span)
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_span_longer_than_a_message_is_closed_and_opened_again(mark: str) -> None:
+    parts = split_text(mark + "word " * 600 + "end" + mark)
+
+    assert len(parts) == 2
+    assert all(part.startswith(mark) and part.endswith(mark) for part in parts)
+
+
+def test_link_at_the_limit_is_not_cut() -> None:
+    link = "[the harbour of my home](https://harbour.example/a_b/c)"
+    _, second = split_text("word " * 337 + link + " end." * 30)
+
+    assert second.startswith(link)
+
+
+def test_lone_marks_stay_as_they_were_written() -> None:
+    assert split_text("2 * 3, snake_case, 5 *stars") == ["2 * 3, snake_case, 5 *stars"]
