@@ -207,13 +207,12 @@ async def test_killed_while_it_is_made_again_it_is_made_once(rig: Rig, tmp_path:
         await until(lambda: delivered(tmp_path) == 1, within_s=WITHIN_S)
 
         def tap(now: str, method: str, path: str, body: Json) -> None:
-            text = str(body.get("content"))
-            if (now, method) == ("done", "PATCH") and is_new(text) and not killed:
+            if (now, method) == ("done", "PATCH") and is_new(body) and not killed:
                 killed.append(path)
                 service.kill()
 
-        def is_new(text: str) -> bool:  # not the old words without their buttons
-            return "[proof]" in text and text != first
+        def is_new(body: Json) -> bool:  # not the old words without their buttons
+            return "[proof]" in str(body.get("content")) and body.get("content") != first
 
         rig.platform.rest.tap = tap
         await rig.people.press(rig.ana, rig.room, rig.seen()[0]["id"], "Another reply")
