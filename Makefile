@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 # Tests wait for processes, clocks and browsers more than they compute.
-JOBS   ?= 4
+JOBS   ?= 3
 
 # The exact profile: llama.cpp for x86-64-v3, without run-time dispatch and without what is not used.
 # Recorded at installation and checked at each start.
