@@ -26,6 +26,24 @@ async def test_webhook_messages_carry_the_address_of_the_picture(rig: Rig) -> No
     assert sent["avatar_url"] == f"{BASE}/twin/nova/avatar?v=3"
 
 
+async def test_a_new_version_changes_name_and_picture_while_the_bot_runs(rig: Rig) -> None:
+    rig.inbox.cards = [replace(NOVA, avatar=PNG, version=3)]
+    await rig.start()
+    await rig.people.say(rig.ana, rig.room, f"{rig.mention} hello")
+    await rig.answered()
+
+    rig.inbox.cards = [replace(NOVA, name="Nova Star", avatar=PNG, version=4)]
+    await rig.people.say(rig.ana, rig.room, f"{rig.mention} hello again")
+    await rig.answered(2)
+
+    faces = [(body["username"], body["avatar_url"]) for verb, path, body, _ in rig.platform.rest.log
+             if verb == "POST" and "/webhooks/" in path and "username" in body]  # fmt: skip
+    assert faces == [
+        ("Nova (AI twin)", f"{BASE}/twin/nova/avatar?v=3"),
+        ("Nova Star (AI twin)", f"{BASE}/twin/nova/avatar?v=4"),
+    ]
+
+
 async def test_a_twin_without_a_picture_names_none(rig: Rig) -> None:
     await rig.start()
 

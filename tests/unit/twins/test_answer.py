@@ -174,6 +174,7 @@ async def test_bundle_without_outcome_verifies_and_a_missing_one_is_none(stage: 
         ("", "empty"),
         (" \n\t ", "empty"),
         ("x" * 1001, "at most 1000"),
+        ("x" * 6000, "at most 1000 characters; that were 6000"),
         ("a\x00b", "control"),
         ("a\x1bb", "control"),
         ("half \ud83d", "control"),
