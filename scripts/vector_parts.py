@@ -75,7 +75,15 @@ MANIFEST = Manifest(
     model=ModelTerms("vectors-0.1 Q8_0", fixed_key("gguf"), 123_456_789),
     library="llama-cpp-python 0.3.36",
     rendering=RENDERING,
-    sampler=SamplerTerms(temperature="0.7", top_k=40, top_p="0.95", max_tokens=8),
+    sampler=SamplerTerms(
+        temperature="0.7",
+        top_k=40,
+        top_p="0.95",
+        max_tokens=8,
+        min_p="0.02",
+        presence_penalty="0.2",
+        frequency_penalty="0",
+    ),
     filter=FilterTerms(stop_tokens=(2,), stop_strings=("\nFan:", "\nYou are ")),
     price_nano=2_000_001,
     price_token="TWIN",  # noqa: S106 - a currency

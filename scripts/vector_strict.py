@@ -41,6 +41,12 @@ from scripts.vector_parts import (
 
 Sign = Callable[[bytes, bytes], bytes]
 MAX_SIZE = 2**53 - 1
+LARGEST_SAMPLER = {
+    "sampler.min_p": "1",
+    "sampler.presence_penalty": "2.000000000",
+    "sampler.frequency_penalty": "2",
+    "sampler.temperature": "0.000000001",
+}
 IDENTITY = b"\x01" + bytes(31)
 OTHER_SPELLING = b"\xee" + b"\xff" * 30 + b"\x7f"  # the identity, with y = p + 1
 ORDER_8 = bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05")
@@ -130,6 +136,8 @@ def good_strict() -> list[tuple[str, str, bytes]]:
     return [
         ("good-after-withdrawn", "the previous turn was withdrawn: the context starts anew",
          make_strict(Strict(fields=after))),
+        ("good-sampler", "min-p and both penalties at their largest, temperature at its smallest",
+         make_strict(Strict(manifest=LARGEST_SAMPLER))),
         ("good-largest-log", "a log of 2^53 - 1 leaves", make_strict(Strict(size=MAX_SIZE))),
         ("good-web", "the operator numbers the messages", make_strict(
             Strict(fields=replace(FIELDS, slot=replace(SLOT, platform="web"))))),
@@ -164,6 +172,15 @@ def bad_strict() -> list[tuple[int, str, str, bytes]]:
         (1, "origin-letter", "the origin holds a Cyrillic letter",
          Strict(origin="l\u043eg.example")),
         (1, "origin-long", "an origin of 129 characters", Strict(origin="x" * 129)),
+        (1, "min-p", "candidates that are more probable than the best one",
+         Strict(manifest={"sampler.min_p": "1.000000001"})),
+        (1, "min-p-sign", "a negative min-p", Strict(manifest={"sampler.min_p": "-0.1"})),
+        (1, "presence-penalty", "a presence penalty above 2",
+         Strict(manifest={"sampler.presence_penalty": "2.000000001"})),
+        (1, "frequency-penalty", "a frequency penalty that is a number and not a decimal string",
+         Strict(manifest={"sampler.frequency_penalty": 0})),
+        (1, "sampler-key", "a setting of the sampler that version 1 does not know",
+         Strict(manifest={"sampler.repeat_penalty": "1"})),
         (1, "small-order-signing-key", "a signing key under which anybody can sign anything",
          replace(forged, manifest={"operator.signing_key": IDENTITY.hex()})),
         (1, "small-order-log-key", "a log key under which anybody can sign anything",

@@ -20,6 +20,15 @@ MAX_PRICE_NANO = 2**53 - 1
 # The spellings of docs/spec/formats.md section 1, without zero.
 _POSITIVE_DECIMAL = r"^([1-9][0-9]{0,8}(\.[0-9]{1,9})?|0\.[0-9]{0,8}[1-9][0-9]{0,8})$"
 _AT_MOST_ONE = r"^(1(\.0{1,9})?|0\.[0-9]{0,8}[1-9][0-9]{0,8})$"
+_SHARE = r"^(1(\.0{1,9})?|0(\.[0-9]{1,9})?)$"
+_PENALTY = r"^(2(\.0{1,9})?|[01](\.[0-9]{1,9})?)$"
+_DECIMALS = {
+    "sampler.temperature": 'a decimal number above 0 such as "0.8"',
+    "sampler.top_p": 'a decimal number above 0, at most 1, such as "0.95"',
+    "sampler.min_p": 'a decimal number from 0 to 1 such as "0.05"',
+    "sampler.presence_penalty": 'a decimal number from 0 to 2 such as "0.3"',
+    "sampler.frequency_penalty": 'a decimal number from 0 to 2 such as "0.3"',
+}
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 
 
@@ -40,6 +49,9 @@ class _Sampler(_Strict):
     temperature: str = Field(default="0.2", pattern=_POSITIVE_DECIMAL)
     top_k: int = Field(default=40, ge=1, le=256)
     top_p: str = Field(default="0.95", pattern=_AT_MOST_ONE)
+    min_p: str = Field(default="0", pattern=_SHARE)
+    presence_penalty: str = Field(default="0", pattern=_PENALTY)
+    frequency_penalty: str = Field(default="0", pattern=_PENALTY)
     max_tokens: int = Field(default=64, ge=1, le=1024)
 
 
@@ -47,6 +59,7 @@ class _File(_Strict):
     name: str
     role: str
     creator: str
+    model: str = Field(default="", max_length=64)
     facts: list[str]
     off_limits: list[str] = []
     examples: list[_Example] = []
@@ -102,6 +115,10 @@ def load_persona(path: Path) -> PersonaFile:
         top_k=content.sampler.top_k,
         top_p=content.sampler.top_p,
         max_tokens=content.sampler.max_tokens,
+        min_p=content.sampler.min_p,
+        presence_penalty=content.sampler.presence_penalty,
+        frequency_penalty=content.sampler.frequency_penalty,
+        model=content.model,
     )
 
 
@@ -115,7 +132,8 @@ def _read(path: Path) -> str:
 
 def _sentence(error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
     where = ".".join(str(part) for part in error["loc"])
-    return f"{where}: {error['msg']}."
+    decimal = error["type"] == "string_pattern_mismatch"
+    return f"{where}: {_DECIMALS[where] if decimal else error['msg']}."
 
 
 def _nano(path: Path, amount: str) -> int:

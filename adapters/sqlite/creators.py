@@ -1,6 +1,7 @@
 """Creators' work in SQLite: drafts, signing requests, published pictures, spoken pauses."""
 
 import json
+from dataclasses import astuple
 from datetime import datetime
 from typing import Any
 
@@ -206,15 +207,14 @@ async def _first(
 
 def _values(content: DraftContent) -> tuple[bytes, str, int, bytes]:
     sampler = content.sampler
-    chosen = [sampler.temperature, sampler.top_k, sampler.top_p, sampler.max_tokens]
     persona = encode_persona(content.persona)
-    return persona, json.dumps(chosen), content.price_nano, content.avatar
+    return persona, json.dumps(astuple(sampler)), content.price_nano, content.avatar
 
 
 def _content(persona: bytes, sampler: str, price_nano: int, avatar: bytes) -> DraftContent:
     return DraftContent(
         persona=parse_persona(persona),
-        sampler=SamplerTerms(*json.loads(sampler)),
+        sampler=SamplerTerms(*json.loads(sampler)),  # older drafts lack the last ones
         price_nano=price_nano,
         avatar=avatar,
     )

@@ -12,7 +12,7 @@ from bot.domain.errors import UserError
 from bot.domain.manifest import Manifest
 from bot.domain.money import NANO, format_nano
 from bot.domain.persona import Persona, encode_persona
-from bot.domain.terms import MAX_TOP_K, SamplerTerms
+from bot.domain.terms import MAX_PENALTY, MAX_TOP_K, SamplerTerms
 from bot.ports.creator_store import Draft, DraftContent
 from bot.ports.creators import DraftEdit, DraftText
 from bot.ports.personas import PersonaFile
@@ -70,6 +70,9 @@ def edited(content: DraftContent, change: DraftEdit) -> DraftContent:
         top_k=_new(change.top_k, sampler.top_k),
         top_p=_new(change.top_p, sampler.top_p),
         max_tokens=_new(change.max_tokens, sampler.max_tokens),
+        min_p=_new(change.min_p, sampler.min_p),
+        presence_penalty=_new(change.presence_penalty, sampler.presence_penalty),
+        frequency_penalty=_new(change.frequency_penalty, sampler.frequency_penalty),
     )
     check_persona_size(persona)
     _check_sampler(sampler)
@@ -119,6 +122,9 @@ def draft_text(content: DraftContent) -> DraftText:
         top_p=sampler.top_p,
         top_k=sampler.top_k,
         max_tokens=sampler.max_tokens,
+        min_p=sampler.min_p,
+        presence_penalty=sampler.presence_penalty,
+        frequency_penalty=sampler.frequency_penalty,
     )
 
 
@@ -134,6 +140,9 @@ def persona_file(slug: str, content: DraftContent) -> PersonaFile:
         top_k=sampler.top_k,
         top_p=sampler.top_p,
         max_tokens=sampler.max_tokens,
+        min_p=sampler.min_p,
+        presence_penalty=sampler.presence_penalty,
+        frequency_penalty=sampler.frequency_penalty,
     )
 
 
@@ -151,7 +160,8 @@ def sampler_words(sampler: SamplerTerms) -> str:
     """Return a sampler's parameters in words."""
     return (
         f"Temperature {sampler.temperature}, top-p {sampler.top_p}, top-k {sampler.top_k}, "
-        f"at most {sampler.max_tokens} tokens"
+        f"min-p {sampler.min_p}, presence penalty {sampler.presence_penalty}, frequency penalty "
+        f"{sampler.frequency_penalty}, at most {sampler.max_tokens} tokens"
     )
 
 
@@ -188,6 +198,17 @@ def _check_sampler(sampler: SamplerTerms) -> None:
         )
     if not 0 < top_p <= 1:
         raise UserError('top-p must be a decimal number above 0, at most 1: for example "0.95".')
+    if not 0 <= _decimal(sampler.min_p) <= 1:
+        raise UserError('min-p must be a decimal number from 0 to 1: for example "0.05".')
+    for name, penalty in (
+        ("presence", sampler.presence_penalty),
+        ("frequency", sampler.frequency_penalty),
+    ):
+        if not 0 <= _decimal(penalty) <= MAX_PENALTY:
+            raise UserError(
+                f"The {name} penalty must be a decimal number from 0 to {MAX_PENALTY}: "
+                'for example "0.3".'
+            )
     if not 1 <= sampler.top_k <= MAX_TOP_K:
         raise UserError(f"top-k must be a whole number from 1 to {MAX_TOP_K}.")
     if not 1 <= sampler.max_tokens <= MAX_REPLY_TOKENS:

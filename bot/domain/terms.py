@@ -14,6 +14,7 @@ HASH_BYTES = 32
 MAX_NAME = 64
 MAX_TOP_K = 256
 MAX_TOKENS = 65_536
+MAX_PENALTY = 2
 _DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,9})?", re.ASCII)
 
 
@@ -61,12 +62,15 @@ class RenderingProgram:
 
 @dataclass(frozen=True, slots=True)
 class SamplerTerms:
-    """The sampler's parameters; `temperature` and `top_p` are decimal strings."""
+    """The sampler's parameters; all but `top_k` and `max_tokens` are decimal strings."""
 
     temperature: str
     top_k: int
     top_p: str
     max_tokens: int
+    min_p: str = "0"
+    presence_penalty: str = "0"
+    frequency_penalty: str = "0"
 
     def to_json(self) -> JsonValue:
         """Turn into the manifest's `sampler`."""
@@ -75,6 +79,9 @@ class SamplerTerms:
             "temperature": self.temperature,
             "top_k": self.top_k,
             "top_p": self.top_p,
+            "min_p": self.min_p,
+            "presence_penalty": self.presence_penalty,
+            "frequency_penalty": self.frequency_penalty,
             "max_tokens": self.max_tokens,
         }
 
@@ -125,16 +132,28 @@ def read_rendering(manifest: ObjectReader) -> RenderingProgram:
 
 def read_sampler(manifest: ObjectReader) -> SamplerTerms:
     """Read the manifest's `sampler`."""
-    reader = manifest.object("sampler", "algorithm temperature top_k top_p max_tokens")
+    reader = manifest.object(
+        "sampler",
+        "algorithm temperature top_k top_p min_p presence_penalty frequency_penalty max_tokens",
+    )
     reader.constant("algorithm", SAMPLER_ALGORITHM)
     sampler = SamplerTerms(
-        temperature=reader.convert("temperature", _parse_decimal),
+        temperature=reader.convert("temperature", _parse_positive),
         top_k=reader.integer("top_k", minimum=1, maximum=MAX_TOP_K),
-        top_p=reader.convert("top_p", _parse_decimal),
+        top_p=reader.convert("top_p", _parse_positive),
         max_tokens=reader.integer("max_tokens", minimum=1, maximum=MAX_TOKENS),
+        min_p=reader.convert("min_p", _parse_decimal),
+        presence_penalty=reader.convert("presence_penalty", _parse_decimal),
+        frequency_penalty=reader.convert("frequency_penalty", _parse_decimal),
     )
-    if float(sampler.top_p) > 1:
-        raise FormatError("manifest.sampler.top_p: greater than 1")
+    for name, value, most in (
+        ("top_p", sampler.top_p, 1),
+        ("min_p", sampler.min_p, 1),
+        ("presence_penalty", sampler.presence_penalty, MAX_PENALTY),
+        ("frequency_penalty", sampler.frequency_penalty, MAX_PENALTY),
+    ):
+        if float(value) > most:
+            raise FormatError(f"manifest.sampler.{name}: greater than {most}")
     return sampler
 
 
@@ -151,6 +170,12 @@ def read_filter(manifest: ObjectReader) -> FilterTerms:
 
 
 def _parse_decimal(text: str) -> str:
-    if not _DECIMAL.fullmatch(text) or float(text) == 0:
-        raise FormatError("not a positive decimal number")
+    if not _DECIMAL.fullmatch(text):
+        raise FormatError("not a decimal number")
+    return text
+
+
+def _parse_positive(text: str) -> str:
+    if float(_parse_decimal(text)) == 0:
+        raise FormatError("not greater than 0")
     return text

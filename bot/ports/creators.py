@@ -45,6 +45,9 @@ class DraftEdit:
     top_p: str | None = None
     top_k: int | None = None
     max_tokens: int | None = None
+    min_p: str | None = None
+    presence_penalty: str | None = None
+    frequency_penalty: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,9 @@ class DraftText:
     top_p: str
     top_k: int
     max_tokens: int
+    min_p: str = "0"
+    presence_penalty: str = "0"
+    frequency_penalty: str = "0"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,9 @@ class PersonaFile:
         slug: the file's name without extension; names the twin in commands.
         creator: display name of the creator.
         price_nano: per reply, in 1e-9 of the settlement token.
-        temperature: a decimal string, as in the manifest; so is `top_p`.
+        temperature: a decimal string, as in the manifest; so are `top_p`, `min_p` and the
+            penalties.
+        model: name of a model of this service; empty: its own.
     """
 
     slug: str
@@ -24,3 +26,7 @@ class PersonaFile:
     top_k: int
     top_p: str
     max_tokens: int
+    min_p: str = "0"
+    presence_penalty: str = "0"
+    frequency_penalty: str = "0"
+    model: str = ""

@@ -3,14 +3,39 @@
 Needs the bundle, the fan's key and the weights; nothing of the service that made the reply.
 """
 
+from dataclasses import dataclass
+
 from bot.domain.errors import ConfigurationError, VerificationError
 from bot.domain.fields import SpanKind
 from bot.generation.rendering import persona_prefix
+from bot.generation.verdict import (
+    Calibration,
+    Evidence,
+    Verdict,
+    decide,
+    excluded,
+    suspected,
+    weigh,
+)
 from bot.ports.inference import GenerationRequest, InferenceEngine, ReplayOutcome, ReplayRequest
 from bot.receipts.verify import VerifiedReceipt
 from bot.twins.roster import sampler_policy
 
 REPLAY_STEP = 11
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a replay shows, and why.
+
+    Attributes:
+        reason: in words, the end of a sentence.
+        evidence: what the tokens weigh; None where it took no weighing.
+    """
+
+    verdict: Verdict
+    reason: str
+    evidence: Evidence | None = None
 
 
 def replay_request(verified: VerifiedReceipt) -> ReplayRequest:
@@ -68,3 +93,68 @@ async def replay(
             "give that file with --model."
         )
     return await engine.replay(replay_request(verified))
+
+
+def assess(
+    verified: VerifiedReceipt, outcome: ReplayOutcome, *, library: str, calibration: Calibration
+) -> Finding:
+    """Say what a replay shows.
+
+    Two engines that hold the exact profile give the same bits, so one other token is enough to know
+    that the reply is another one. Otherwise the tokens are weighed.
+
+    Args:
+        verified: the receipt.
+        outcome: its replay.
+        library: name and version of the library that replayed.
+        calibration: thresholds for this model.
+    """
+    if outcome.exact:
+        return Finding(Verdict.EXACT, "the reply is the same, bit for bit")
+    if not outcome.formal:
+        return Finding(Verdict.INCONSISTENT, _formal_fault(outcome))
+    difference = first_difference(outcome)
+    model = verified.receipt.model
+    if model.verdict == "exact" and outcome.engine_exact and model.library == library:
+        return Finding(
+            Verdict.INCONSISTENT,
+            f"{difference}; both machines hold the exact profile, where every bit is the same",
+        )
+    evidence = weigh(outcome.tokens, calibration)
+    return Finding(decide(evidence, calibration), explain(evidence, calibration), evidence)
+
+
+def explain(evidence: Evidence, calibration: Calibration) -> str:
+    """Return in words what weighed tokens say."""
+    verb = "differs" if evidence.differing == 1 else "differ"
+    differ = f"{evidence.differing} of {evidence.tokens} tokens {verb}"
+    match decide(evidence, calibration):
+        case Verdict.INCONSISTENT:
+            return (
+                f"{differ}, more than two machines' arithmetic explains; "
+                f"{suspected(evidence, calibration)} explains it better"
+            )
+        case Verdict.CONSISTENT:
+            names = ", ".join(excluded(evidence, calibration))
+            return f"{differ}, as two machines' arithmetic does; ruled out: {names}"
+        case _:
+            return f"{differ}; so few tokens do not rule out {_open(evidence, calibration)}"
+
+
+def _open(evidence: Evidence, calibration: Calibration) -> str:
+    out = excluded(evidence, calibration)
+    return ", ".join(o.name for o in calibration.others if o.needed and o.name not in out)
+
+
+def first_difference(outcome: ReplayOutcome) -> str:
+    """Return in words where a replay parts from its receipt."""
+    for token in outcome.tokens:
+        if not token.same:
+            return f"token {token.position} is {token.recomputed}, the receipt says {token.claimed}"
+    return _formal_fault(outcome)
+
+
+def _formal_fault(outcome: ReplayOutcome) -> str:
+    if not outcome.tokenisation_same:
+        return "persona or message have other tokens"
+    return "finish or text differ"

@@ -50,11 +50,15 @@ class LiveTwin:
 
 def sampler_policy(manifest: Manifest) -> SamplerPolicy:
     """Return a manifest's sampler as the engine wants it."""
+    sampler = manifest.sampler
     return SamplerPolicy(
-        temperature=float(manifest.sampler.temperature),
-        top_k=manifest.sampler.top_k,
-        top_p=float(manifest.sampler.top_p),
-        max_tokens=manifest.sampler.max_tokens,
+        temperature=float(sampler.temperature),
+        top_k=sampler.top_k,
+        top_p=float(sampler.top_p),
+        max_tokens=sampler.max_tokens,
+        min_p=float(sampler.min_p),
+        presence_penalty=float(sampler.presence_penalty),
+        frequency_penalty=float(sampler.frequency_penalty),
     )
 
 

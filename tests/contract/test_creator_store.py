@@ -25,7 +25,7 @@ from tests.fakes.creator_store import MemoryCreatorStore
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 CONTENT = DraftContent(
     persona=Persona("Zoé", "a potter", ("I throw.",), ("war",), (Example("hi", "hello"),)),
-    sampler=SamplerTerms("0.8", 40, "0.95", 200),
+    sampler=SamplerTerms("0.8", 40, "0.95", 200, "0.05", "0.5", "2"),
     price_nano=2_000_000,
     avatar=b"\x89PNG",
 )

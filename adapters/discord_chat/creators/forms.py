@@ -8,13 +8,14 @@ from bot.domain.errors import UserError
 from bot.domain.persona import MAX_NAME, MAX_ROLE, Example
 from bot.ports.creators import DraftEdit, DraftText
 
-TEXTS, EXAMPLES, SAMPLING = "texts", "examples", "sampling"
-PARTS = (TEXTS, EXAMPLES, SAMPLING)
+TEXTS, EXAMPLES, SAMPLING, REPETITION = "texts", "examples", "sampling", "repetition"
+PARTS = (TEXTS, EXAMPLES, SAMPLING, REPETITION)
 _NUMBER_CHARACTERS = 12
 _LABELS = {
     "twin": "Short name",
     "top_p": "Top-p",
     "top_k": "Top-k",
+    "min_p": "Min-p",
     "max_tokens": "Longest reply, in tokens",
 }
 _WHOLE = re.compile(r"[0-9]{1,9}")
@@ -58,6 +59,12 @@ def form_of(part: str, draft: DraftText) -> Form:
                 _number("top_k", "Top-k", str(draft.top_k)),
                 _number("max_tokens", "Longest reply, in tokens", str(draft.max_tokens)),
             ]
+        case "repetition":  # a window of its own: Discord's hold five fields
+            fields = [
+                _number("min_p", "Min-p", draft.min_p),
+                _number("presence_penalty", "Presence penalty", draft.presence_penalty),
+                _number("frequency_penalty", "Frequency penalty", draft.frequency_penalty),
+            ]
         case _:
             raise UserError("Choose one of: " + ", ".join(PARTS) + ".")
     fitting = [field for field in fields if len(field.value) <= FIELD_CHARACTERS]
@@ -84,6 +91,9 @@ def edit_of(values: dict[str, str]) -> DraftEdit:
         top_p=_stripped(values, "top_p"),
         top_k=_whole(values, "top_k", "Top-k"),
         max_tokens=_whole(values, "max_tokens", "The longest reply"),
+        min_p=_stripped(values, "min_p"),
+        presence_penalty=_stripped(values, "presence_penalty"),
+        frequency_penalty=_stripped(values, "frequency_penalty"),
     )
 
 

@@ -63,7 +63,9 @@ def _draft_line(view: TwinView) -> str:
     return (
         f"The draft: {view.price}, {picture}, {_count(draft.facts, 'fact')}, "
         f"{_count(draft.examples, 'example')}, temperature {draft.temperature}, top-p "
-        f"{draft.top_p}, top-k {draft.top_k}, at most {draft.max_tokens} tokens a reply."
+        f"{draft.top_p}, top-k {draft.top_k}, min-p {draft.min_p}, presence penalty "
+        f"{draft.presence_penalty}, frequency penalty {draft.frequency_penalty}, at most "
+        f"{draft.max_tokens} tokens a reply."
     )
 
 

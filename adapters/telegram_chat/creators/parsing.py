@@ -8,7 +8,10 @@ from bot.domain.persona import Example
 from bot.ports.creators import DraftEdit, DraftText
 
 EMPTY = "-"  # says that there is nothing of it
-_NUMBERS = ("temperature", "top_p", "top_k", "max_tokens")
+_NUMBERS = (
+    *("temperature", "top_p", "top_k", "min_p", "presence_penalty", "frequency_penalty"),
+    "max_tokens",
+)
 _PAIR = re.compile(r"(?P<who>fan|twin)\s*:\s*(?P<words>.*\S)", re.IGNORECASE)
 _SETTING = re.compile(r"(?P<name>[a-z_]+)\s*[=: ]\s*(?P<value>[0-9.]{1,12})")
 
@@ -68,6 +71,9 @@ def parse_sampling(text: str) -> DraftEdit:
         top_p=given.get("top_p"),
         top_k=int(given["top_k"]) if "top_k" in given else None,
         max_tokens=int(given["max_tokens"]) if "max_tokens" in given else None,
+        min_p=given.get("min_p"),
+        presence_penalty=given.get("presence_penalty"),
+        frequency_penalty=given.get("frequency_penalty"),
     )
 
 

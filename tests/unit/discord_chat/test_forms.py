@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from adapters.discord_chat.creators.forms import (
     EXAMPLES,
     PARTS,
+    REPETITION,
     SAMPLING,
     TEXTS,
     edit_of,
@@ -34,6 +35,9 @@ DRAFTS = st.builds(
     top_p=st.sampled_from(["0.95", "1"]),
     top_k=st.integers(0, 1000),
     max_tokens=st.integers(1, 4000),
+    min_p=st.sampled_from(["0", "0.05", "1"]),
+    presence_penalty=st.sampled_from(["0", "2"]),
+    frequency_penalty=st.sampled_from(["0", "0.3"]),
 )
 
 
@@ -52,6 +56,7 @@ def test_a_window_that_is_sent_unchanged_changes_nothing(draft: DraftText, part:
             TEXTS: {"name", "role", "facts", "off_limits"},
             EXAMPLES: {"examples"},
             SAMPLING: {"temperature", "top_p", "top_k", "max_tokens"},
+            REPETITION: {"min_p", "presence_penalty", "frequency_penalty"},
         }[part]
     )
 
@@ -95,6 +100,13 @@ def test_empty_fields_take_all_lines_away_and_missing_ones_leave_them() -> None:
     assert (change.facts, change.examples, change.off_limits) == ((), (), None)
 
 
+@pytest.mark.parametrize("part", PARTS)
+def test_no_window_has_more_fields_than_discord_shows(part: str) -> None:
+    form = form_of(part, DraftText("N", "r", (), (), (), "0.8", "0.9", 40, 100))
+
+    assert 1 <= len(form.fields) <= 5
+
+
 @pytest.mark.parametrize("text", ["", "-1", "1.5", "many", "٣", "9" * 10])
 def test_numbers_that_are_none_are_refused(text: str) -> None:
     with pytest.raises(UserError, match="whole number"):
@@ -102,5 +114,5 @@ def test_numbers_that_are_none_are_refused(text: str) -> None:
 
 
 def test_unknown_part_names_the_known_ones() -> None:
-    with pytest.raises(UserError, match="texts, examples, sampling"):
+    with pytest.raises(UserError, match="texts, examples, sampling, repetition"):
         form_of("soul", DraftText("N", "r", (), (), (), "0.8", "0.9", 40, 100))

@@ -41,6 +41,42 @@ def test_what_a_file_does_not_say_has_its_default(tmp_path: Path) -> None:
     assert (file.persona.off_limits, file.persona.examples) == ((), ())
 
 
+def test_sampler_is_read_as_it_is_written(tmp_path: Path) -> None:
+    settings = {"min_p": "0.05", "presence_penalty": "2", "frequency_penalty": "0.250"}
+    lines = [f'{name} = "{value}"' for name, value in settings.items()]
+
+    file = load_persona(_write(tmp_path, "\n".join([GOOD, "[sampler]", *lines])))
+
+    assert {name: getattr(file, name) for name in settings} == settings
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ('temperature = "0"', 'sampler.temperature: a decimal number above 0 such as "0.8".'),
+        ('top_p = "2"', 'sampler.top_p: a decimal number above 0, at most 1, such as "0.95".'),
+        ('min_p = "7"', 'sampler.min_p: a decimal number from 0 to 1 such as "0.05".'),
+        (
+            'presence_penalty = "3"',
+            'sampler.presence_penalty: a decimal number from 0 to 2 such as "0.3".',
+        ),
+        (
+            'frequency_penalty = "-1"',
+            'sampler.frequency_penalty: a decimal number from 0 to 2 such as "0.3".',
+        ),
+    ],
+)
+def test_setting_out_of_its_range_is_refused_with_the_range(
+    tmp_path: Path, line: str, sentence: str
+) -> None:
+    path = _write(tmp_path, f"{GOOD}[sampler]\n{line}")
+
+    with pytest.raises(PersonaError) as refused:
+        load_persona(path)
+
+    assert str(refused.value) == f"{path}: {sentence}"
+
+
 @pytest.mark.parametrize(
     ("amount", "nano"),
     [("0", 0), ("0.000000001", 1), ("12", 12 * 10**9), ("9007199.254740991", 2**53 - 1)],
@@ -83,6 +119,12 @@ BROKEN: dict[str, str | bytes] = {
     "top_k is a text": GOOD + '[sampler]\ntop_k = "4"',
     "top_p is zero": GOOD + '[sampler]\ntop_p = "0.0"',
     "top_p is above one": GOOD + '[sampler]\ntop_p = "1.01"',
+    "min_p is above one": GOOD + '[sampler]\nmin_p = "1.1"',
+    "min_p is negative": GOOD + '[sampler]\nmin_p = "-0.1"',
+    "min_p is a number": GOOD + "[sampler]\nmin_p = 0.1",
+    "presence_penalty is above two": GOOD + '[sampler]\npresence_penalty = "2.1"',
+    "frequency_penalty is negative": GOOD + '[sampler]\nfrequency_penalty = "-0.5"',
+    "frequency_penalty is no number": GOOD + '[sampler]\nfrequency_penalty = "much"',
     "max_tokens is zero": GOOD + "[sampler]\nmax_tokens = 0",
     "max_tokens is too large": GOOD + "[sampler]\nmax_tokens = 100000",
     "top_k has too many digits": GOOD + f"[sampler]\ntop_k = {'9' * 60_000}",

@@ -1,10 +1,8 @@
 """Sampling against the specification, computed here a second time (formats.md sections 4 and 5)."""
 
 import hashlib
-import hmac
 import math
 from collections import Counter
-from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -12,16 +10,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.generation.sampling import (
+    Draw,
+    Logits,
     SamplerPolicy,
     candidates,
-    choose_token,
-    gumbel_noise,
+    choose_tokens,
     gumbel_of,
+    noise_of,
 )
-from bot.ports.inference import Logits
+from tests.unit.generation.literal_sampling import literal_choice, literal_kept, literal_noise
 
 SEED = bytes(range(32))
 FLAT = SamplerPolicy(temperature=1.0, top_k=256, top_p=1.0, max_tokens=8)
+VALUES = st.one_of(
+    st.integers(-40, 40).map(lambda n: n / 4), st.floats(-30, 30, width=32), st.just(-math.inf)
+)
+POLICIES = st.builds(
+    SamplerPolicy,
+    temperature=st.sampled_from([0.2, 0.7, 1.0, 2.0]),
+    top_k=st.integers(1, 50),
+    top_p=st.sampled_from([0.05, 0.5, 0.9, 0.95, 1.0]),
+    max_tokens=st.just(8),
+    min_p=st.sampled_from([0.0, 0.01, 0.1, 0.5, 1.0]),
+    presence_penalty=st.sampled_from([0.0, 0.1, 0.5, 2.0]),
+    frequency_penalty=st.sampled_from([0.0, 0.1, 0.25, 2.0]),
+)
 
 
 def _policy(temperature: float = 1.0, top_k: int = 256, top_p: float = 1.0) -> SamplerPolicy:
@@ -36,28 +49,13 @@ def _kept(logits: Logits, policy: SamplerPolicy) -> list[int]:
     return [token for token, _ in candidates(logits, policy)]
 
 
-def _noise_of_the_text(seed: bytes, position: int, token: int) -> float:
-    """Section 4 word by word, with exact fractions up to the logarithm."""
-    message = bytes.fromhex(f"{position:08x}{token:08x}")
-    head = int.from_bytes(hmac.new(seed, message, hashlib.sha256).digest()[:8])
-    return -math.log(-math.log((Fraction(head >> 11) + Fraction(1, 2)) / 2**53))
+def _chosen(logits: Logits, policy: SamplerPolicy, seed: bytes = SEED, position: int = 0) -> int:
+    (token,) = choose_tokens(logits[None, :], [Draw(policy, seed, position)])
+    return token
 
 
-def _choice_of_the_text(logits: list[float], policy: SamplerPolicy, position: int) -> int:
-    """Section 5 word by word, without numpy."""
-    order = sorted(range(len(logits)), key=lambda i: (-logits[i], i))[: policy.top_k]
-    scaled = [(logits[i] - logits[order[0]]) / policy.temperature for i in order]
-    total = math.fsum(map(math.exp, scaled))
-    size = 1
-    while size < len(order) and (
-        math.fsum(math.exp(z) / total for z in scaled[:size]) < policy.top_p
-    ):
-        size += 1
-    scores = {
-        token: z + _noise_of_the_text(SEED, position, token)
-        for token, z in zip(order[:size], scaled, strict=False)
-    }
-    return min(scores, key=lambda token: (-scores[token], token))
+def gumbel_noise(seed: bytes, position: int, token: int) -> float:
+    return noise_of(seed, position)(token)
 
 
 # The HMACs behind these were checked with `openssl dgst -sha256 -mac HMAC`.
@@ -77,7 +75,7 @@ def test_noise_has_the_golden_values(position: int, token: int, expected: float)
 
 @given(st.binary(min_size=32, max_size=32), st.integers(0, 65535), st.integers(0, 2**31 - 1))
 def test_noise_is_that_of_the_specification(seed: bytes, position: int, token: int) -> None:
-    expected = _noise_of_the_text(seed, position, token)
+    expected = literal_noise(seed, position, token)
 
     assert gumbel_noise(seed, position, token) == pytest.approx(expected, rel=1e-12)
 
@@ -92,21 +90,130 @@ def test_largest_draw_is_infinite_and_no_error() -> None:
     assert gumbel_of(2**53 - 2) < 40
 
 
-@given(
-    st.lists(st.integers(-40, 40).map(lambda n: n / 4), min_size=1, max_size=40),
-    st.sampled_from([0.2, 0.7, 1.0, 2.0]),
-    st.integers(1, 50),
-    st.sampled_from([0.05, 0.5, 0.9, 0.95, 1.0]),
-    st.integers(0, 300),
-)
-def test_choice_is_that_of_the_specification(
-    logits: list[float], temperature: float, top_k: int, top_p: float, position: int
+@st.composite
+def _rows(draw: st.DrawFn) -> list[tuple[list[float], SamplerPolicy, list[int]]]:
+    """Draw a few rows of one vocabulary, with some of its tokens as output so far."""
+    size = draw(st.one_of(st.integers(1, 40), st.just(40 * 33 + 5)))
+    rows = []
+    for _ in range(draw(st.integers(1, 4))):
+        values = draw(st.lists(VALUES, min_size=min(size, 40), max_size=min(size, 40)))
+        values[draw(st.integers(0, len(values) - 1))] = draw(st.integers(-4, 4))
+        spread = draw(st.integers(1, size))
+        row = [values[n * spread % size % len(values)] for n in range(size - 1)] + [values[-1]]
+        row[draw(st.integers(0, size - 1))] = 1.0
+        history = draw(st.lists(st.integers(0, min(size, 60) - 1), max_size=12))
+        rows.append((row, draw(POLICIES), history))
+    return rows
+
+
+@given(_rows())
+def test_choice_is_that_of_the_specification_alone_and_in_any_batch(
+    rows: list[tuple[list[float], SamplerPolicy, list[int]]],
 ) -> None:
-    policy = _policy(temperature, top_k, top_p)
+    logits = np.array([row for row, _, _ in rows], np.float32)
+    draws = [Draw(policy, SEED, len(history), history) for _, policy, history in rows]
 
-    chosen = choose_token(_logits(*logits), policy, seed=SEED, position=position)
+    together = choose_tokens(logits, draws)
 
-    assert chosen == _choice_of_the_text(logits, policy, position)
+    alone = [choose_tokens(row[None, :], [one])[0] for row, one in zip(logits, draws, strict=True)]
+    assert together == alone
+    assert choose_tokens(logits[::-1], draws[::-1]) == together[::-1]
+    for row, (_, policy, history), token in zip(logits, rows, together, strict=True):
+        assert token == literal_choice(row.tolist(), policy, SEED, history)
+
+
+@given(_rows())
+def test_kept_tokens_are_those_of_the_specification(
+    rows: list[tuple[list[float], SamplerPolicy, list[int]]],
+) -> None:
+    for values, policy, history in rows:
+        row = np.array(values, np.float32)
+
+        assert candidates(row, policy, history) == literal_kept(row.tolist(), policy, history)
+
+
+@pytest.mark.parametrize("vocabulary", [4096, 32_000, 151_936])
+def test_large_vocabularies_are_drawn_from_as_the_specification_says(vocabulary: int) -> None:
+    rng = np.random.default_rng(vocabulary)
+    logits = (rng.standard_normal((3, vocabulary)) * 4).astype(np.float32)
+    logits[1] = np.round(logits[1])  # ties everywhere
+    history = tuple(int(one) for one in np.argsort(-logits[0])[:9]) * 2
+    policies = (
+        SamplerPolicy(0.8, 40, 0.95, 8),
+        SamplerPolicy(1.0, 256, 1.0, 8),
+        SamplerPolicy(0.8, 40, 0.95, 8, 0.05, 0.5, 0.5),
+    )
+    for policy in policies:
+        draws = [Draw(policy, SEED, len(history), history)] * 3
+
+        chosen = choose_tokens(logits, draws)
+
+        expected = [literal_choice(row.tolist(), policy, SEED, history) for row in logits]
+        assert chosen == expected
+
+
+def test_the_callers_logits_are_left_as_they_are() -> None:
+    logits = _logits(1, 2, 3, 4)
+    before = logits.tobytes()
+
+    choose_tokens(logits[None, :], [Draw(SamplerPolicy(1, 4, 1, 8, 0, 2, 2), SEED, 3, (3, 3, 1))])
+
+    assert logits.tobytes() == before
+
+
+def test_presence_counts_once_and_frequency_every_time() -> None:
+    logits = _logits(*[1.0] * 4)
+    presence = SamplerPolicy(1.0, 4, 1.0, 8, presence_penalty=0.5)
+    frequency = SamplerPolicy(1.0, 4, 1.0, 8, frequency_penalty=0.5)
+
+    once = candidates(logits, presence, (1, 1, 1, 2))
+    every = candidates(logits, frequency, (1, 1, 1, 2))
+
+    assert once == [(0, 0.0), (3, 0.0), (1, -0.5), (2, -0.5)]
+    assert every == [(0, 0.0), (3, 0.0), (2, -0.5), (1, -1.5)]
+
+
+def test_penalties_come_before_top_k() -> None:
+    policy = SamplerPolicy(1.0, 2, 1.0, 8, presence_penalty=2.0)
+
+    assert candidates(_logits(3, 2, 1.5, 0), policy, (0,)) == [(1, 0.0), (2, -0.5)]
+
+
+def test_penalties_are_not_read_where_there_are_none() -> None:
+    assert candidates(_logits(1, 2), FLAT, (1, 1)) == candidates(_logits(1, 2), FLAT)
+
+
+@pytest.mark.parametrize(("min_p", "kept"), [(0.0, 3), (0.1, 3), (0.2, 2), (0.5, 2), (0.6, 1)])
+def test_min_p_is_a_share_of_the_best(min_p: float, kept: int) -> None:
+    logits = _logits(*(math.log(p) for p in (0.6, 0.31, 0.09)))
+    policy = SamplerPolicy(1.0, 3, 1.0, 8, min_p=min_p)
+
+    assert len(_kept(logits, policy)) == kept
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        (0, math.nan),
+        (math.inf, 0),
+        (-math.inf, -math.inf),
+        (math.nan,) * 3,
+        (0,) * 2000 + (math.nan,),
+    ],
+)
+@pytest.mark.parametrize("history", [(), (0,), (1,), (0, 1)])
+def test_logits_that_are_not_numbers_are_refused(
+    wrong: tuple[float, ...], history: tuple[int, ...]
+) -> None:
+    policy = SamplerPolicy(1.0, 4, 1.0, 8, presence_penalty=1.0)
+
+    with pytest.raises(ValueError, match="not numbers"):
+        choose_tokens(_logits(*wrong)[None, :], [Draw(policy, SEED, len(history), history)])
+
+
+def test_every_row_has_its_draw() -> None:
+    with pytest.raises(ValueError, match="argument"):
+        choose_tokens(np.zeros((2, 3), np.float32), [Draw(FLAT, SEED, 0)])
 
 
 def test_ties_at_the_edge_of_top_k_go_to_the_smaller_ids() -> None:
@@ -147,7 +254,7 @@ def test_top_p_works_on_what_top_k_kept() -> None:
 def test_low_temperature_takes_the_best() -> None:
     logits = _logits(1, 3, 2)
 
-    chosen = {choose_token(logits, _policy(0.01), seed=SEED, position=n) for n in range(200)}
+    chosen = {_chosen(logits, _policy(0.01), position=n) for n in range(200)}
 
     assert chosen == {1}
 
@@ -155,14 +262,9 @@ def test_low_temperature_takes_the_best() -> None:
 def test_minus_infinity_is_never_drawn() -> None:
     logits = _logits(0, -math.inf, 0)
 
-    chosen = {choose_token(logits, FLAT, seed=SEED, position=n) for n in range(200)}
+    chosen = {_chosen(logits, FLAT, position=n) for n in range(200)}
 
     assert chosen == {0, 2}
-
-
-def test_logits_that_are_not_numbers_are_refused() -> None:
-    with pytest.raises(ValueError, match="not numbers"):
-        candidates(_logits(0, math.nan), FLAT)
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 1.7])
@@ -174,9 +276,7 @@ def test_draws_are_distributed_as_the_softmax(temperature: float) -> None:
     policy = _policy(temperature)
 
     drawn = Counter(
-        choose_token(
-            _logits(*logits), policy, seed=hashlib.sha256(b"%d" % n).digest(), position=n % 7
-        )
+        _chosen(_logits(*logits), policy, hashlib.sha256(b"%d" % n).digest(), n % 7)
         for n in range(runs)
     )
 
@@ -192,8 +292,8 @@ def test_positions_and_seeds_draw_independently() -> None:
 
     pairs = Counter(
         (
-            choose_token(logits, FLAT, seed=seed, position=0),
-            choose_token(logits, FLAT, seed=seed, position=1),
+            _chosen(logits, FLAT, seed, 0),
+            _chosen(logits, FLAT, seed, 1),
         )
         for seed in seeds
     )
@@ -213,6 +313,13 @@ def test_positions_and_seeds_draw_independently() -> None:
         {"top_k": 257},
         {"top_p": 0.0},
         {"top_p": 1.1},
+        {"min_p": -0.1},
+        {"min_p": 1.1},
+        {"min_p": math.nan},
+        {"presence_penalty": -0.1},
+        {"presence_penalty": 2.1},
+        {"frequency_penalty": math.inf},
+        {"frequency_penalty": -1},
         {"max_tokens": 0},
     ],
 )

@@ -10,12 +10,14 @@ from adapters.telegram_chat.creators.keys import Key, digest_of, parse_key
 from adapters.telegram_chat.creators.parsing import (
     encode_examples,
     encode_lines,
+    encode_sampling,
     parse_examples,
     parse_lines,
     parse_sampling,
 )
 from bot.domain.errors import UserError
 from bot.domain.persona import Example
+from bot.ports.creators import DraftEdit, DraftText
 
 # Lines as a persona takes them: without line breaks, and not empty.
 LINE = (
@@ -54,6 +56,19 @@ def test_any_text_is_settings_or_one_sentence(text: str) -> None:
 def test_what_is_no_setting_is_refused(text: str) -> None:
     with pytest.raises(UserError):
         parse_sampling(text)
+
+
+def test_every_setting_is_read_as_it_is_written() -> None:
+    draft = DraftText("N", "r", (), (), (), "0.8", "0.9", 40, 100, "0.05", "0.5", "1.25")
+
+    change = parse_sampling(encode_sampling(draft))
+
+    changed = {name for name in DraftEdit.__slots__ if getattr(change, name) is not None}
+    assert all(getattr(change, name) == getattr(draft, name) for name in changed)
+    assert changed == {
+        *("temperature", "top_p", "top_k", "max_tokens"),
+        *("min_p", "presence_penalty", "frequency_penalty"),
+    }
 
 
 @given(st.sampled_from(["twin", "ask", "act", "back"]), LINE, st.sampled_from(["", "show", "12"]))

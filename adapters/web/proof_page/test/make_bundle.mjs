@@ -80,7 +80,7 @@ function makeManifest(change) {
     model: { name: 'starter', gguf: 'ee'.repeat(32), size_bytes: 1000, lora: null },
     engine: { library: 'llama-cpp-python 0.3.36', profile: 'exact/1', isa: 'x86-64-v3' },
     rendering: structuredClone(RENDERING),
-    sampler: { algorithm: 'gumbel-max/1', temperature: '0.8', top_k: 40, top_p: '0.95', max_tokens: 8 },
+    sampler: { algorithm: 'gumbel-max/1', temperature: '0.8', top_k: 40, top_p: '0.95', min_p: '0', presence_penalty: '0', frequency_penalty: '0.5', max_tokens: 8 },
     filter: { policy: 'stop/1', stop_tokens: [0], stop_strings: ['\nFan:'] },
     price: { nano: 2000000, token: 'TPT' }, split: { creator_bp: 8500, operator_bp: 1500 },
     creator, payout: address(secret(6)),

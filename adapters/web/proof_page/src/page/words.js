@@ -178,7 +178,7 @@ export function describeFacts({ found: { bundle, receipt, manifest, checkpoint, 
     ['Model', `${manifest.model.name}, ${manifest.model.size_bytes} bytes`], ['Model SHA-256', receipt.model.gguf],
     ['Engine', `${receipt.model.library}, ${receipt.model.profile}, ${receipt.model.verdict}, ${manifest.engine.isa}`],
     ['Engine build', receipt.model.build],
-    ['Sampler', `${manifest.sampler.algorithm}, temperature ${manifest.sampler.temperature}, top-k ${manifest.sampler.top_k}, top-p ${manifest.sampler.top_p}, at most ${manifest.sampler.max_tokens} tokens`],
+    ['Sampler', `${manifest.sampler.algorithm}, temperature ${manifest.sampler.temperature}, top-k ${manifest.sampler.top_k}, top-p ${manifest.sampler.top_p}, min-p ${manifest.sampler.min_p}, presence penalty ${manifest.sampler.presence_penalty}, frequency penalty ${manifest.sampler.frequency_penalty}, at most ${manifest.sampler.max_tokens} tokens`],
     ['Operator’s key', receipt.operator], ['Seed key (VRF)', manifest.operator.vrf_key], ['Slot tag', receipt.seed.slot_tag],
     ['Log', manifest.log.origin], ['Log key', manifest.log.key], ['Log entry', `${bundle.log.index} of ${checkpoint.size}`],
   ];

@@ -69,10 +69,14 @@ export const list = (check) => (value) => (
   Array.isArray(value) && value.length <= MAX_ITEMS && value.every((item) => check(item))
 );
 
+/** @type {Check} */
+const isDecimal = (value) => text(value) && /^(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,9})?$/.test(value);
+
 /** @type {Check} a positive decimal */
-export const decimal = (value) => (
-  text(value) && /^(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,9})?$/.test(value) && Number(value) > 0
-);
+export const decimal = (value) => isDecimal(value) && Number(value) > 0;
+
+/** @param {number} most @returns {Check} a decimal from 0 to `most` */
+export const upTo = (most) => (value) => isDecimal(value) && Number(value) <= most;
 
 /** @type {Check} RFC 3339 in UTC with whole seconds, and a day that exists after the year 0 */
 export const time = (value) => {

@@ -5,7 +5,7 @@ import { isPrimeOrderPoint } from './ciphers.js';
 import { fromHex } from './bytes.js';
 import { checksumAddress } from './creator.js';
 import {
-  decimal, integer, isBase64Of, isHex, lineOf, list, nullOr, object, oneOf, record, text, textOf, time, titleOf, tokens,
+  decimal, integer, isBase64Of, isHex, lineOf, list, nullOr, object, oneOf, record, text, textOf, time, titleOf, tokens, upTo,
 } from './shape.js';
 
 const nothing = oneOf(null);
@@ -59,7 +59,8 @@ const MANIFEST = {
   }, 'rendering'),
   sampler: object({
     algorithm: oneOf('gumbel-max/1'), temperature: decimal, top_k: integer(1, 256),
-    top_p: (value) => decimal(value) && Number(value) <= 1, max_tokens: count,
+    top_p: (value) => decimal(value) && Number(value) <= 1, min_p: upTo(1),
+    presence_penalty: upTo(2), frequency_penalty: upTo(2), max_tokens: count,
   }, 'sampler'),
   filter: object({ policy: oneOf('stop/1'), stop_tokens: tokens, stop_strings: list(short) }, 'filter'),
   price: object({ nano: amount, token: symbol }, 'manifest’s price'),

@@ -6,5 +6,5 @@ export { encodeCanonical, parseCanonical } from '../../../proof_page/src/verify/
 export { Malformed } from '../../../proof_page/src/verify/failure.js';
 export { sha256, taggedHash } from '../../../proof_page/src/verify/hashing.js';
 export {
-  decimal, integer, isHex, list, nullOr, object, oneOf, record, text, textOf, time, titleOf, tokens,
+  decimal, integer, isHex, list, nullOr, object, oneOf, record, text, textOf, time, titleOf, tokens, upTo,
 } from '../../../proof_page/src/verify/shape.js';

@@ -2,7 +2,7 @@
 import { checksumAddress } from './keys.js';
 import {
   Malformed, decimal, fromHex, integer, isHex, list, nullOr, object, oneOf, parseCanonical, record, sha256, text, textOf, time,
-  titleOf, toHex, tokens, utf8,
+  titleOf, toHex, tokens, upTo, utf8,
 } from './shared.js';
 import { digestOf, typedDataOf } from './typed_data.js';
 
@@ -31,7 +31,9 @@ const MANIFEST = {
     fan_to_twin: tokens, twin_to_fan: tokens, window_tokens: count,
   }, 'rendering'),
   sampler: object({
-    algorithm: oneOf('gumbel-max/1'), temperature: decimal, top_k: integer(1, 256), top_p: decimal, max_tokens: count,
+    algorithm: oneOf('gumbel-max/1'), temperature: decimal, top_k: integer(1, 256),
+    top_p: (value) => decimal(value) && Number(value) <= 1, min_p: upTo(1),
+    presence_penalty: upTo(2), frequency_penalty: upTo(2), max_tokens: count,
   }, 'sampler'),
   filter: object({ policy: oneOf('stop/1'), stop_tokens: tokens, stop_strings: list(short) }, 'filter'),
   price: object({ nano: amount, token: (value) => text(value) && /^[A-Za-z0-9._-]{1,16}$/.test(value) }, 'price'),
