@@ -23,6 +23,8 @@ from typing import Any
 
 from bot.config import Settings
 from bot.ports.inference import (
+    ANYONE,
+    Caller,
     Generated,
     GenerationEvent,
     GenerationRequest,
@@ -90,10 +92,13 @@ class StandInEngine(InferenceEngine):
         """Keep nothing."""
 
     async def generate(
-        self, request: GenerationRequest, halt: asyncio.Event | None = None
+        self,
+        request: GenerationRequest,
+        halt: asyncio.Event | None = None,
+        caller: Caller = ANYONE,
     ) -> AsyncIterator[GenerationEvent]:
         """Yield the reply in pieces."""
-        del request, halt
+        del request, halt, caller
         size = -(-len(REPLY) // PIECES)
         for at in range(0, len(REPLY), size):
             await asyncio.sleep(self.seconds / PIECES)
@@ -103,6 +108,9 @@ class StandInEngine(InferenceEngine):
     async def replay(self, request: ReplayRequest) -> ReplayOutcome:
         """Replay nothing."""
         raise NotImplementedError
+
+    async def forget(self, conversation: str) -> None:
+        """Keep nothing anyway."""
 
     async def close(self) -> None:
         """Close nothing."""

@@ -49,6 +49,7 @@ class FansRig:
             records=self.records,
             tombstones=self.tombstones,
             saved=self.saved,
+            states=self.stage.engine,
             endings=Endings(stage.issuer, stage.clock),
             turns=stage.turns,
             running=stage.running,

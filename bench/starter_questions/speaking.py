@@ -11,6 +11,7 @@ import numpy as np
 
 from adapters.files.personas import load_personas as load_sample_twins
 from adapters.llama.library import inspect_build, prepare_environment
+from adapters.llama.states import NoStates
 from bench.starter_questions.grading import Asked
 from bench.starter_questions.material import Conversation
 from bot.domain.terms import RenderingProgram
@@ -18,7 +19,8 @@ from bot.generation.chat_template import compile_template
 from bot.generation.rendering import CommittedTurn, fit_window, persona_prefix, render
 from bot.generation.sampling import SamplerPolicy
 from bot.inference.engine import Engine
-from bot.ports.inference import Generated, GenerationRequest, ModelRunner, ReplayRequest
+from bot.ports.inference import Generated, GenerationRequest, ReplayRequest
+from bot.ports.runner import Feed, Logits, ModelRunner
 from bot.twins.publish import STOP_STRINGS
 
 SEED = b"twinproof starter_eval/1"
@@ -104,7 +106,7 @@ class Speaker:
 
     def __init__(self, model: ModelRunner) -> None:
         self._model = model
-        self._engine = Engine(model=model)
+        self._engine = Engine(model=model, states=NoStates())
         info = model.info()
         self._ends = info.end_tokens
         parts = compile_template(
@@ -131,7 +133,6 @@ class Speaker:
         """Answer a conversation's messages one after the other."""
         persona = self._tokens(talk.persona.text())
         prefix = persona_prefix(self._program, persona)
-        self._engine.prepare_prefix(prefix)
         turns: list[CommittedTurn] = []  # a turn's seed stands in for its receipt
         said: list[tuple[str, str]] = []
         for asked in questions_of(talk, said):
@@ -156,7 +157,7 @@ class Speaker:
     ) -> tuple[tuple[int, ...], str, bool | None]:
         if (given := guards.instead(asked)) is not None:
             return self._tokens(given), given, None
-        made = next(one for one in self._engine.generate(request) if isinstance(one, Generated))
+        made = next(one for one in self._engine.run(request) if isinstance(one, Generated))
         shown = guards.finish(asked, made.text)
         tokens = made.tokens if shown == made.text else self._tokens(shown)
         if not replay:
@@ -169,7 +170,7 @@ class Speaker:
             text=made.text,
             texts=((self._prefix + persona, self._tokens(persona)),),
         )
-        return tokens, shown, self._engine.replay(claim).exact
+        return tokens, shown, self._engine.recompute(claim).exact
 
     def _tokens(self, text: str) -> tuple[int, ...]:
         return self._model.tokenize(self._prefix + text, special=False)
@@ -186,8 +187,7 @@ class Speaker:
             message, reply = self._tokens(question.fan), self._tokens(question.say)
             spans = fit_window(self._program, persona=persona, turns=turns, message=message)
             context = render(self._program, spans)
-            logits = self._model.evaluate(context + reply, prefix_tokens=0, rows=len(reply) + 1)
-            wide = logits.astype(np.float64)
+            wide = self._rows(context + reply, len(reply) + 1).astype(np.float64)
             wide -= wide.max(axis=1, keepdims=True)
             likely = wide - np.log(np.exp(wide).sum(axis=1, keepdims=True))
             nats -= sum(float(likely[at, token]) for at, token in enumerate(reply))
@@ -196,6 +196,17 @@ class Speaker:
             characters += len(question.say)
             turns.append(CommittedTurn(message, reply, seed_of(talk, turn)))
         return nats, tokens, characters
+
+    def _rows(self, tokens: tuple[int, ...], rows: int) -> Logits:
+        """Return the last rows of logits; the engine is at rest, so its sequences are empty."""
+        batch = self._model.capacity.batch
+        kept = []
+        for start in range(0, len(tokens), batch):
+            part = tokens[start : start + batch]
+            wanted = min(len(part), max(0, start + len(part) - (len(tokens) - rows)))
+            kept.append(self._model.decode([Feed(0, start, part, wanted)]).copy())
+        self._model.trim(0, 0)
+        return np.concatenate(kept)
 
     def random_reply(self, talk: Conversation, turn: int) -> str:
         """Return the text of up to 24 tokens drawn evenly from the vocabulary."""

@@ -5,16 +5,12 @@ machine that holds the exact profile (docs/spec/formats.md sections 4 and 5).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from bot.domain.model_record import TemplateIds
 from bot.generation.sampling import SamplerPolicy
-
-Logits = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +56,6 @@ class Generated:
     finish: str
 
 
-GenerationEvent = TextDelta | Generated
-
-
 @dataclass(frozen=True, slots=True)
 class ReplayRequest:
     """A claimed reply to be recomputed: the request that made it and what it claims to have made.
@@ -88,6 +81,8 @@ class ReplayedToken:
         claimed: token id of the receipt; None at the end of an ended reply.
         recomputed: token id that the sampler gives here.
         text: the recomputed token as text, malformed bytes replaced.
+        margin: by how much logits must shift for the claimed token to be the one (0: it is).
+        room: by how much they must shift for any other than the recomputed one to be it.
     """
 
     position: int
@@ -95,26 +90,33 @@ class ReplayedToken:
     recomputed: int
     text: str
     same: bool
+    margin: float = 0.0
+    room: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayOutcome:
-    """What a replay found; `exact` only if every part is the same."""
+    """What a replay found; `exact` only if every part is the same.
+
+    Attributes:
+        engine_exact: whether the engine that replayed holds the exact profile.
+    """
 
     tokens: tuple[ReplayedToken, ...]
     tokenisation_same: bool
     finish_same: bool
     text_same: bool
+    engine_exact: bool = True
+
+    @property
+    def formal(self) -> bool:
+        """Whether all is the same that does not hang on the logits."""
+        return self.tokenisation_same and self.finish_same and self.text_same
 
     @property
     def exact(self) -> bool:
         """Whether the replay gives the same reply in every part."""
-        return (
-            all(token.same for token in self.tokens)
-            and self.tokenisation_same
-            and self.finish_same
-            and self.text_same
-        )
+        return self.formal and all(token.same for token in self.tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,8 @@ class ModelInfo:
         profile_exact: whether the startup self-check found the exact profile to hold here.
         begin_text: the control token that begins every context; empty if none does.
         end_text: the control token that ends a turn.
+        template: the chat template as token ids, compiled when the model was added; None where
+            nobody has done that: then no manifest can be drafted.
     """
 
     name: str
@@ -138,84 +142,60 @@ class ModelInfo:
     profile_exact: bool
     begin_text: str = ""
     end_text: str = ""
+    template: TemplateIds | None = None
 
 
-class ModelRunner(Protocol):
-    """The model itself, one working sequence; synchronous, owned by one thread."""
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """For whom a reply is made: what decides turns and memory, and never the reply itself.
 
-    def info(self) -> ModelInfo:
-        """Return what the model says of itself."""
-        ...
-
-    def tokenize(self, text: str, *, special: bool) -> tuple[int, ...]:
-        """Return the token ids of `text`; `special` reads control tokens written in it."""
-        ...
-
-    def piece(self, token: int) -> bytes:
-        """Return the bytes that a token stands for; empty for control tokens."""
-        ...
-
-    def prepare_prefix(self, tokens: tuple[int, ...]) -> None:
-        """Compute and keep the state of a persona prefix, evicting the coldest if need be."""
-        ...
-
-    def evaluate(self, tokens: tuple[int, ...], *, prefix_tokens: int, rows: int) -> Logits:
-        """Bring the working sequence to `tokens` and return the last `rows` rows of logits.
-
-        Returns:
-            A copy of shape (rows, vocabulary), binary32.
-
-        Raises:
-            EngineCrashedError: the library refused the batch.
-        """
-        ...
-
-
-def never() -> bool:
-    """Halt nothing."""
-    return False
-
-
-class LocalEngine(Protocol):
-    """The engine inside its own process; synchronous, one request at a time.
-
-    `info` and `tokenize` alone may be called from another thread meanwhile.
+    Attributes:
+        fan: whose turn it is; requests of one fan wait for each other's sake.
+        twin: likewise.
+        conversation: under which name the state is kept between turns; empty: not kept.
+        patience_s: a request that has not begun after so many seconds is refused.
     """
 
-    def info(self) -> ModelInfo:
-        """Return what the loaded model says of itself."""
-        ...
+    fan: str = ""
+    twin: str = ""
+    conversation: str = ""
+    patience_s: float = 600.0
 
-    def tokenize(self, text: str, *, special: bool) -> tuple[int, ...]:
-        """Return the token ids of `text`."""
-        ...
 
-    def prepare_prefix(self, tokens: tuple[int, ...]) -> None:
-        """Prefill a persona prefix and keep it hot."""
-        ...
+ANYONE = Caller()
 
-    def generate(
-        self, request: GenerationRequest, halted: Callable[[], bool] = never
-    ) -> Iterator[GenerationEvent]:
-        """Yield text as it becomes safe to show, then one `Generated`.
 
-        Args:
-            request: what determines the reply.
-            halted: asked before each token; once it is true, no more tokens are made.
-        """
-        ...
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A request waits for its turn.
 
-    def replay(self, request: ReplayRequest) -> ReplayOutcome:
-        """Recompute a claimed reply and compare it token by token."""
+    Attributes:
+        ahead: how many requests come before it.
+        wait_s: how long that will take, estimated from what the last requests took.
+    """
+
+    ahead: int
+    wait_s: float
+
+
+GenerationEvent = Queued | TextDelta | Generated
+
+
+class ConversationStates(Protocol):
+    """What engines keep of conversations between turns, in memory and on disk."""
+
+    async def forget(self, conversation: str) -> None:
+        """Destroy what is kept of a conversation; nothing happens where nothing is kept."""
         ...
 
 
 class InferenceEngine(Protocol):
     """The engine as the service sees it, over a process boundary.
 
-    Requests queue up to a bound. An iterator that is closed early cancels its generation. Errors
-    that may leave it: EngineOverloadedError (queue full), EngineCrashedError (the process died;
-    the next request starts a new one), MessageTooLongError.
+    Many requests run at once; more queue up to a bound. An iterator that is closed early cancels
+    its generation. Errors that may leave it: EngineOverloadedError (queue full, or waited in vain;
+    `retry_after_s` is an estimate), EngineCrashedError (the process died; the next request starts a
+    new one), MessageTooLongError.
     """
 
     async def info(self) -> ModelInfo:
@@ -227,16 +207,20 @@ class InferenceEngine(Protocol):
         ...
 
     async def prepare_prefix(self, tokens: tuple[int, ...]) -> None:
-        """Prefill a persona prefix and keep it hot."""
+        """Prefill a persona prefix, if that was never done, and keep it on disk."""
         ...
 
     def generate(
-        self, request: GenerationRequest, halt: asyncio.Event | None = None
+        self,
+        request: GenerationRequest,
+        halt: asyncio.Event | None = None,
+        caller: Caller = ANYONE,
     ) -> AsyncIterator[GenerationEvent]:
-        """Yield text as it becomes safe to show, then one `Generated`.
+        """Yield `Queued` while it waits, text as it becomes safe to show, then one `Generated`.
 
         Args:
             request: what determines the reply.
+            caller: for whom; does not determine the reply.
             halt: when it is set, the generation ends after the token at hand, or at once where it
                 is still queued: the rest of its text follows, then a `Generated` that was `halted`.
                 A generation that has ended by itself before that is simply finished.
@@ -245,6 +229,10 @@ class InferenceEngine(Protocol):
 
     async def replay(self, request: ReplayRequest) -> ReplayOutcome:
         """Recompute a claimed reply and compare it token by token."""
+        ...
+
+    async def forget(self, conversation: str) -> None:
+        """Destroy what the engine keeps of a conversation, in memory and on disk."""
         ...
 
     async def close(self) -> None:

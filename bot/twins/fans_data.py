@@ -18,6 +18,7 @@ from bot.domain.manifest import parse_manifest
 from bot.ports.clock import Clock
 from bot.ports.erasures import SavedProofs, Tombstone, Tombstones
 from bot.ports.fans import FanRecords, Person, Report
+from bot.ports.inference import ConversationStates
 from bot.ports.stores import Store
 from bot.twins.endings import Endings
 from bot.twins.export import build_export
@@ -43,6 +44,7 @@ class FansData:
         records: FanRecords,
         tombstones: Tombstones,
         saved: SavedProofs,
+        states: ConversationStates,
         endings: Endings,
         turns: ConversationTurns,
         running: RunningReplies,
@@ -54,6 +56,7 @@ class FansData:
         self._records = records
         self._tombstones = tombstones
         self._saved = saved
+        self._states = states
         self._endings = endings
         self._turns = turns
         self._running = running
@@ -151,7 +154,7 @@ class FansData:
                 await asyncio.sleep(LOOK_AGAIN_S)
                 continue
             # Before the transaction, which says that everything is done.
-            await self._remove_saved(person)
+            await self._remove_kept(person)
             erasure = await self._records.erase(person, tombstone)
             if erasure is not None:
                 self._forgotten.note(erasure)
@@ -180,10 +183,15 @@ class FansData:
                         await self._endings.decide(tx, reply, Outcome.WITHDRAWN)
         return not any(dropped)
 
-    async def _remove_saved(self, person: Person) -> None:
+    async def _remove_kept(self, person: Person) -> None:
+        """Remove what lies outside the database: saved proofs, and the engine's states."""
         position = 0
+        conversations = set()
         while page := await self._records.asked(person, after=position):
             for asked in page:
+                conversations.add(asked.intent.conversation)
                 if asked.reply is not None:
                     await asyncio.to_thread(self._saved.remove, asked.reply.receipt_id)
             position = page[-1].position
+        for conversation in conversations:
+            await self._states.forget(conversation.hex())

@@ -13,7 +13,7 @@ from bot.domain.manifest import Manifest
 from bot.generation.rendering import CommittedTurn, fit_window, render
 from bot.ports.chat import IncomingMessage, Surface
 from bot.ports.clock import Entropy
-from bot.ports.inference import GenerationRequest
+from bot.ports.inference import Caller, GenerationRequest
 from bot.ports.stores import Intent, PastTurn
 from bot.receipts.issue import slot_of
 from bot.twins.roster import LiveTwin, sampler_policy
@@ -114,6 +114,16 @@ def assemble_context(
     rendering = twin.manifest.rendering
     spans = fit_window(rendering, persona=twin.persona_tokens, turns=quoted[::-1], message=message)
     return replace(draft, spans=spans, context=render(rendering, spans))
+
+
+def caller_of(intent: Intent) -> Caller:
+    """Return for whom an intent's reply is made."""
+    message = intent.message
+    return Caller(
+        fan=f"{message.surface.platform} {message.fan}",
+        twin=message.twin,
+        conversation=intent.conversation.hex(),
+    )
 
 
 def generation_request(intent: Intent, manifest: Manifest) -> GenerationRequest:

@@ -33,6 +33,7 @@ async def open_fans_data(
         records=stores.fans,
         tombstones=TombstoneFile(proofs.parent / ERASURES),
         saved=ProofFolder(proofs),
+        states=cases.states,
         endings=cases.endings,
         turns=cases.turns,
         running=cases.running,

@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from copy import copy
 from dataclasses import dataclass, field
 
 from bot.domain.errors import BotError, EngineCrashedError, EngineOverloadedError, InvariantError
 from bot.inference.engine import Engine
 from bot.ports.inference import (
+    ANYONE,
+    Caller,
     Generated,
     GenerationEvent,
     GenerationRequest,
@@ -15,7 +18,9 @@ from bot.ports.inference import (
     ReplayOutcome,
     ReplayRequest,
 )
+from bot.ports.runner import Failed
 from tests.fakes.model import FakeModel
+from tests.fakes.states import MemoryStates
 
 CRASHED = "The engine stopped in the middle of this reply; nothing was charged. Please try again."
 
@@ -31,7 +36,9 @@ class MemoryEngine(InferenceEngine):
         pause: waited for before each event; an unset event holds generations that nobody halts.
         begun: set when a generation begins.
         requests: generations that were begun.
+        callers: for whom those were.
         cancelled: generations whose iterator was closed early.
+        forgotten: conversations that were to be forgotten.
     """
 
     model: FakeModel = field(default_factory=FakeModel)
@@ -41,13 +48,26 @@ class MemoryEngine(InferenceEngine):
     pause: asyncio.Event | None = None
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     requests: list[GenerationRequest] = field(default_factory=list)
+    callers: list[Caller] = field(default_factory=list)
     cancelled: int = 0
+    forgotten: list[str] = field(default_factory=list)
+    states: MemoryStates = field(default_factory=MemoryStates)
+    _models: list[FakeModel] = field(default_factory=list)
     _closed: bool = False
     _line: list[asyncio.Event] = field(default_factory=list)
 
     @property
     def _engine(self) -> Engine:
-        return Engine(model=self.model)
+        """One over an empty model and the same disk: runs never meet in a sequence."""
+        model = copy(self.model)
+        model.held, model._sources, model._targets = {}, set(), set()
+        self._models.append(model)
+        return Engine(model=model, states=self.states)
+
+    @property
+    def evaluated(self) -> int:
+        """How many tokens were evaluated in all."""
+        return sum(model.evaluated for model in self._models)
 
     async def _enter(self) -> None:
         await asyncio.sleep(0)  # a process is never asked and answered in one step
@@ -59,25 +79,41 @@ class MemoryEngine(InferenceEngine):
     async def info(self) -> ModelInfo:
         """Return what the model says of itself."""
         await self._enter()
-        return self._engine.info()
+        return self.model.info()
 
     async def tokenize(self, text: str, *, special: bool = False) -> tuple[int, ...]:
         """Return the token ids of `text`."""
         await self._enter()
-        return self._engine.tokenize(text, special=special)
+        return self.model.tokenize(text, special=special)
 
     async def prepare_prefix(self, tokens: tuple[int, ...]) -> None:
-        """Keep a prefix hot."""
+        """Keep a prefix on disk."""
         await self._enter()
-        self._engine.prepare_prefix(tokens)
+        engine = self._engine
+        engine.prepare(0, tokens)
+        _drain(engine)
 
     async def replay(self, request: ReplayRequest) -> ReplayOutcome:
         """Recompute a claimed reply."""
         await self._enter()
-        return self._engine.replay(request)
+        engine = self._engine
+        engine.replay(0, request)
+        outcome = _drain(engine)
+        if not isinstance(outcome, ReplayOutcome):
+            raise InvariantError("the port: a replay ends in its outcome")
+        return outcome
+
+    async def forget(self, conversation: str) -> None:
+        """Destroy a conversation's state."""
+        await self._enter()
+        self.forgotten.append(conversation)
+        self.states.forget(conversation)
 
     async def generate(
-        self, request: GenerationRequest, halt: asyncio.Event | None = None
+        self,
+        request: GenerationRequest,
+        halt: asyncio.Event | None = None,
+        caller: Caller = ANYONE,
     ) -> AsyncIterator[GenerationEvent]:
         """Yield the events of one generation, or of its beginning."""
         if len(request.seed) != 32 or request.prefix_tokens > len(request.context):
@@ -88,6 +124,7 @@ class MemoryEngine(InferenceEngine):
             raise self.errors.pop(0)
         crash = self.crashes.pop(0) if self.crashes else None
         self.requests.append(request)
+        self.callers.append(caller)
         self.begun.set()
         turn = asyncio.Event()
         self._line.append(turn)
@@ -99,7 +136,7 @@ class MemoryEngine(InferenceEngine):
                 finished = True
                 yield Generated((), "", "halted")
                 return
-            for number, event in enumerate(self._engine.generate(request, halt.is_set)):
+            for number, event in enumerate(self._engine.run(request, halt.is_set)):
                 await self._wait(halt, crash_now=number == crash)
                 finished = isinstance(event, Generated)
                 yield event
@@ -122,6 +159,16 @@ class MemoryEngine(InferenceEngine):
     async def close(self) -> None:
         """End; running requests fail."""
         self._closed = True
+
+
+def _drain(engine: Engine) -> object:
+    """Step until nothing is left to do; return the last event."""
+    last: object = None
+    while not engine.idle:
+        for _, last in engine.step():
+            if isinstance(last, Failed):
+                raise last.error
+    return last
 
 
 async def _either(left: asyncio.Event, right: asyncio.Event) -> None:

@@ -13,6 +13,7 @@ from bot.generation.sampling import SamplerPolicy
 from bot.inference.engine import Engine
 from bot.ports.inference import Generated, GenerationRequest, ReplayRequest, TextDelta
 from tests.fakes.model import END, VOCABULARY, FakeModel
+from tests.fakes.states import MemoryStates
 
 PREFIX = tuple(b"You are a test. ")
 REQUEST = GenerationRequest(
@@ -26,9 +27,13 @@ REQUEST = GenerationRequest(
 ENDLESS = replace(REQUEST, stop_tokens=(), stop_strings=())
 
 
+def _engine(model: FakeModel | None = None) -> Engine:
+    return Engine(model=model or FakeModel(), states=MemoryStates())
+
+
 def _generate(request: GenerationRequest, model: FakeModel | None = None) -> tuple[str, Generated]:
     """Return the joined pieces and the result, which comes last and once."""
-    *pieces, last = Engine(model=model or FakeModel()).generate(request)
+    *pieces, last = _engine(model).run(request)
     assert isinstance(last, Generated)
     texts = [piece.text for piece in pieces if isinstance(piece, TextDelta)]
     assert len(texts) == len(pieces)
@@ -70,7 +75,7 @@ def test_pieces_join_to_the_text_and_the_same_request_gives_the_same(seed: bytes
 
 @given(st.binary(min_size=32, max_size=32))
 def test_own_output_replays_exactly(seed: bytes) -> None:
-    outcome = Engine(model=FakeModel()).replay(_claim(replace(REQUEST, seed=seed)))
+    outcome = _engine().recompute(_claim(replace(REQUEST, seed=seed)))
 
     assert outcome.exact
 
@@ -108,7 +113,7 @@ def test_reply_that_ends_at_once_is_not_empty() -> None:
     at_once = replace(REQUEST, stop_tokens=tuple(range(VOCABULARY)))
 
     assert _generate(at_once) == (EMPTY_REPLY, Generated((), EMPTY_REPLY, "end"))
-    assert Engine(model=FakeModel()).replay(_claim(at_once)).exact
+    assert _engine().recompute(_claim(at_once)).exact
 
 
 def test_conversation_too_long_for_the_model_is_refused_before_any_work() -> None:
@@ -116,17 +121,9 @@ def test_conversation_too_long_for_the_model_is_refused_before_any_work() -> Non
     model = FakeModel(context_tokens=room - 3)
 
     with pytest.raises(MessageTooLongError, match="3 tokens too long"):
-        list(Engine(model=model).generate(REQUEST))
+        list(_engine(model).run(REQUEST))
     assert model.evaluations == 0
     assert _generate(REQUEST, FakeModel(context_tokens=room))[1].tokens
-
-
-def test_prepared_prefix_is_used_and_changes_nothing() -> None:
-    hot = FakeModel()
-    Engine(model=hot).prepare_prefix(PREFIX)
-
-    assert _generate(REQUEST, hot) == _generate(REQUEST)
-    assert hot.hot == hot.evaluations > 0
 
 
 @given(
@@ -141,7 +138,7 @@ def test_halted_after_any_token_the_text_is_that_of_the_tokens(
     _, whole = _generate(request)
     asked = iter(range(100))
 
-    *pieces, made = Engine(model=FakeModel()).generate(request, lambda: next(asked) >= allowed)
+    *pieces, made = _engine().run(request, lambda: next(asked) >= allowed)
 
     shown = "".join(piece.text for piece in pieces if isinstance(piece, TextDelta))
     assert isinstance(made, Generated)
@@ -162,7 +159,7 @@ def test_halted_before_any_text_nothing_stands_in_for_it() -> None:
 
     asked = iter(range(100))
 
-    events = list(Engine(model=Blank()).generate(ENDLESS, lambda: next(asked) >= 3))
+    events = list(_engine(Blank()).run(ENDLESS, lambda: next(asked) >= 3))
 
     (made,) = events
     assert isinstance(made, Generated)
@@ -172,7 +169,7 @@ def test_halted_before_any_text_nothing_stands_in_for_it() -> None:
 def test_replay_is_one_prefill() -> None:
     model = FakeModel()
 
-    Engine(model=model).replay(_claim(REQUEST))
+    _engine(model).recompute(_claim(REQUEST))
 
     assert model.evaluations == 1
 
@@ -183,7 +180,7 @@ def test_changed_token_is_found_at_its_position(position: int) -> None:
     forged = list(claim.tokens)
     forged[position] ^= 1
 
-    outcome = Engine(model=FakeModel()).replay(replace(claim, tokens=tuple(forged)))
+    outcome = _engine().recompute(replace(claim, tokens=tuple(forged)))
 
     first = next(token for token in outcome.tokens if not token.same)
     assert not outcome.exact
@@ -215,15 +212,15 @@ def test_replay_of_a_false_claim_is_not_exact(
 ) -> None:
     claim = _claim(_seed_with("end"))
 
-    assert Engine(model=FakeModel()).replay(claim).exact
-    assert not Engine(model=FakeModel()).replay(change(claim)).exact
+    assert _engine().recompute(claim).exact
+    assert not _engine().recompute(change(claim)).exact
 
 
 def test_reply_cut_short_and_called_ended_is_found_at_its_end() -> None:
     claim = _claim(ENDLESS)
     cut = replace(claim, tokens=claim.tokens[:4], finish="end", text="")
 
-    outcome = Engine(model=FakeModel()).replay(cut)
+    outcome = _engine().recompute(cut)
 
     assert [token.same for token in outcome.tokens] == [True] * 4 + [False]
     assert outcome.tokens[-1].claimed is None
@@ -234,7 +231,7 @@ def test_output_beyond_the_longest_is_not_exact() -> None:
     overlong = replace(_claim(longer), request=ENDLESS)
 
     for finish in ("length", "end"):
-        assert not Engine(model=FakeModel()).replay(replace(overlong, finish=finish)).exact
+        assert not _engine().recompute(replace(overlong, finish=finish)).exact
 
 
 def test_stop_token_within_the_output_is_not_exact() -> None:
@@ -243,9 +240,7 @@ def test_stop_token_within_the_output_is_not_exact() -> None:
     full = replace(ended.request.sampler, max_tokens=len(with_end))
     request = replace(ended.request, sampler=full)
 
-    outcome = Engine(model=FakeModel()).replay(
-        replace(ended, request=request, tokens=with_end, finish="length")
-    )
+    outcome = _engine().recompute(replace(ended, request=request, tokens=with_end, finish="length"))
 
     assert outcome.finish_same
     assert outcome.text_same
@@ -255,9 +250,9 @@ def test_stop_token_within_the_output_is_not_exact() -> None:
 def test_tokens_past_the_one_that_completed_a_stop_string_are_not_exact() -> None:
     claim = _claim(ENDLESS)
     stopped = _claim(replace(ENDLESS, stop_strings=(claim.text[3:5],)))
-    assert Engine(model=FakeModel()).replay(stopped).exact
+    assert _engine().recompute(stopped).exact
 
-    outcome = Engine(model=FakeModel()).replay(replace(stopped, tokens=claim.tokens))
+    outcome = _engine().recompute(replace(stopped, tokens=claim.tokens))
 
     assert outcome.text_same
     assert not outcome.exact
@@ -267,7 +262,7 @@ def test_text_past_a_stop_string_is_not_exact() -> None:
     claim = _claim(ENDLESS)
     stopped = replace(ENDLESS, stop_strings=(claim.text[3:5],))
 
-    outcome = Engine(model=FakeModel()).replay(replace(claim, request=stopped))
+    outcome = _engine().recompute(replace(claim, request=stopped))
 
     assert not outcome.finish_same
 
@@ -286,6 +281,6 @@ def test_text_past_a_stop_string_is_not_exact() -> None:
 def test_receipt_with_tokens_outside_the_vocabulary_is_false_and_kills_no_engine(
     hostile: Callable[[ReplayRequest], ReplayRequest],
 ) -> None:
-    outcome = Engine(model=FakeModel()).replay(hostile(_claim(_seed_with("end"))))
+    outcome = _engine().recompute(hostile(_claim(_seed_with("end"))))
 
     assert not outcome.exact

@@ -4,11 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from bot.generation.output import OutputText
 from bot.generation.sampling import SamplerPolicy
-from bot.inference.engine import Engine
-from bot.ports.inference import Generated, GenerationRequest, ReplayOutcome, ReplayRequest
-from tests.fakes.model import END, FakeModel
+from bot.ports.inference import GenerationRequest, ReplayRequest
+from tests.fakes.model import END
+from tests.unit.inference.replaying import claim_of, replay, text_of
 
 REQUEST = GenerationRequest(
     context=tuple(b"Say something."),
@@ -20,31 +19,18 @@ REQUEST = GenerationRequest(
 )
 
 
-def _text_of(tokens: tuple[int, ...], stops: tuple[str, ...] = ()) -> str:
-    output = OutputText(stops)
-    for token in tokens:
-        output.append(FakeModel().piece(token))
-    return output.final()
-
-
 def _halted(length: int, finish: str = "stopped") -> ReplayRequest:
     """Return a claim that a reply was halted after some tokens that the model really gives."""
-    *_, made = Engine(model=FakeModel()).generate(REQUEST)
-    assert isinstance(made, Generated)
-    tokens = made.tokens[:length]
+    tokens = claim_of(REQUEST).tokens[:length]
     return ReplayRequest(
-        request=REQUEST, tokens=tokens, finish=finish, text=_text_of(tokens), texts=(), spans=()
+        request=REQUEST, tokens=tokens, finish=finish, text=text_of(tokens), texts=(), spans=()
     )
-
-
-def _replay(claim: ReplayRequest) -> ReplayOutcome:
-    return Engine(model=FakeModel()).replay(claim)
 
 
 @pytest.mark.parametrize("finish", ["stopped", "cut"])
 @pytest.mark.parametrize("length", [1, 7, 23])
 def test_tokens_until_the_halt_are_compared_and_no_end_is_claimed(length: int, finish: str) -> None:
-    outcome = _replay(_halted(length, finish))
+    outcome = replay(_halted(length, finish))
 
     assert outcome.exact
     assert [token.claimed for token in outcome.tokens] == list(_halted(length).tokens)
@@ -52,12 +38,12 @@ def test_tokens_until_the_halt_are_compared_and_no_end_is_claimed(length: int, f
 
 @pytest.mark.parametrize("finish", ["end", "length", "stop"])
 def test_halted_reply_that_is_called_ended_is_not_exact(finish: str) -> None:
-    assert not _replay(_halted(7, finish)).exact
+    assert not replay(_halted(7, finish)).exact
 
 
 @pytest.mark.parametrize("length", [0, 24])
 def test_halt_before_the_first_token_or_at_the_longest_is_not_exact(length: int) -> None:
-    outcome = _replay(_halted(length))
+    outcome = replay(_halted(length))
 
     assert not outcome.finish_same
     assert not outcome.exact
@@ -67,14 +53,14 @@ def test_changed_token_is_found() -> None:
     claim = _halted(7)
     changed = (*claim.tokens[:3], claim.tokens[3] ^ 1, *claim.tokens[4:])
 
-    outcome = _replay(replace(claim, tokens=changed, text=_text_of(changed)))
+    outcome = replay(replace(claim, tokens=changed, text=text_of(changed)))
 
     assert not outcome.tokens[3].same
     assert not outcome.exact
 
 
 def test_changed_text_is_found() -> None:
-    outcome = _replay(replace(_halted(7), text="something else"))
+    outcome = replay(replace(_halted(7), text="something else"))
 
     assert not outcome.text_same
     assert not outcome.exact
@@ -86,9 +72,9 @@ def test_halt_after_a_stop_string_or_a_stop_token_is_not_exact() -> None:
     after_string = replace(
         claim,
         request=replace(REQUEST, stop_strings=stops),
-        text=_text_of(claim.tokens, stops),
+        text=text_of(claim.tokens, stops),
     )
     after_token = replace(claim, request=replace(REQUEST, stop_tokens=(claim.tokens[3], END)))
 
-    assert not _replay(after_string).exact
-    assert not _replay(after_token).exact
+    assert not replay(after_string).exact
+    assert not replay(after_token).exact

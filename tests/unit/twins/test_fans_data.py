@@ -174,6 +174,19 @@ async def test_forgotten_person_is_gone_and_others_are_not(rig: FansRig) -> None
     assert await _forget(rig) == 0
 
 
+async def test_the_engine_forgets_every_conversation_of_the_person_and_no_others(
+    rig: FansRig,
+) -> None:
+    for number, (twin, fan) in enumerate([("mira", "ana"), ("theo", "ana"), ("mira", "ben")]):
+        await rig.ask(message(twin=twin, fan=fan, number=str(number)))
+    ours, others, bens = (one.conversation for one in rig.stage.engine.callers)
+
+    await _forget(rig)
+
+    assert sorted(rig.stage.engine.forgotten) == sorted([ours, others])
+    assert bens not in rig.stage.engine.forgotten
+
+
 async def test_delivered_replies_stay_paid_and_undecided_ones_are_not(rig: FansRig) -> None:
     paid = await rig.ask(message())
     undecided = await rig.stage.say(number="second")
@@ -234,7 +247,7 @@ async def test_running_reply_is_dropped_and_leaves_nothing(rig: FansRig) -> None
     running = asyncio.create_task(rig.ask(message("my secret garden", number="running")))
     await rig.stage.engine.begun.wait()
     forgetting = asyncio.create_task(_forget(rig))
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0.3)
     assert not forgetting.done()
 
     rig.stage.engine.pause.set()
@@ -255,9 +268,9 @@ async def test_messages_that_wait_in_line_are_taken_back(rig: FansRig) -> None:
     await rig.stage.engine.begun.wait()
     asks += [asyncio.create_task(rig.ask(message(f"later {n}", number=n))) for n in "23"]
     asks.append(asyncio.create_task(rig.ask(message("ben's", number="b", fan="ben"))))
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0.3)
     forgetting = asyncio.create_task(_forget(rig))
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0.3)
     rig.stage.engine.pause.set()
     await forgetting
 

@@ -133,3 +133,14 @@ async def test_withdrawal_of_what_was_never_said_is_nothing(stage: Stage) -> Non
     await stage.say()
 
     assert await stage.withdrawal.withdraw(SURFACE, "another") == []
+
+
+async def test_the_engine_forgets_the_conversation_that_held_it(stage: Stage) -> None:
+    await stage.open()
+    reply = await stage.say()
+    caller = stage.engine.callers[-1]
+
+    await stage.withdrawal.withdraw(SURFACE, "first")
+
+    assert caller.conversation == reply.conversation.hex()
+    assert stage.engine.forgotten == [caller.conversation]
