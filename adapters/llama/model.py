@@ -1,103 +1,117 @@
 """The model runner: llama.cpp's low-level API under the exact profile.
 
 Exact profile (docs/adr/0002-exact-replay.md): flash attention on, KV cache in q8_0, one KV stream
-per sequence, portable build. Sequence 0 is the working sequence; the others keep persona prefixes,
-which are copied whole (a partial copy across streams aborts the library).
+per sequence, portable build. Streams are copied whole (a partial copy aborts the library); copies
+are carried out at the next decode, in order, but which tokens source and target hold changes at
+once. Until then a target can't be saved, and loading into either would spoil the target.
 """
 
 import ctypes
-from collections import OrderedDict
+import struct
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import llama_cpp as lib
 import numpy as np
 
+from adapters.llama.batch import Batch, portions
 from adapters.llama.library import built_portably
-from bot.domain.errors import ConfigurationError, EngineCrashedError
-from bot.ports.inference import Logits, ModelInfo, ModelRunner
+from adapters.llama.loading import fit_context, load_model, open_context, rows_limit
+from adapters.llama.memory import Sizes, Wishes, available_bytes
+from adapters.llama.tuning import count_alone
+from adapters.llama.vocabulary import Vocabulary
+from bot.domain.errors import EngineCrashedError, InvariantError
+from bot.ports.inference import ModelInfo
+from bot.ports.runner import Capacity, Feed, Logits, ModelRunner
 
-WORKING = 0
-PREFIX_SEQUENCES = 7
-BATCH_TOKENS = 256
-MAX_CONTEXT = 4096
-KV_Q8_0 = 8
-FLASH_ATTENTION_ON = 1
-PIECE_BYTES, MAX_PIECE_BYTES = 256, 65_536
-CHECK_TOKENS = 48
-CHECK_PREFIX = 16
-
-
-@lib.llama_log_callback  # type: ignore[untyped-decorator]  # ctypes
-def _drop_log(_level: int, _text: bytes, _data: ctypes.c_void_p) -> None:
-    """Swallow the library's chatter; errors come back as return values."""
+NO_WISHES = Wishes()
+_STATE_HEAD = struct.Struct("<IiI")  # the library's mark, the sequence, how many streams follow
+_COUNT_BYTES = 4
+_BYTES = ctypes.POINTER(ctypes.c_uint8)
 
 
 class LlamaModel(ModelRunner):
-    """A GGUF in memory with one context; owned by one thread.
+    """A GGUF in memory with one context; owned by one thread."""
 
-    Attributes of the state, all owned here: `_held`, the ids whose KV the working sequence holds;
-    `_prefixes`, ids of a kept prefix -> its sequence, coldest first.
-    """
+    def __init__(
+        self,
+        path: Path,
+        *,
+        threads: int,
+        name: str,
+        portable: bool,
+        wishes: Wishes = NO_WISHES,
+        room_bytes: int | None = None,
+    ) -> None:
+        """Load the file and choose how many sequences there are.
 
-    def __init__(self, path: Path, *, threads: int, name: str, portable: bool) -> None:
-        """Load the file.
+        Args:
+            path: a GGUF.
+            threads: of the library.
+            name: what people see.
+            portable: whether the library is the recorded portable build.
+            wishes: the operator's.
+            room_bytes: memory that may be taken; None for what the machine has.
 
         Raises:
-            ConfigurationError: the file is no usable GGUF, or has no chat template.
+            ConfigurationError: the model can't be used here, and why.
         """
-        lib.llama_log_set(_drop_log, ctypes.c_void_p(0))
-        lib.llama_backend_init()
-        params = lib.llama_model_default_params()
-        params.n_gpu_layers = 0
-        model = lib.llama_model_load_from_file(str(path).encode(), params)
-        if model is None:
-            raise ConfigurationError(f"{path} is not a model that llama.cpp can load.")
-        vocabulary = lib.llama_model_get_vocab(model)
-        template = lib.llama_model_chat_template(model, None)
-        if vocabulary is None or template is None:
-            raise ConfigurationError(f"{path} has no chat template: choose a chat model.")
-        self._vocabulary = vocabulary
-        self._size = lib.llama_vocab_n_tokens(vocabulary)
-        self._context_tokens = min(lib.llama_model_n_ctx_train(model), MAX_CONTEXT)
-        self._context = self._open_context(model, threads)
+        room = available_bytes() if room_bytes is None else room_bytes
+        model = load_model(path, gpu_layers=wishes.gpu_layers, room_bytes=room)
+        # The weights are mapped: they are not yet taken from what is free.
+        left = None if room is None or wishes.gpu_layers else room - path.stat().st_size
+        self._sizes = fit_context(path, model, wishes, room_bytes=left, threads=threads)
+        self._context = open_context(model, self._sizes, threads=threads)
         self._memory = lib.llama_get_memory(self._context)
-        self._held: tuple[int, ...] = ()
-        self._prefixes: OrderedDict[tuple[int, ...], int] = OrderedDict()
-        self._batch = _Batch(BATCH_TOKENS)
-        ends = (t for t in range(self._size) if lib.llama_vocab_is_eog(vocabulary, t))
-        portable = portable and built_portably(lib.llama_print_system_info())
+        self._rows_limit = rows_limit(model, self._sizes)
+        self._alone = 0
+        self._vocabulary = Vocabulary(lib.llama_model_get_vocab(model.handle))
+        self._batch = Batch(tokens=self._sizes.batch, sequences=self._sizes.sequences)
+        # A model with a sliding window keeps two caches: their states are taken as they are.
+        self._one_cache = lib.llama_model_n_swa(model.handle) == 0
+        self._portable = portable and built_portably(lib.llama_print_system_info())
         self._info = ModelInfo(
             name=name,
-            chat_template=template.decode(),
-            end_tokens=tuple(ends),
-            context_tokens=self._context_tokens,
-            vocabulary=self._size,
-            profile_exact=portable and self._profile_holds(),
-            begin_text=self._text_of(lib.llama_vocab_bos(vocabulary))
-            if lib.llama_vocab_get_add_bos(vocabulary)
-            else "",
-            end_text=self._text_of(lib.llama_vocab_eos(vocabulary)),
+            chat_template=model.template,
+            end_tokens=self._vocabulary.ends(),
+            context_tokens=self._sizes.cells,
+            vocabulary=self._vocabulary.size,
+            profile_exact=False,
+            begin_text=self._vocabulary.begin_text,
+            end_text=self._vocabulary.end_text,
         )
 
-    def _open_context(self, model: object, threads: int) -> object:
-        params = lib.llama_context_default_params()
-        params.n_seq_max = 1 + PREFIX_SEQUENCES
-        params.n_ctx = self._context_tokens * params.n_seq_max
-        params.n_batch = params.n_ubatch = BATCH_TOKENS
-        params.n_outputs_max = BATCH_TOKENS
-        params.n_outputs_max_per_seq = BATCH_TOKENS
-        params.n_threads = params.n_threads_batch = threads
-        params.flash_attn_type = FLASH_ATTENTION_ON
-        params.type_k = params.type_v = KV_Q8_0
-        params.kv_unified = False
-        params.no_perf = True
-        context = lib.llama_init_from_model(model, params)
-        if context is None:
-            raise ConfigurationError(
-                "The model does not run under the exact profile "
-                "(flash attention with a q8_0 cache): choose a model with Q8_0 weights."
-            )
-        return context
+    @property
+    def sizes(self) -> Sizes:
+        """How the sequences are divided."""
+        return self._sizes
+
+    @property
+    def capacity(self) -> Capacity:
+        """What there is room for."""
+        return Capacity(self._sizes.sequences, self._sizes.cells, self._sizes.batch)
+
+    @property
+    def portable(self) -> bool:
+        """Whether the library is the portable build, by its record and its own account."""
+        return self._portable
+
+    def confirm_profile(self) -> None:
+        """Say from now on that the exact profile holds, if the build is the portable one."""
+        self._info = replace(self._info, profile_exact=self._portable)
+
+    def tune(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        """Find out how to decode a few single tokens; the sequences have to be empty."""
+        self._alone = 0
+
+        def decode(count: int) -> None:
+            self.decode([Feed(sequence, 0, (0,), 1) for sequence in range(count)])
+            for sequence in range(count):
+                self.trim(sequence, 0)
+
+        self._alone = count_alone(decode, clock)
 
     def info(self) -> ModelInfo:
         """Return what the model says of itself."""
@@ -105,148 +119,88 @@ class LlamaModel(ModelRunner):
 
     def tokenize(self, text: str, *, special: bool) -> tuple[int, ...]:
         """Return the token ids of `text`, without begin or end marks added."""
-        data = text.encode()
-        buffer = (lib.llama_token * (len(data) + 1))()
-        count = lib.llama_tokenize(
-            self._vocabulary,
-            data,
-            len(data),
-            buffer,
-            len(buffer),
-            False,  # noqa: FBT003 - a C function
-            special,
-        )
-        if count < 0:
-            raise EngineCrashedError("the tokenizer refused a text")
-        return tuple(buffer[:count])
+        return self._vocabulary.tokenize(text, special=special)
 
     def piece(self, token: int) -> bytes:
         """Return the bytes that a token stands for; empty for control tokens."""
-        for size in (PIECE_BYTES, MAX_PIECE_BYTES):
-            buffer = ctypes.create_string_buffer(size)
-            no_special = False
-            count = lib.llama_token_to_piece(self._vocabulary, token, buffer, size, 0, no_special)
-            if count >= 0:
-                return buffer.raw[:count]
-        raise EngineCrashedError(f"token {token} stands for too many bytes")
+        return self._vocabulary.piece(token)
 
-    def _text_of(self, token: int) -> str:
-        """Return how a control token is written; empty where the vocabulary has none."""
-        if token < 0:
-            return ""
-        return bytes(lib.llama_vocab_get_text(self._vocabulary, token)).decode()
+    def decode(self, feeds: Sequence[Feed]) -> Logits:
+        """Evaluate the feeds together; rows beyond what the library gives at once are gathered."""
+        total = sum(len(feed.tokens) for feed in feeds)
+        if not 0 < total <= self._sizes.batch:  # the library would abort
+            raise InvariantError("more tokens than a batch has room for, or none")
+        parts = list(portions(feeds, rows=self._rows_limit, alone=self._alone))
+        if len(parts) == 1:
+            return self._decode(parts[0])
+        return np.concatenate([self._decode(part).copy() for part in parts])
 
-    def prepare_prefix(self, tokens: tuple[int, ...]) -> None:
-        """Compute and keep the state of a persona prefix, evicting the coldest if need be."""
-        if tokens in self._prefixes or not tokens:
-            return
-        taken = set(self._prefixes.values())
-        free = [s for s in range(1, 1 + PREFIX_SEQUENCES) if s not in taken]
-        sequence = free[0] if free else self._prefixes.popitem(last=False)[1]
-        lib.llama_memory_seq_rm(self._memory, sequence, -1, -1)
-        self._decode(tokens, start=0, sequence=sequence, rows=1)
-        self._prefixes[tokens] = sequence
+    def _decode(self, feeds: list[Feed]) -> Logits:
+        status = lib.llama_decode(self._context, self._batch.fill(feeds))
+        if status != 0:
+            raise EngineCrashedError(f"llama_decode failed with status {status}")
+        rows = sum(feed.rows for feed in feeds)
+        if not rows:
+            return np.empty((0, self._vocabulary.size), np.float32)
+        # In the order of the batch, whichever order the library computed them in.
+        logits = lib.llama_get_logits(self._context)
+        view = np.ctypeslib.as_array(logits, (rows * self._vocabulary.size,))
+        return view.reshape(rows, self._vocabulary.size)
 
-    def evaluate(self, tokens: tuple[int, ...], *, prefix_tokens: int, rows: int) -> Logits:
-        """Bring the working sequence to `tokens` and return the last `rows` rows of logits.
+    def copy(self, source: int, target: int) -> None:
+        """Copy a whole stream; the cells know at once, the data follows at the next decode."""
+        self._check(source)
+        self._check(target)
+        lib.llama_memory_seq_cp(self._memory, source, target, -1, -1)
 
-        What it holds already is kept: tail removal and refill were measured bit-exact.
-        """
-        keep = min(_shared(self._held, tokens), len(tokens) - rows)
-        prefix = tokens[:prefix_tokens]
-        if keep < prefix_tokens <= len(tokens) - rows and prefix in self._prefixes:
-            self._prefixes.move_to_end(prefix)
-            lib.llama_memory_seq_rm(self._memory, WORKING, -1, -1)
-            lib.llama_memory_seq_cp(self._memory, self._prefixes[prefix], WORKING, -1, -1)
-            keep = prefix_tokens
-        else:
-            lib.llama_memory_seq_rm(self._memory, WORKING, keep, -1)
-        self._held = ()  # unknown while a decode may fail half-way
-        logits = self._decode(tokens[keep:], start=keep, sequence=WORKING, rows=rows)
-        self._held = tokens
-        return logits
+    def trim(self, sequence: int, length: int) -> None:
+        """Forget the cells from `length` on; measured bit-exact when they are filled again."""
+        self._check(sequence)
+        lib.llama_memory_seq_rm(self._memory, sequence, length, -1)
 
-    def _decode(self, tokens: tuple[int, ...], *, start: int, sequence: int, rows: int) -> Logits:
-        """Decode in chunks and return a copy of the last `rows` rows of logits."""
-        first_row = len(tokens) - rows
-        kept: list[Logits] = []
-        for offset in range(0, len(tokens), BATCH_TOKENS):
-            chunk = tokens[offset : offset + BATCH_TOKENS]
-            wanted = max(0, offset + len(chunk) - max(first_row, offset))
-            batch = self._batch.fill(chunk, start + offset, sequence, wanted)
-            status = lib.llama_decode(self._context, batch)
-            if status != 0:
-                raise EngineCrashedError(f"llama_decode failed with status {status}")
-            if wanted:
-                view = np.ctypeslib.as_array(
-                    lib.llama_get_logits(self._context), (wanted * self._size,)
-                )
-                # The view is overwritten by the next decode.
-                kept.append(view.reshape(wanted, self._size).copy())
-        return np.concatenate(kept)
-
-    def _profile_holds(self) -> bool:
-        """Compare decoding one by one, one prefill and a copied prefix, bit for bit."""
-        length = min(CHECK_TOKENS, self._context_tokens)
-        tokens = tuple((7919 * i + 13) % self._size for i in range(length))
-        rest = length - CHECK_PREFIX
-        whole = self.evaluate(tokens, prefix_tokens=0, rows=rest + 1)
-        self._forget()
-        steps = [
-            self.evaluate(tokens[:end], prefix_tokens=0, rows=1)
-            for end in range(CHECK_PREFIX, length + 1)
-        ]
-        self._forget()
-        self.prepare_prefix(tokens[:CHECK_PREFIX])
-        copied = self.evaluate(tokens, prefix_tokens=CHECK_PREFIX, rows=rest)
-        self._forget()
-        self._prefixes.clear()
-        stepwise = np.concatenate(steps)
-        return whole.tobytes() == stepwise.tobytes() and whole[1:].tobytes() == copied.tobytes()
-
-    def _forget(self) -> None:
-        lib.llama_memory_seq_rm(self._memory, WORKING, -1, -1)
-        self._held = ()
-
-
-def _shared(left: tuple[int, ...], right: tuple[int, ...]) -> int:
-    """Return the length of the longest common prefix."""
-    for index, (a, b) in enumerate(zip(left, right, strict=False)):
-        if a != b:
-            return index
-    return min(len(left), len(right))
-
-
-class _Batch:
-    """A `llama_batch` over numpy buffers, so that filling it copies nothing else."""
-
-    def __init__(self, capacity: int) -> None:
-        self._tokens = np.zeros(capacity, np.int32)
-        self._positions = np.zeros(capacity, np.int32)
-        self._counts = np.ones(capacity, np.int32)
-        self._logits = np.zeros(capacity, np.int8)
-        self._sequence = np.zeros(1, np.int32)
-        pointer = self._sequence.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
-        self._sequences = (ctypes.POINTER(ctypes.c_int32) * capacity)(*[pointer] * capacity)
-        self._batch = lib.llama_batch(
-            n_tokens=0,
-            token=self._tokens.ctypes.data_as(ctypes.POINTER(ctypes.c_int32)),
-            embd=None,
-            pos=self._positions.ctypes.data_as(ctypes.POINTER(ctypes.c_int32)),
-            n_seq_id=self._counts.ctypes.data_as(ctypes.POINTER(ctypes.c_int32)),
-            seq_id=ctypes.cast(self._sequences, ctypes.POINTER(ctypes.POINTER(ctypes.c_int32))),
-            logits=self._logits.ctypes.data_as(ctypes.POINTER(ctypes.c_int8)),
+    def save(self, sequence: int) -> bytes:
+        """Return the sequence's state, free of how many other sequences there are."""
+        self._check(sequence)
+        size = lib.llama_state_seq_get_size(self._context, sequence)
+        buffer = np.empty(size, np.uint8)
+        written = lib.llama_state_seq_get_data(
+            self._context, buffer.ctypes.data_as(_BYTES), size, sequence
         )
+        if written != size:
+            raise EngineCrashedError("a sequence's state could not be read")
+        if not self._one_cache:
+            return buffer.tobytes()
+        # The library writes a count of cells for every stream, zero for all but this one. Without
+        # them, a state can be loaded by an engine with more or fewer sequences.
+        before = _STATE_HEAD.size + _COUNT_BYTES * sequence
+        after = size - _COUNT_BYTES * (self._sizes.sequences - 1 - sequence)
+        state = memoryview(buffer.data)
+        return b"".join((state[: _STATE_HEAD.size], state[before:after]))
 
-    def fill(
-        self, tokens: tuple[int, ...], start: int, sequence: int, rows: int
-    ) -> "lib.llama_batch":
-        """Describe `tokens` at positions from `start`; the last `rows` give logits."""
-        count = len(tokens)
-        self._tokens[:count] = tokens
-        self._positions[:count] = np.arange(start, start + count)
-        self._logits[:count] = 0
-        self._logits[count - rows : count] = 1
-        self._sequence[0] = sequence
-        self._batch.n_tokens = count
-        return self._batch
+    def restore(self, sequence: int, tokens: int, state: bytes) -> bool:
+        """Load a saved state, if it is one and holds so many tokens."""
+        self.trim(sequence, 0)
+        whole = self._whole(state) if self._one_cache else state
+        if not tokens or whole is None:
+            return False
+        data = np.frombuffer(whole, np.uint8).ctypes.data_as(_BYTES)
+        read = lib.llama_state_seq_set_data(self._context, data, len(whole), sequence)
+        last = lib.llama_memory_seq_pos_max(self._memory, sequence)
+        if read == len(whole) and last == tokens - 1:
+            return True
+        self.trim(sequence, 0)
+        return False
+
+    def _whole(self, state: bytes) -> bytes | None:
+        """Return a state as this context would have written it for its first sequence."""
+        if len(state) <= _STATE_HEAD.size:
+            return None
+        mark, _, _ = _STATE_HEAD.unpack_from(state)
+        head = _STATE_HEAD.pack(mark, 0, self._sizes.sequences)
+        zeros = bytes(_COUNT_BYTES * (self._sizes.sequences - 1))
+        return b"".join((head, memoryview(state)[_STATE_HEAD.size :], zeros))
+
+    def _check(self, sequence: int) -> None:
+        """Refuse what would abort the library."""
+        if not 0 <= sequence < self._sizes.sequences:
+            raise InvariantError(f"there is no sequence {sequence}")

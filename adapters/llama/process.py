@@ -3,59 +3,71 @@
 import asyncio
 import itertools
 import json
-import os
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
+import structlog
+
 from adapters.llama import wire
+from adapters.llama.backoff import Backoff
+from adapters.llama.mailbox import Mailbox
+from adapters.llama.spawning import LastWords, spawn
 from bot.domain import errors
 from bot.ports.inference import (
+    ANYONE,
+    Caller,
     Generated,
     GenerationEvent,
     GenerationRequest,
     InferenceEngine,
     ModelInfo,
+    Queued,
     ReplayOutcome,
     ReplayRequest,
     TextDelta,
 )
 
-MAX_QUEUED = 32
-LINE_LIMIT_BYTES = 4 * 1024 * 1024
+MAX_IN_FLIGHT = 512
 CLOSE_TIMEOUT_S = 5.0
-_KINDS = {
-    kind.__name__: kind
-    for kind in (
-        errors.ConfigurationError,
-        errors.MessageTooLongError,
-        errors.EngineCrashedError,
-    )
-}
+LEAST_RETRY_S = 2.0
+CRASHED = "The engine stopped in the middle of this reply; nothing was charged. Please try again."
+
+_log = structlog.get_logger("engine")
 
 
 class EngineProcess(InferenceEngine):
     """Owns one engine process at a time and restarts it on the next request after a death.
 
-    `_waiting` maps a request's number to the queue of its events; it is owned by the event loop.
+    `_waiting` maps a request's number to its events; it is owned by the event loop. A process that
+    keeps dying is left alone for a while: requests are refused until then.
     """
 
-    def __init__(self, *, command: Sequence[str], max_queued: int = MAX_QUEUED) -> None:
+    def __init__(
+        self,
+        *,
+        command: Sequence[str],
+        max_queued: int = MAX_IN_FLIGHT,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._command = tuple(command)
         self._max_queued = max_queued
+        self._backoff = Backoff(clock)
         self._numbers = itertools.count(1)
-        self._waiting: dict[int, asyncio.Queue[wire.Message]] = {}
+        self._waiting: dict[int, Mailbox] = {}
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
-        self._prefixes: dict[tuple[int, ...], None] = {}
+        self._wait_s = LEAST_RETRY_S
         self._closed = False
+        self.remark = ""
 
     async def start(self) -> None:
         """Start the process and wait until its model is loaded.
 
         Raises:
             ConfigurationError: the model can't be used.
-            EngineCrashedError: the process ended before it was ready.
+            EngineCrashedError: the process ended before it was ready, or has died too often.
         """
         async with self._starting:
             if self._closed:
@@ -64,21 +76,26 @@ class EngineProcess(InferenceEngine):
                 return
             if self._reader is not None:
                 await self._reader  # it fails the old process's requests before new ones come
-            environment = {**os.environ, "OMP_WAIT_POLICY": "passive"}
-            process = await asyncio.create_subprocess_exec(
-                *self._command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                limit=LINE_LIMIT_BYTES,
-                env=environment,
-                start_new_session=True,  # Ctrl-C reaches the service, which drains and closes us
-            )
-            assert process.stdout is not None  # noqa: S101 - PIPE was asked for
-            await _wait_until_ready(process, process.stdout)
+            self._refuse_pause()
+            try:
+                process, words, self.remark = await spawn(self._command)
+            except errors.BotError as error:
+                self._backoff.died()
+                if self._process is None or not isinstance(error, errors.ConfigurationError):
+                    raise
+                # It ran before: to a fan this is a crash, whatever the operator has to change.
+                raise errors.EngineCrashedError(f"The engine can't start again: {error}") from error
             self._process = process
-            self._reader = asyncio.create_task(self._read(process))
-        for tokens in tuple(self._prefixes):
-            await self.prepare_prefix(tokens)
+            self._reader = asyncio.create_task(self._read(process, words))
+
+    def _refuse_pause(self) -> None:
+        pause = self._backoff.pause_s
+        if pause > 0:
+            raise errors.EngineCrashedError(
+                "The engine has stopped several times in a row and pauses: "
+                f"please try again in {max(1, round(pause))} seconds.",
+                retry_after_s=pause,
+            )
 
     async def info(self) -> ModelInfo:
         """Return what the loaded model says of itself."""
@@ -89,40 +106,55 @@ class EngineProcess(InferenceEngine):
         return tuple(await self._ask("tokenize", text=text, special=special))
 
     async def prepare_prefix(self, tokens: tuple[int, ...]) -> None:
-        """Prefill a persona prefix and keep it hot, also in a process started later."""
+        """Prefill a persona prefix, if that was never done; it is kept on disk."""
         await self._ask("prepare", tokens=tokens)
-        self._prefixes[tokens] = None
 
     async def replay(self, request: ReplayRequest) -> ReplayOutcome:
         """Recompute a claimed reply and compare it token by token."""
         return wire.parse_outcome(await self._ask("replay", request=wire.encode_replay(request)))
 
+    async def forget(self, conversation: str) -> None:
+        """Destroy what the engine keeps of a conversation; never refused for being busy."""
+        await self._ask("forget", conversation=conversation)
+
     async def generate(
-        self, request: GenerationRequest, halt: asyncio.Event | None = None
+        self,
+        request: GenerationRequest,
+        halt: asyncio.Event | None = None,
+        caller: Caller = ANYONE,
     ) -> AsyncIterator[GenerationEvent]:
-        """Yield text as it becomes safe to show, then one `Generated`."""
+        """Yield `Queued` while it waits, text as it becomes safe to show, then one `Generated`."""
         if halt is not None and halt.is_set():
             yield Generated((), "", "halted")
             return
-        number, events = await self._send("generate", request=wire.encode_request(request))
+        number, events = await self._send(
+            "generate", request=wire.encode_request(request), caller=wire.encode_caller(caller)
+        )
         halting = None if halt is None else asyncio.create_task(self._halt(number, halt))
         finished = False
         try:
             while not finished:
-                message = await events.get()
-                if message["event"] == "delta":
-                    yield TextDelta(message["text"])
-                    continue
-                finished = True
-                if message["event"] == "error":
-                    raise _error_of(message)
-                yield wire.parse_generated(message["value"])
+                message = await events.take()
+                finished = message["event"] in ("done", "error")
+                yield self._event_of(message)
         finally:
             self._waiting.pop(number, None)
             if halting is not None:
                 halting.cancel()
             if not finished:
                 self._write({"id": number, "op": "cancel"})
+
+    def _event_of(self, message: wire.Message) -> GenerationEvent:
+        match message["event"]:
+            case "delta":
+                return TextDelta(message["text"])
+            case "queued":
+                self._wait_s = max(LEAST_RETRY_S, message["wait_s"])
+                return Queued(message["ahead"], message["wait_s"])
+            case "error":
+                raise wire.parse_error(message)
+            case _:
+                return wire.parse_generated(message["value"])
 
     async def _halt(self, number: int, halt: asyncio.Event) -> None:
         await halt.wait()
@@ -149,26 +181,27 @@ class EngineProcess(InferenceEngine):
     async def _ask(self, operation: str, **values: object) -> Any:  # noqa: ANN401 - JSON
         number, events = await self._send(operation, **values)
         try:
-            message = await events.get()
+            message = await events.take()
+        except asyncio.CancelledError:
+            self._write({"id": number, "op": "cancel"})
+            raise
         finally:
             self._waiting.pop(number, None)
         if message["event"] == "error":
-            raise _error_of(message)
+            raise wire.parse_error(message)
         return message["value"]
 
-    async def _send(
-        self, operation: str, **values: object
-    ) -> tuple[int, asyncio.Queue[wire.Message]]:
-        if len(self._waiting) >= self._max_queued:
+    async def _send(self, operation: str, **values: object) -> tuple[int, Mailbox]:
+        if len(self._waiting) >= self._max_queued and operation != "forget":
             raise errors.EngineOverloadedError(
-                "Too many fans are talking at once: please try again in a moment.",
-                retry_after_s=2.0,
+                "Too many fans are talking at once: please try again in "
+                f"about {round(self._wait_s)} seconds.",
+                retry_after_s=self._wait_s,
             )
         if self._process is None or self._process.returncode is not None:
             await self.start()
         number = next(self._numbers)
-        events: asyncio.Queue[wire.Message] = asyncio.Queue()
-        self._waiting[number] = events
+        events = self._waiting[number] = Mailbox()
         self._write({"id": number, "op": operation, **values})
         return number, events
 
@@ -176,49 +209,20 @@ class EngineProcess(InferenceEngine):
         process = self._process
         if process is None or process.stdin is None or process.stdin.is_closing():
             return
-        process.stdin.write((json.dumps(message) + "\n").encode())
+        process.stdin.write(wire.encode_line(message))
 
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
+    async def _read(self, process: asyncio.subprocess.Process, words: LastWords) -> None:
         """Hand events to their requests; on the process's death fail whatever still runs."""
         assert process.stdout is not None  # noqa: S101 - PIPE was asked for
         while line := await process.stdout.readline():
             message = json.loads(line)
             events = self._waiting.get(message["id"])
             if events is not None:
-                events.put_nowait(message)
-        await process.wait()
+                events.put(message)
+        code = await process.wait()
+        why = await words.text()
         for events in self._waiting.values():
-            events.put_nowait({"event": "error", "kind": "EngineCrashedError", "text": CRASHED})
-
-
-CRASHED = "The engine stopped in the middle of this reply; nothing was charged. Please try again."
-
-
-async def _wait_until_ready(
-    process: asyncio.subprocess.Process, output: asyncio.StreamReader
-) -> None:
-    """Return when the model is loaded; leave no process behind when it is not.
-
-    Raises:
-        ConfigurationError: the model can't be used.
-        EngineCrashedError: the process ended, or said something else.
-    """
-    ready = False
-    try:
-        first = await output.readline()
-        message = json.loads(first) if first.startswith(b"{") else None
-        if message is None:
-            raise errors.EngineCrashedError("The engine ended while it loaded the model.")
-        if message["event"] == "error":
-            raise _error_of(message)
-        ready = True
-    finally:
-        if not ready:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
-
-
-def _error_of(message: wire.Message) -> errors.BotError:
-    kind = _KINDS.get(message["kind"], errors.EngineCrashedError)
-    return kind(message["text"])
+            events.put({"event": "error", "kind": "EngineCrashedError", "text": CRASHED})
+        if not self._closed:
+            self._backoff.died()
+            _log.error("engine died", code=code, why=why, failed=len(self._waiting))

@@ -1,24 +1,89 @@
 """What parent and engine process say to each other: one JSON object a line.
 
 Parent to child: `{"id", "op", …}` with op `info`, `tokenize`, `prepare`, `generate`, `replay`,
-`cancel`, `halt`. Child to parent: `{"id", "event", …}` with event `delta`, `done` or `error`, and
-once at start `{"id": 0, "event": "ready"}` or an `error`.
+`forget`, `cancel`, `halt`. Child to parent: `{"id", "event", …}` with event `queued`, `delta`,
+`done` or `error`, and once at start `{"id": 0, "event": "ready", "remark"}` or an `error`.
 """
 
-from dataclasses import asdict
+import json
+from dataclasses import asdict, fields
+from operator import attrgetter
 from typing import Any
 
+from bot.domain import errors
+from bot.domain.model_record import template_of
 from bot.generation.sampling import SamplerPolicy
 from bot.ports.inference import (
+    Caller,
     Generated,
     GenerationRequest,
     ModelInfo,
+    Queued,
     ReplayedToken,
     ReplayOutcome,
     ReplayRequest,
+    TextDelta,
 )
+from bot.ports.runner import Failed, Prepared, StepEvent
 
 Message = dict[str, Any]
+
+_KINDS = {
+    kind.__name__: kind
+    for kind in (
+        errors.ConfigurationError,
+        errors.MessageTooLongError,
+        errors.InvariantError,
+    )
+}
+_TRANSIENT = {
+    kind.__name__: kind for kind in (errors.EngineOverloadedError, errors.EngineCrashedError)
+}
+_TOKEN_FIELDS = attrgetter(*(field.name for field in fields(ReplayedToken)))
+
+
+def encode_line(message: Message) -> bytes:
+    """Return a message as a line."""
+    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+
+
+def encode_event(number: int, event: StepEvent) -> Message:
+    """Return what came of a step for one request."""
+    match event:
+        case TextDelta(text):
+            return {"id": number, "event": "delta", "text": text}
+        case Queued(ahead, wait_s):
+            return {"id": number, "event": "queued", "ahead": ahead, "wait_s": round(wait_s, 1)}
+        case Generated():
+            return done(number, encode_generated(event))
+        case ReplayOutcome():
+            return done(number, encode_outcome(event))
+        case Prepared():
+            return done(number, None)
+        case Failed(error):
+            return encode_error(number, error)
+
+
+def done(number: int, value: object) -> Message:
+    """Return the message that ends a request."""
+    return {"id": number, "event": "done", "value": value}
+
+
+def encode_error(number: int, error: errors.BotError) -> Message:
+    """Return the message that fails a request."""
+    message = {"id": number, "event": "error", "kind": type(error).__name__, "text": str(error)}
+    if isinstance(error, errors.TransientError):
+        return message | {"retry_after_s": round(error.retry_after_s, 1)}
+    return message
+
+
+def parse_error(message: Message) -> errors.BotError:
+    """Return the error that `encode_error` wrote; what is not known is a crash."""
+    kind = _KINDS.get(message["kind"])
+    if kind is not None:
+        return kind(message["text"])
+    transient = _TRANSIENT.get(message["kind"], errors.EngineCrashedError)
+    return transient(message["text"], retry_after_s=message.get("retry_after_s", 1.0))
 
 
 def encode_request(request: GenerationRequest) -> Message:
@@ -45,6 +110,16 @@ def parse_request(message: Message) -> GenerationRequest:
     )
 
 
+def encode_caller(caller: Caller) -> list[str | float]:
+    """Return for whom a request is, as JSON values."""
+    return [caller.fan, caller.twin, caller.conversation, caller.patience_s]
+
+
+def parse_caller(message: list[Any]) -> Caller:
+    """Read what `encode_caller` wrote."""
+    return Caller(*message)
+
+
 def encode_replay(request: ReplayRequest) -> Message:
     """Return a replay request as JSON values."""
     return {
@@ -69,14 +144,21 @@ def parse_replay(message: Message) -> ReplayRequest:
     )
 
 
+def encode_outcome(outcome: ReplayOutcome) -> Message:
+    """Return what a replay found, as JSON values; one list a token."""
+    return {
+        "tokens": [_TOKEN_FIELDS(token) for token in outcome.tokens],
+        "tokenisation_same": outcome.tokenisation_same,
+        "finish_same": outcome.finish_same,
+        "text_same": outcome.text_same,
+        "engine_exact": outcome.engine_exact,
+    }
+
+
 def parse_outcome(message: Message) -> ReplayOutcome:
-    """Read a `ReplayOutcome` written by `dataclasses.asdict`."""
-    return ReplayOutcome(
-        tokens=tuple(ReplayedToken(**token) for token in message["tokens"]),
-        tokenisation_same=message["tokenisation_same"],
-        finish_same=message["finish_same"],
-        text_same=message["text_same"],
-    )
+    """Read what `encode_outcome` wrote."""
+    tokens = tuple(ReplayedToken(*token) for token in message["tokens"])
+    return ReplayOutcome(**{**message, "tokens": tokens})
 
 
 def encode_generated(made: Generated) -> Message:
@@ -91,4 +173,11 @@ def parse_generated(message: Message) -> Generated:
 
 def parse_info(message: Message) -> ModelInfo:
     """Read a `ModelInfo` written by `dataclasses.asdict`."""
-    return ModelInfo(**{**message, "end_tokens": tuple(message["end_tokens"])})
+    template = message.get("template")
+    return ModelInfo(
+        **{
+            **message,
+            "end_tokens": tuple(message["end_tokens"]),
+            "template": None if template is None else template_of(template),
+        }
+    )

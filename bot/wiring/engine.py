@@ -11,8 +11,27 @@ from pathlib import Path
 from bot.config import ModelSettings
 from bot.domain.terms import ModelTerms
 from bot.ports.inference import InferenceEngine
+from bot.wiring.engine_process import (
+    NO_OPTIONS,
+    ROOT,
+    EngineOptions,
+    build_engine,
+    run_engine,
+)
 
-ROOT = Path(__file__).resolve().parents[2]
+__all__ = [
+    "NO_OPTIONS",
+    "ROOT",
+    "CheckedModel",
+    "EngineOptions",
+    "RunningEngine",
+    "build_engine",
+    "check_model",
+    "open_engine",
+    "options_of",
+    "run_engine",
+]
+
 STARTER = ROOT / "personas" / "starter" / "starter-q8_0.gguf"
 STARTER_DIGEST = ROOT / "personas" / "starter" / "starter.sha256"
 STARTER_NAME = "Twinproof starter"
@@ -72,13 +91,34 @@ async def check_model(settings: ModelSettings, progress: Progress) -> CheckedMod
     return CheckedModel(path=path, terms=terms, starter=starter)
 
 
+def options_of(settings: ModelSettings, model: CheckedModel, folder: Path) -> EngineOptions:
+    """Return the operator's options for a model.
+
+    Args:
+        settings: from the configuration.
+        model: what is to run.
+        folder: of the engine's own, in the service's data folder.
+    """
+    return EngineOptions(
+        sha256=model.terms.gguf.hex(),
+        folder=str(folder.absolute()),
+        parallel=settings.parallel,
+        context=settings.context,
+        gpu_layers=settings.gpu_layers,
+        state_disk_mb=settings.state_disk_mb,
+    )
+
+
 @asynccontextmanager
-async def open_engine(path: Path, *, threads: int) -> AsyncIterator[RunningEngine]:
+async def open_engine(
+    path: Path, *, threads: int, options: EngineOptions = NO_OPTIONS
+) -> AsyncIterator[RunningEngine]:
     """Start an engine process on a model file; it ends with the block.
 
     Args:
         path: a checked GGUF.
         threads: 0 for all cores but one.
+        options: what it keeps and how large it is; without them it keeps nothing on disk.
 
     Raises:
         ConfigurationError: the model can't be used.
@@ -88,28 +128,13 @@ async def open_engine(path: Path, *, threads: int) -> AsyncIterator[RunningEngin
 
     build = await asyncio.to_thread(inspect_build)
     count = threads or max(1, (os.cpu_count() or 1) - 1)
-    command = [sys.executable, "-m", "bot", "engine", "--model", str(path)]
-    engine = EngineProcess(command=[*command, "--threads", str(count)])
+    # Not through the command line, whose modules would double the time until it is ready.
+    command = [sys.executable, "-m", "bot.wiring.engine_process", str(path), str(count)]
+    command.append(options.text())
+    engine = EngineProcess(command=command)
     try:
         await engine.start()
-        yield RunningEngine(engine, build.library, bytes.fromhex(build.digest), build.remark)
+        remark = f"{build.remark}; {engine.remark}" if build.portable else build.remark
+        yield RunningEngine(engine, build.library, bytes.fromhex(build.digest), remark)
     finally:
         await engine.close()
-
-
-def run_engine(path: Path, *, threads: int) -> int:
-    """Be an engine process: load the model and answer on the pipe; return the exit code."""
-    from adapters.llama.child import serve_pipe
-    from adapters.llama.library import inspect_build, prepare_environment
-    from bot.inference.engine import Engine
-
-    prepare_environment()
-
-    def build() -> Engine:
-        # The library reads the environment when it loads, so it is imported only here.
-        from adapters.llama.model import LlamaModel
-
-        portable = inspect_build().portable
-        return Engine(model=LlamaModel(path, threads=threads, name=path.stem, portable=portable))
-
-    return serve_pipe(build)

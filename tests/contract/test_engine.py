@@ -9,14 +9,22 @@ from dataclasses import replace
 
 import pytest
 import pytest_asyncio
+from structlog.testing import capture_logs
 
 from adapters.llama.process import EngineProcess
-from bot.domain.errors import EngineCrashedError, EngineOverloadedError, MessageTooLongError
+from bot.domain.errors import (
+    EngineCrashedError,
+    EngineOverloadedError,
+    InvariantError,
+    MessageTooLongError,
+)
 from bot.generation.sampling import SamplerPolicy
 from bot.ports.inference import (
+    Caller,
     Generated,
     GenerationRequest,
     InferenceEngine,
+    Queued,
     ReplayRequest,
     TextDelta,
 )
@@ -25,11 +33,38 @@ from tests.fakes.engine import MemoryEngine
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-COMMAND = (sys.executable, "-m", "bot", "engine", "--model", str(STARTER), "--threads", "1")
-FAKE_CHILD = (
-    "from adapters.llama.child import serve_pipe; from bot.inference.engine import Engine; "
-    "from tests.fakes.model import FakeModel; serve_pipe(lambda: Engine(model=FakeModel()))"
-)
+COMMAND = (sys.executable, "-m", "bot.wiring.engine_process", str(STARTER), "1", "")
+FAKE_CHILD = """
+from adapters.llama.child import Ready, serve_pipe
+from bot.inference.engine import Engine
+from tests.fakes.model import FakeModel
+from tests.fakes.states import MemoryStates
+serve_pipe(lambda: Ready(Engine(model=FakeModel(), states=MemoryStates())))
+"""
+ABORTING_CHILD = f"""
+import sys
+from pathlib import Path
+from adapters.llama.child import Ready, serve_pipe
+from adapters.llama.library import prepare_environment
+from bot.wiring.engine_process import NO_OPTIONS, build_engine
+prepare_environment()
+
+def build():
+    import llama_cpp
+    from adapters.llama.model import LlamaModel
+    decode = LlamaModel.decode
+
+    def broken(self, feeds):
+        if any(len(feed.tokens) == 13 for feed in feeds):
+            llama_cpp.llama_memory_seq_cp(self._memory, 0, 1, 3, 5)  # a partial copy
+        return decode(self, feeds)
+
+    LlamaModel.decode = broken
+    return Ready(*build_engine(Path({str(STARTER)!r}), threads=1, options=NO_OPTIONS))
+
+sys.exit(serve_pipe(build))
+"""
+PARALLEL = 8  # of an engine with one thread
 HOT = SamplerPolicy(temperature=2.0, top_k=40, top_p=1.0, max_tokens=24)
 FAKE_REQUEST = GenerationRequest(tuple(b"hello"), 0, bytes(range(32)), HOT, (), ())
 
@@ -42,9 +77,9 @@ FAKE_REQUEST = GenerationRequest(tuple(b"hello"), 0, bytes(range(32)), HOT, (), 
 async def engine(request: pytest.FixtureRequest) -> AsyncIterator[InferenceEngine]:
     opened: InferenceEngine = MemoryEngine()
     if request.param == "process of a fake":
-        opened = EngineProcess(command=(sys.executable, "-c", FAKE_CHILD), max_queued=4)
+        opened = EngineProcess(command=(sys.executable, "-c", FAKE_CHILD), max_queued=64)
     elif request.param == "process":
-        opened = EngineProcess(command=COMMAND, max_queued=4)
+        opened = EngineProcess(command=COMMAND, max_queued=64)
     yield opened
     await opened.close()
 
@@ -74,7 +109,7 @@ async def _run(engine: InferenceEngine, request: GenerationRequest) -> tuple[str
     events = [event async for event in engine.generate(request)]
     last = events.pop()
     assert isinstance(last, Generated)
-    assert all(isinstance(event, TextDelta) for event in events)
+    assert all(isinstance(event, TextDelta | Queued) for event in events)
     return "".join(event.text for event in events if isinstance(event, TextDelta)), last
 
 
@@ -154,6 +189,49 @@ async def test_concurrent_requests_each_get_their_own_reply(
     assert together == alone
 
 
+async def test_many_at_once_with_conversations_each_get_their_own_reply(
+    engine: InferenceEngine, request_: GenerationRequest
+) -> None:
+    requests = [
+        replace(request_, seed=bytes([n]) * 32, sampler=replace(HOT, max_tokens=3 + n % 9))
+        for n in range(30)
+    ]
+    alone = [await _run(engine, request) for request in requests]
+
+    async def one(number: int) -> tuple[str, Generated]:
+        caller = Caller(f"fan {number}", f"twin {number % 3}", f"talk {number % 7}")
+        events = [event async for event in engine.generate(requests[number], caller=caller)]
+        last = events.pop()
+        assert isinstance(last, Generated)
+        return "".join(event.text for event in events if isinstance(event, TextDelta)), last
+
+    assert await asyncio.gather(*map(one, range(30))) == alone
+
+
+async def test_forgotten_conversation_goes_on_with_the_same_bits(
+    engine: InferenceEngine, request_: GenerationRequest
+) -> None:
+    caller = Caller("ana", "mira", "a talk")
+    first = [event async for event in engine.generate(request_, caller=caller)]
+    await engine.forget("a talk")
+    await engine.forget("never heard of")
+
+    again = [event async for event in engine.generate(request_, caller=caller)]
+
+    assert again[-1] == first[-1]
+
+
+async def test_request_of_tokens_that_there_are_not_fails_alone(
+    engine: InferenceEngine, request_: GenerationRequest
+) -> None:
+    bad = replace(request_, context=(*request_.context, 2**31 - 1), prefix_tokens=0)
+
+    if not isinstance(engine, MemoryEngine):
+        with pytest.raises(InvariantError, match="vocabulary"):
+            await _run(engine, bad)
+    assert await _run(engine, request_)
+
+
 async def test_own_reply_replays_exactly(
     engine: InferenceEngine, request_: GenerationRequest
 ) -> None:
@@ -197,6 +275,8 @@ async def test_context_without_room_for_the_reply_is_refused(
 
     with pytest.raises(MessageTooLongError, match="tokens too long"):
         await _run(engine, long)
+    with pytest.raises(MessageTooLongError, match="tokens too long"):
+        await engine.prepare_prefix(request_.context[:1] * info.context_tokens)
     assert await _run(engine, request_)
 
 
@@ -225,6 +305,8 @@ async def _run_halted(
         assert made is None
         if isinstance(event, Generated):
             made = event
+            continue
+        if isinstance(event, Queued):
             continue
         shown += event.text
         after -= 1
@@ -268,13 +350,14 @@ async def test_halt_that_is_never_asked_for_changes_nothing(
 async def test_halted_request_leaves_the_queue_at_once(
     engine: InferenceEngine, request_: GenerationRequest
 ) -> None:
+    long = _long(request_, (await engine.info()).context_tokens)
+    crowd = [engine.generate(long) for _ in range(PARALLEL)]
     if isinstance(engine, MemoryEngine):
         engine.pause = asyncio.Event()  # the first one ends only when it is told to
-    first = engine.generate(_long(request_, (await engine.info()).context_tokens))
-    assert isinstance(first, AsyncGenerator)
-    running = asyncio.ensure_future(anext(first))
+        crowd = crowd[:1]
+    running = [asyncio.ensure_future(anext(one)) for one in crowd]
     if not isinstance(engine, MemoryEngine):
-        await running
+        await asyncio.gather(*running)
     halt = asyncio.Event()
     queued = asyncio.create_task(_collect(engine, request_, halt))
     await asyncio.sleep(0.01)
@@ -285,14 +368,39 @@ async def test_halted_request_leaves_the_queue_at_once(
     async with asyncio.timeout(5):
         events = await queued
 
-    assert events == [Generated((), "", "halted")]
+    assert [event for event in events if not isinstance(event, Queued)] == [
+        Generated((), "", "halted")
+    ]
     assert not behind.done()
     if isinstance(engine, MemoryEngine) and engine.pause is not None:
         engine.pause.set()
         engine.pause = None
-    await running
-    await first.aclose()
+    await asyncio.gather(*running)
+    for one in crowd:
+        assert isinstance(one, AsyncGenerator)
+        await one.aclose()
     assert (await behind)[1].finish == "length"
+
+
+async def test_cancelled_at_any_moment_nobody_else_notices(
+    engine: InferenceEngine, request_: GenerationRequest
+) -> None:
+    requests = [replace(request_, seed=bytes([n]) * 32) for n in range(12)]
+    alone = [await _run(engine, request) for request in requests]
+
+    async def leave(number: int) -> None:
+        events = engine.generate(requests[number], caller=Caller(str(number), "t", f"c{number}"))
+        assert isinstance(events, AsyncGenerator)
+        for _ in range(number // 2):
+            await anext(events)
+        await events.aclose()
+
+    tasks = [
+        asyncio.ensure_future(leave(n) if n % 2 else _run(engine, requests[n])) for n in range(12)
+    ]
+    results = await asyncio.gather(*tasks)
+
+    assert results[::2] == alone[::2]
 
 
 async def _collect(
@@ -381,6 +489,26 @@ async def test_killed_process_fails_the_reply_and_the_next_request_starts_anothe
 
     assert await _run(process, short) == expected
     assert _pid(process) != first
+
+
+@pytest.mark.slow
+async def test_assertion_inside_the_library_fails_who_runs_and_another_starts() -> None:
+    engine = EngineProcess(command=(sys.executable, "-c", ABORTING_CHILD))
+    request = await _process_request(engine)
+    short = replace(request, sampler=HOT)
+    expected = await _run(engine, short)
+    running = [asyncio.create_task(_run(engine, request)) for _ in range(3)]
+    await asyncio.sleep(0.05)
+
+    with capture_logs() as logs, pytest.raises(EngineCrashedError, match="nothing was charged"):
+        await _run(engine, replace(short, context=tuple(range(40, 53))))
+
+    results = await asyncio.gather(*running, return_exceptions=True)
+    assert [type(result) for result in results] == [EngineCrashedError] * 3
+    (death,) = [line for line in logs if line["event"] == "engine died"]
+    assert "GGML_ASSERT" in death["why"]
+    assert await _run(engine, short) == expected
+    await engine.close()
 
 
 @pytest.mark.slow
