@@ -44,9 +44,16 @@ class Database:
 
     @classmethod
     async def open(
-        cls, path: Path, *, schema: Sequence[str], read_only: bool = False
+        cls,
+        path: Path,
+        *,
+        schema: Sequence[str],
+        read_only: bool = False,
+        expected: int = SCHEMA_VERSION,
     ) -> "Database":
         """Open or create the file and bring every schema script up (`CREATE … IF NOT EXISTS`).
+
+        `expected` is the version of the file's tables: a file that is no book has one of its own.
 
         The scripts are one transaction: a process killed meanwhile leaves no tables or all.
 
@@ -69,12 +76,12 @@ class Database:
             await connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
             await connection.execute("PRAGMA foreign_keys = ON")
             tables, version = await _look(connection)
-            if not read_only and (not tables or version == SCHEMA_VERSION):
-                await _prepare(connection, schema, is_new=not tables)
+            if not read_only and (not tables or version == expected):
+                await _prepare(connection, schema, version=0 if tables else expected)
         except sqlite3.Error as error:
             await connection.close()
             raise ConfigurationError(f"The database {path} can't be used: {error}.") from error
-        if tables and version != SCHEMA_VERSION:
+        if tables and version != expected:
             await connection.close()
             raise ConfigurationError(
                 f"The data in {path.parent} was made by another version of this program: move that "
@@ -202,15 +209,15 @@ async def _look(connection: aiosqlite.Connection) -> tuple[bool, int]:
 
 
 async def _prepare(
-    connection: aiosqlite.Connection, schema: Sequence[str], *, is_new: bool
+    connection: aiosqlite.Connection, schema: Sequence[str], *, version: int
 ) -> None:
     """Make the file durable and its tables complete; what is deleted is overwritten.
 
-    The version is written into a new file alone: it would change the others at each start.
+    The version is written into a new file alone (0: none): it would change the others each time.
     """
     await connection.execute("PRAGMA journal_mode = WAL")
     await connection.execute("PRAGMA synchronous = FULL")
     await connection.execute("PRAGMA secure_delete = ON")
-    version = f"PRAGMA user_version = {SCHEMA_VERSION};" if schema and is_new else ""
-    script = ("BEGIN IMMEDIATE;", *schema, version, "COMMIT;")
+    stamp = f"PRAGMA user_version = {version};" if schema and version else ""
+    script = ("BEGIN IMMEDIATE;", *schema, stamp, "COMMIT;")
     await connection.executescript("\n".join(script))

@@ -7,7 +7,7 @@ compares both with the tables that there are, so that a new one can't be overloo
 
 PLAIN_TABLES = frozenset(
     {
-        *("manifests", "orders", "log_leaves", "log_nodes", "checkpoints"),
+        *("manifests", "orders", "log_leaves", "log_nodes", "checkpoints", "cosignatures"),
         *("ledger_transactions", "postings", "balances", "erasures", "secrets"),
         *("chain_pin", "epochs", "epoch_earnings", "chain_transactions"),
         *("discord_webhooks", "discord_talk", "telegram_talkative"),

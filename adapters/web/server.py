@@ -10,6 +10,7 @@ from aiohttp import web
 from adapters.web.assets import Page, load_page
 from adapters.web.avatars import Avatars
 from adapters.web.guard import Guard, add_headers
+from adapters.web.log import LogRoutes
 from adapters.web.reads import ChatReads, ProofReads, tagged_response
 from adapters.web.signing import SigningRoutes
 from adapters.web.talk import MAX_BODY_BYTES, Talk
@@ -17,6 +18,7 @@ from bot.domain.errors import ConfigurationError, InvariantError
 from bot.ports.chat import ChatInbox
 from bot.ports.proofs import ProofSource
 from bot.ports.signing import SigningDesk
+from bot.ports.transparency import PublicLog
 
 _DRAIN_S = 10.0
 _log = structlog.get_logger("web")
@@ -29,6 +31,7 @@ class WebServer:
         inbox: the core's door for chat surfaces.
         proofs: bundles and checkpoint.
         signing: the core's door for the signing page; without it there is none.
+        log: tiles and cosigned checkpoint of the log; without it the checkpoint of `proofs` alone.
         host: address to bind; the default configuration is 127.0.0.1.
         port: TCP port; 0 takes a free one.
         allowed_hosts: names under which a reverse proxy forwards chat requests, beside `host` and
@@ -43,6 +46,7 @@ class WebServer:
         inbox: ChatInbox,
         proofs: ProofSource,
         signing: SigningDesk | None = None,
+        log: PublicLog | None = None,
         host: str,
         port: int,
         allowed_hosts: Iterable[str] = (),
@@ -54,6 +58,7 @@ class WebServer:
         self._inbox = inbox
         self._proofs = proofs
         self._signing = signing
+        self._public_log = log
         self._routes = tuple(routes)
         self._note = note
         self._guard = Guard(host=host, allowed_hosts=allowed_hosts)
@@ -113,7 +118,10 @@ class WebServer:
         app.router.add_get("/r/{id:[^/]{1,64}}.json", proofs.bundle)
         proof_page = _PageRoute(load_page("proof.html", embeddable=True))
         app.router.add_get("/r/{id:[A-Za-z0-9_-]{22}}", proof_page.handle)
-        app.router.add_get("/log/checkpoint", proofs.checkpoint)
+        if self._public_log is None:
+            app.router.add_get("/log/checkpoint", proofs.checkpoint)
+        else:
+            app.router.add_routes(LogRoutes(self._public_log).routes())
         app.router.add_get("/healthz", _health)
         app.router.add_routes(Avatars(self._inbox).routes())
         if self._signing is not None:

@@ -1,0 +1,461 @@
+"""A monitor over a real log: an honest one is well, and each fault is found and named."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from adapters.sqlite.monitor_state import SqliteMonitorState
+from bot.crypto.cosignature import WitnessKey, cosign
+from bot.crypto.ed25519 import public_key_of
+from bot.crypto.hashing import sha256
+from bot.crypto.signed_note import Checkpoint, sign_note
+from bot.crypto.tiles import encode_bundle
+from bot.domain.errors import ConfigurationError, TransientError
+from bot.domain.leaf import ManifestLeaf, Outcome, OutcomeLeaf, ReplyLeaf, VoidLeaf
+from bot.domain.order import OrderAction
+from bot.domain.settlement import Commitment, ContractState
+from bot.domain.witnesses import WitnessPolicy
+from bot.ports.chain import SettlementChain
+from bot.transparency.monitor import Monitor, MonitorReport
+from scripts.vector_events import ORDER
+from scripts.vector_parts import fixed_key
+from tests.fakes.chain import MemoryChain
+from tests.fakes.transparency import NearLog
+from tests.log_rig import NOBODY, LogRig, log_order, log_rig
+from tests.stage import LOG, LOG_KEY, MIRA, SURFACE, StageCreators
+
+SLOT, RECEIPT = sha256(b"slot")[:16], sha256(b"receipt")
+
+
+@dataclass(slots=True)
+class Watch:
+    """A monitor's memory over a rig; each look is a new monitor."""
+
+    rig: LogRig
+    state: SqliteMonitorState
+    remote: NearLog
+    twin: bytes = b""
+    policy: WitnessPolicy = NOBODY
+    chain: SettlementChain | None = None
+    looks: list[MonitorReport] = field(default_factory=list)
+
+    async def look(self) -> MonitorReport:
+        """Look at what the newest head covers."""
+        monitor = Monitor(
+            log=LOG, remote=self.remote, state=self.state, policy=self.policy, chain=self.chain
+        )
+        self.looks.append(await monitor.look())
+        return self.looks[-1]
+
+    async def look_after(self, *leaves: bytes) -> MonitorReport:
+        """Append leaves, sign a head, and look."""
+        await self.rig.append(leaves)
+        await self.rig.sign()
+        return await self.look()
+
+    def reply(
+        self, receipt: bytes = RECEIPT, *, slot: bytes = SLOT, attempt: int = 0, twin: bytes = b""
+    ) -> bytes:
+        """Return a reply's leaf."""
+        return ReplyLeaf(receipt, slot, attempt, twin or self.twin).encode()
+
+
+@pytest.fixture
+async def watch(rig: LogRig, tmp_path: Path) -> AsyncIterator[Watch]:
+    state = await SqliteMonitorState.open(tmp_path / "monitor.db")
+    live = await rig.stage.open()
+    opened = Watch(rig, state, NearLog(rig.public), live.manifest.twin[:8])
+    await rig.sign()
+    yield opened
+    await state.close()
+
+
+def _outcome(outcome: Outcome, receipt: bytes = RECEIPT) -> bytes:
+    return OutcomeLeaf(sha256(outcome.word.encode()), receipt, outcome).encode()
+
+
+def _void(attempt: int = 0, slot: bytes = SLOT) -> bytes:
+    return VoidLeaf(sha256(b"void"), slot, attempt).encode()
+
+
+async def test_the_service_itself_is_well_whatever_its_fans_do(watch: Watch) -> None:
+    stage = watch.rig.stage
+    first = await stage.say()
+    await stage.delivery.record(first.receipt_id, Outcome.DELIVERED)
+    again = await stage.again(first.receipt_id)
+    await stage.delivery.record(again.receipt_id, Outcome.DELIVERED)
+    await stage.again(again.receipt_id, event="once more")
+    second = await stage.say(number="second")
+    await stage.delivery.record(second.receipt_id, Outcome.UNDELIVERED)
+    await stage.withdrawal.withdraw(SURFACE, "first")
+    await watch.rig.sign()
+
+    report = await watch.look()
+
+    assert (report.findings, report.is_well) == ((), True)
+    assert report.size == report.read
+    assert report.counts["replies"] == 4
+    assert report.counts["manifests"] == 1
+
+
+async def test_each_look_reads_only_what_is_new(watch: Watch) -> None:
+    for number in range(3):
+        slot, receipt = sha256(b"%d" % number)[:16], sha256(b"r%d" % number)
+        await watch.look_after(watch.reply(receipt, slot=slot))
+
+    assert watch.looks[-1].counts["replies"] == 3
+    assert [one for one in watch.remote.asked if one.startswith("entries")] == [
+        "entries 000.p/2",
+        "entries 000.p/3",
+        "entries 000.p/4",
+    ]
+
+
+Leaves = Callable[[Watch], list[bytes]]
+FAULTS: dict[str, tuple[Leaves, str]] = {
+    "two-replies": (
+        lambda w: [w.reply(), w.reply(sha256(b"second"))],
+        "there is a second reply to one message",
+    ),
+    "attempt-gap": (
+        lambda w: [w.reply(), w.reply(sha256(b"x"), attempt=2)],
+        "attempt 1 was not logged before it",
+    ),
+    "attempt-gap of a first": (
+        lambda w: [w.reply(attempt=1)],
+        "attempt 0 was not logged before it",
+    ),
+    "attempt-gap of a void": (lambda _: [_void(3)], "attempt 0 was not logged before it"),
+    "attempt-without-cause": (
+        lambda w: [_void(0), w.reply(attempt=1)],
+        "no reply before it that it could replace",
+    ),
+    "two-replies after a void": (lambda w: [_void(0), w.reply()], "it was voided"),
+    "void-twice": (lambda _: [_void(), _void()], "which was voided at leaf 1"),
+    "void-twice of a reply": (lambda w: [w.reply(), _void()], "which led to a reply at leaf 1"),
+    "receipt-twice": (
+        lambda w: [w.reply(), w.reply(slot=sha256(b"y")[:16])],
+        "logs the receipt of leaf 1",
+    ),
+    "two-twins": (
+        lambda w: [w.reply(), w.reply(sha256(b"z"), attempt=1, twin=bytes(8))],
+        "as another twin",
+    ),
+    "no-manifest": (lambda w: [w.reply(twin=bytes(8))], "no manifest was logged before"),
+    "outcome-without-reply": (
+        lambda _: [_outcome(Outcome.DELIVERED)],
+        "which was not logged before it",
+    ),
+    "outcome-without-reply in its order": (
+        lambda w: [_outcome(Outcome.DELIVERED), w.reply()],
+        "which was not logged before it",
+    ),
+    "outcome-contradiction": (
+        lambda w: [w.reply(), _outcome(Outcome.REFUNDED), _outcome(Outcome.DELIVERED)],
+        "was delivered, after it was refunded",
+    ),
+    "outcome-contradiction twice delivered": (
+        lambda w: [w.reply(), _outcome(Outcome.DELIVERED), _outcome(Outcome.DELIVERED)],
+        "was delivered, after it was delivered",
+    ),
+    "outcome-too-many": (
+        lambda w: [
+            w.reply(),
+            *map(_outcome, (Outcome.DELIVERED, Outcome.WITHDRAWN, Outcome.REFUNDED)),
+        ],
+        "outcome 3 of the reply at leaf 1",
+    ),
+    "bad-leaf": (lambda _: [b"\x09 nothing that is known"], "can't be read"),
+    "bad-leaf empty": (lambda _: [b""], "can't be read"),
+    "not-published": (
+        lambda w: [ManifestLeaf(sha256(b"hidden"), w.twin).encode()],
+        "a manifest that the log does not publish",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+async def test_fault_is_found_and_named(watch: Watch, name: str) -> None:
+    leaves, sentence = FAULTS[name]
+
+    report = await watch.look_after(*leaves(watch))
+
+    kinds = {one.kind for one in report.findings}
+    assert name.split(" ", maxsplit=1)[0] in kinds
+    assert any(sentence in one.sentence for one in report.findings), report.findings
+    assert not report.is_well
+
+
+async def test_allowed_outcomes_and_voids_are_no_fault(watch: Watch) -> None:
+    slots = [sha256(b"slot %d" % number)[:16] for number in range(3)]
+    receipts = [sha256(b"receipt %d" % number) for number in range(3)]
+    report = await watch.look_after(
+        watch.reply(receipts[0], slot=slots[0]),
+        _outcome(Outcome.DELIVERED, receipts[0]),
+        _outcome(Outcome.WITHDRAWN, receipts[0]),
+        _void(1, slots[0]),
+        watch.reply(receipts[1], slot=slots[0], attempt=2),
+        _outcome(Outcome.WITHDRAWN, receipts[1]),
+        _void(0, slots[1]),
+    )
+
+    assert report.findings == ()
+
+
+async def test_a_finding_stays_and_is_fresh_once(watch: Watch) -> None:
+    first = await watch.look_after(_void(), _void())
+    second = await watch.look()
+
+    assert len(first.fresh) == len(second.findings) == 1
+    assert second.fresh == ()
+    assert not second.is_well
+
+
+async def test_a_creators_order_is_kept_to(watch: Watch) -> None:
+    stage = watch.rig.stage
+    manifest = stage.roster.all()[0].manifest
+    order = replace(ORDER, twin=manifest.twin, log=LOG.name)
+    at = await log_order(watch.rig, manifest, order, StageCreators().signing_key(MIRA.slug))
+
+    cut = await watch.look_after(watch.reply(), _outcome(Outcome.REFUNDED))
+    paid = await watch.look_after(
+        watch.reply(sha256(b"b"), slot=sha256(b"b")[:16]),
+        _outcome(Outcome.DELIVERED, sha256(b"b")),
+    )
+
+    assert order.action is OrderAction.PAUSE
+    assert [one.kind for one in cut.findings] == ["after-order"]
+    assert cut.is_well  # it was cut off and is not paid
+    assert [one.kind for one in paid.faults] == ["paid-after-order"]
+    assert f"creator's order at leaf {at} had stopped the twin" in paid.faults[0].sentence
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ("signer", "the twin's creator has not signed it"),
+        ("number", "it is number 3, and the twin's next is 1"),
+        ("twin", "its twin has no manifest in this log"),
+        ("log", "it was signed for the log other.example/log"),
+    ],
+)
+async def test_an_order_that_is_not_the_creators_next_is_found(
+    watch: Watch, wrong: str, sentence: str
+) -> None:
+    manifest = watch.rig.stage.roster.all()[0].manifest
+    order = replace(ORDER, twin=manifest.twin, log=LOG.name, number=1)
+    key = fixed_key("a stranger") if wrong == "signer" else StageCreators().signing_key(MIRA.slug)
+    changes: dict[str, dict[str, object]] = {
+        "number": {"number": 3},
+        "twin": {"twin": sha256(b"nobody")},
+        "log": {"log": "other.example/log"},
+    }
+    order = replace(order, **changes.get(wrong, {}))  # type: ignore[arg-type]
+    await log_order(watch.rig, manifest, order, key)
+    await watch.rig.sign()
+
+    report = await watch.look()
+
+    (found,) = report.findings
+    assert found.kind == "bad-order"
+    assert sentence in found.sentence
+
+
+async def test_a_manifest_that_its_creator_did_not_sign_is_found(watch: Watch) -> None:
+    async with watch.rig.database.transaction() as connection:
+        await connection.execute("DROP TRIGGER manifests_no_update")
+        await connection.execute("UPDATE manifests SET signature = ?", ("0x" + "11" * 64 + "1b",))
+
+    report = await watch.look()
+
+    assert [one.kind for one in report.findings] == ["bad-manifest"]
+
+
+async def test_leaves_that_are_not_the_trees_are_found(watch: Watch) -> None:
+    await watch.rig.append([watch.reply(), _void(slot=sha256(b"v")[:16])])
+    head = await watch.rig.sign()
+    true = await watch.rig.reader.leaves(0, head.size)
+    watch.remote.lies["entries 000.p/3"] = encode_bundle([true[0], true[2], true[1]])
+
+    report = await watch.look()
+
+    assert [one.kind for one in report.findings] == ["bad-entries"]
+    assert "leaves 0 to 2 that are not those of the tree" in report.findings[0].sentence
+    assert report.read == 0
+
+
+@pytest.mark.parametrize("bundle", [b"", b"\0", bytes(3000)])
+async def test_a_bundle_that_cannot_be_read_is_found(watch: Watch, bundle: bytes) -> None:
+    watch.remote.lies["entries 000.p/1"] = bundle
+
+    report = await watch.look()
+
+    assert [one.kind for one in report.findings] == ["bad-entries"]
+
+
+async def test_a_head_of_another_key_is_found(watch: Watch) -> None:
+    text = Checkpoint(LOG.name, 1, bytes(32)).encode()
+    watch.remote.note = sign_note(text, LOG.name, fixed_key("a stranger"))
+
+    report = await watch.look()
+
+    assert [one.kind for one in report.findings] == ["bad-checkpoint"]
+
+
+async def test_a_second_head_of_one_size_is_a_fork(watch: Watch) -> None:
+    await watch.look_after(watch.reply())
+    text = Checkpoint(LOG.name, 2, bytes(32)).encode()
+    watch.remote.note = sign_note(text, LOG.name, LOG_KEY)
+
+    report = await watch.look()
+
+    (found,) = report.findings
+    assert found.kind == "fork"
+    assert "two histories" in found.sentence
+    assert found.evidence.count(f"— {LOG.name} ") == 2
+
+
+async def test_a_log_that_was_continued_from_an_old_copy_is_a_fork(
+    watch: Watch, tmp_path: Path
+) -> None:
+    await watch.look_after(watch.reply(), _outcome(Outcome.DELIVERED))
+    async with log_rig(tmp_path / "copy") as other:
+        await other.stage.open()
+        await other.append([_void(slot=sha256(b"%d" % n)[:16]) for n in range(300)])
+        await other.sign()
+        watch.remote = NearLog(other.public)
+
+        report = await watch.look()
+
+    (found,) = report.findings
+    assert found.kind == "fork"
+    assert (report.size, report.read) == (3, 3)  # it stays with what it saw first
+
+
+async def test_a_log_that_lost_leaves_is_found(watch: Watch, tmp_path: Path) -> None:
+    await watch.look_after(*[_void(slot=sha256(b"%d" % n)[:16]) for n in range(300)])
+    async with log_rig(tmp_path / "copy") as other:
+        await other.stage.open()
+        await other.sign()
+        watch.remote = NearLog(other.public)
+
+        report = await watch.look()
+
+    assert [one.kind for one in report.findings] == ["shrunk"]
+    assert "leaves are gone" in report.findings[0].sentence
+
+
+async def test_an_older_head_of_the_same_history_is_no_fault(watch: Watch) -> None:
+    old = (await watch.rig.sign()).note
+    await watch.look_after(watch.reply())
+    watch.remote.note = old
+
+    report = await watch.look()
+
+    assert report.is_well
+    assert report.size == 2
+
+
+async def test_a_log_out_of_reach_is_no_fault_and_nothing_is_lost(watch: Watch) -> None:
+    await watch.look()
+    await watch.rig.append([_void(slot=sha256(b"%d" % n)[:16]) for n in range(300)])
+    await watch.rig.sign()
+    watch.remote.lies["entries 001.p/45"] = None
+    with pytest.raises(TransientError, match=r"001\.p/45"):
+        await watch.look()
+    watch.remote.lies = {}
+
+    report = await watch.look()
+
+    assert report.is_well
+    assert report.read == 301
+
+
+async def test_a_long_log_is_read_in_steps_that_each_stay(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.transparency.monitor.STEP_TILES", 1)
+    leaves = [_void(slot=sha256(b"%d" % n)[:16]) for n in range(1000)]
+    await watch.rig.append(leaves)
+    await watch.rig.sign()
+    watch.remote.lies["entries 002"] = None
+    with pytest.raises(TransientError):
+        await watch.look()
+    watch.remote.lies = {}
+    watch.remote.asked.clear()
+
+    report = await watch.look()
+
+    assert (report.read, report.is_well) == (1001, True)
+    assert "entries 001" not in watch.remote.asked
+
+
+async def test_an_empty_log_is_waited_for(watch: Watch, tmp_path: Path) -> None:
+    async with log_rig(tmp_path / "empty") as empty:
+        watch.remote = NearLog(empty.public)
+
+        with pytest.raises(TransientError, match="There is no checkpoint at this address"):
+            await watch.look()
+
+
+async def test_the_memory_of_another_log_is_refused(watch: Watch) -> None:
+    await watch.look()
+    other = Monitor(
+        log=replace(LOG, name="other.example/log"),
+        remote=watch.remote,
+        state=watch.state,
+        policy=NOBODY,
+    )
+
+    with pytest.raises(ConfigurationError, match="another log"):
+        await other.look()
+
+
+async def test_missing_and_false_cosignatures_are_named(watch: Watch) -> None:
+    seeds = [fixed_key("a"), fixed_key("b")]
+    keys = [WitnessKey(f"{n}.example", public_key_of(s)) for n, s in zip("ab", seeds, strict=True)]
+    head = await watch.rig.sign()
+    text = head.note.split("\n\n")[0] + "\n"
+    watch.policy = WitnessPolicy(2, tuple(keys))
+    watch.remote.note = (
+        head.note
+        + cosign(text, "a.example", seeds[0], 5).line
+        + cosign("other\n", "b.example", seeds[1], 5).line
+    )
+
+    report = await watch.look()
+
+    assert [one.witness.name for one in report.cosigned.cosignatures] == ["a.example"]
+    assert report.cosigned.missing == ("b.example",)
+    assert report.cosigned.false == ("the cosignature by b.example is false",)
+    assert not report.is_well
+
+
+class _Anchored(MemoryChain):
+    """A chain that names one head."""
+
+    def __init__(self, size: int, root: bytes) -> None:
+        super().__init__()
+        self._named = Commitment(3, bytes(32), 0, root, size, bytes(32))
+
+    async def contract(self) -> ContractState:
+        return ContractState(self._named, 0, bytes(32))
+
+
+async def test_heads_on_the_chain_are_compared(watch: Watch) -> None:
+    early = await watch.rig.sign()
+    await watch.look_after(watch.reply())
+    said = []
+    for size, root in ((0, bytes(32)), (1, early.root), (9, bytes(32)), (1, bytes(32))):
+        watch.chain = _Anchored(size, root)
+        said.append(await watch.look())
+
+    assert [one.chain for one in said[:3]] == [
+        "Nothing was committed on the chain yet.",
+        "Epoch 3 on the chain names 1 leaves: the same log.",
+        "Epoch 3 on the chain names 9 leaves, and the log has shown 2 so far.",
+    ]
+    assert [one.is_well for one in said] == [True, True, True, False]
+    assert "that is not this log" in said[-1].chain
