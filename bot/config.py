@@ -43,6 +43,13 @@ class ModelSettings(_Section):
     sha256: Annotated[str, Field(pattern=r"^([0-9a-fA-F]{64})?$")] = ""
     name: Annotated[str, Field(max_length=64)] = ""
     threads: Annotated[int, Field(ge=0, le=256)] = 0
+    parallel: Annotated[int, Field(ge=0, le=200)] = 0
+    context: Annotated[int, Field(ge=0, le=131_072)] = 0
+    gpu_layers: Annotated[int, Field(ge=-1, le=10_000)] = 0
+    state_disk_mb: Annotated[int, Field(ge=0)] = 4096
+    store: Annotated[str, Field(min_length=1)] = "models"
+    loaded: Annotated[int, Field(ge=1, le=64)] = 2
+    spare_mb: Annotated[int, Field(ge=0)] = 512
 
 
 class PersonaSettings(_Section):
@@ -99,10 +106,19 @@ class TelegramSettings(_Section):
     webhook_secret_file: str = ""
 
 
+class WitnessSettings(_Section):
+    """A witness that is asked to cosign the heads of the transparency log."""
+
+    url: Annotated[str, Field(pattern=_ADDRESS, min_length=1)]
+    key: Annotated[str, Field(min_length=1, max_length=300)]
+
+
 class LogSettings(_Section):
-    """How the program speaks to its operator."""
+    """How the program speaks to its operator, and who witnesses the transparency log."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    witnesses: Annotated[tuple[WitnessSettings, ...], Field(max_length=32)] = ()
+    quorum: Annotated[int, Field(ge=0, le=32)] = 0
 
 
 class Settings(BaseSettings):

@@ -40,6 +40,7 @@ from tests.fakes.chain import MemoryChain
 from tests.fakes.clock import CountingEntropy, SetClock
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.epochs import MemoryEarnings, MemoryEpochStore
+from tests.fakes.models import MemoryModels
 from tests.fakes.store import MemoryStore
 
 SURFACE = Surface(platform="terminal", bot="local", chat="stage", thread="")
@@ -47,6 +48,7 @@ PRICE = 2_000_001
 CREATOR_NANO, OPERATOR_NANO = 1_700_000, 300_001
 RECEIPTS_KEY, VRF_KEY, LOG_KEY = fixed_key("receipts"), fixed_key("vrf"), fixed_key("log")
 ERASURES_KEY = fixed_key("erasures")
+MODEL = ModelTerms("fake", fixed_key("gguf"), 1)
 LOG = signed_note.VerifierKey("stage.example/log", public_key_of(LOG_KEY))
 MIRA = PersonaFile(
     slug="mira",
@@ -118,6 +120,11 @@ class Stage:
     forgotten: Forgotten = field(default_factory=lambda: Forgotten(ERASURES_KEY))
 
     @property
+    def models(self) -> MemoryModels:
+        """The one model, over the engine of now."""
+        return MemoryModels(self.engine, MODEL)
+
+    @property
     def issuer(self) -> Issuer:
         """What signs receipts and statements."""
         return Issuer(signing_key=RECEIPTS_KEY, build=fixed_key("build"), verdict="exact")
@@ -132,7 +139,7 @@ class Stage:
         """What makes personas live."""
         return PublishTwin(
             store=self.store,
-            engine=self.engine,
+            models=self.models,
             clock=self.clock,
             terms=OperatorTerms(
                 signing_key=RECEIPTS_KEY,
@@ -140,7 +147,7 @@ class Stage:
                 log=LOG,
                 token="tUSD",  # noqa: S106 - a currency
                 operator_bp=1500,
-                model=ModelTerms("fake", fixed_key("gguf"), 1),
+                model=MODEL,
                 library="none 1",
             ),
             creators=StageCreators(),
@@ -152,7 +159,7 @@ class Stage:
         return AnswerFan(
             roster=self.roster,
             store=self.store,
-            engine=self.engine,
+            models=self.models,
             issuer=self.issuer,
             vrf_key=VRF_KEY,
             policy=AdmissionPolicy(self.daily_messages, 1000, erased=self.forgotten.messages),
@@ -170,6 +177,7 @@ class Stage:
             endings=Endings(self.issuer, self.clock),
             turns=self.turns,
             running=self.running,
+            states=self.engine,
         )
 
     @property

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 from pathlib import Path
 from typing import Self
 
@@ -9,11 +10,15 @@ from bot.domain.errors import ConfigurationError
 
 
 class DataFolder:
-    """A locked data folder; the lock ends with the process, however that ends."""
+    """A locked data folder; the lock ends with the process, however that ends.
 
-    def __init__(self, path: Path, descriptor: int) -> None:
+    One that was made here and never used is gone again when it is released.
+    """
+
+    def __init__(self, path: Path, descriptor: int, made: Path | None = None) -> None:
         self.path = path
         self._descriptor = descriptor
+        self._made = made
 
     @classmethod
     def claim(cls, path: Path) -> Self:
@@ -22,6 +27,7 @@ class DataFolder:
         Raises:
             ConfigurationError: it can't be written, or another process holds it.
         """
+        missing = [one for one in (path, *path.parents) if not one.exists()]
         try:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
             # Chats and opening keys lie here; a folder made by somebody else may be open to all.
@@ -41,8 +47,14 @@ class DataFolder:
                 f"Another Twinproof runs on the data folder {path}: "
                 "stop it first, or choose another folder with --data."
             ) from error
-        return cls(path, descriptor)
+        return cls(path, descriptor, missing[-1] if missing else None)
+
+    def use(self) -> None:
+        """Say that what is kept here from now on matters."""
+        self._made = None
 
     def release(self) -> None:
         """Let another process have the folder."""
+        if self._made is not None:
+            shutil.rmtree(self._made, ignore_errors=True)
         os.close(self._descriptor)

@@ -14,7 +14,9 @@ import click
 
 from bot.cli import operating, printing
 from bot.cli.model import model
+from bot.cli.monitor import monitor
 from bot.cli.sign import sign
+from bot.cli.witness import witness
 from bot.config import Settings, load_settings
 from bot.domain import errors
 
@@ -162,6 +164,8 @@ cli.add_command(operating.init)
 cli.add_command(operating.doctor)
 cli.add_command(sign)
 cli.add_command(model)
+cli.add_command(witness)
+cli.add_command(monitor)
 
 
 _trust = click.option(
@@ -188,36 +192,34 @@ def verify(link: str, trust: Path | None, data: Path | None, as_json: bool) -> i
 
 
 @cli.command()
-@click.argument("link")
+@click.argument("links", metavar="LINK...", nargs=-1, required=True)
 @click.option(
     "--model",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The weights (GGUF) that the receipt names. Default: the starter model.",
+    help="The weights (GGUF) that the receipts name. Default: the starter model.",
 )
 @click.option("--threads", type=click.IntRange(0, 256), default=0, help="0: all cores but one.")
 @_trust
 @_data
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def replay(  # noqa: PLR0917 - click passes them by name
-    link: str,
+    links: tuple[str, ...],
     model: Path | None,
     threads: int,
     trust: Path | None,
     data: Path | None,
     as_json: bool,  # noqa: FBT001
 ) -> int:
-    """Make a reply again from its proof and the weights, and compare it token by token.
+    """Make replies again from their proofs and the weights, and compare them token by token.
 
-    Runs in a fresh process, from the bundle and the model file alone: never from the service's
-    database or cache.
+    Runs in a fresh process, from bundles and the model file alone: never from the service's
+    database or cache. Many links are replayed together, and summed up in a table. On a machine that
+    can't be exact, tokens that differ are weighed against what another machine's arithmetic does.
     """
-    from bot.cli import proofs
+    from bot.cli import replaying
 
-    return _await(
-        proofs.replay(
-            link, model=model, threads=threads, trust=trust, data=_data_of(data), as_json=as_json
-        )
-    )
+    options = replaying.Options(model, threads, trust, _data_of(data), as_json)
+    return _await(replaying.replay(links, options))
 
 
 @cli.command()
@@ -259,8 +261,9 @@ def reports(config: Path | None, data: Path | None, as_json: bool) -> int:  # no
 @cli.command(hidden=True)
 @click.option("--model", type=click.Path(path_type=Path), required=True)
 @click.option("--threads", type=int, required=True)
-def engine(model: Path, threads: int) -> int:
+@click.option("--options", default="")
+def engine(model: Path, threads: int, options: str) -> int:
     """Be an engine process; the service starts these by itself."""
-    from bot.wiring.engine import run_engine
+    from bot.wiring.engine_process import EngineOptions, run_engine
 
-    return run_engine(model, threads=threads)
+    return run_engine(model, threads=threads, options=EngineOptions.parse(options))

@@ -107,13 +107,16 @@ async def _say(app: App, slug: str, message_id: str, text: str) -> ReplyShown:
 async def _describe(app: App, reply: ReplyShown) -> dict[str, Any]:
     """Verify and replay a reply, keep the fan's copy of its bundle, and say what was found."""
     verified, saved = await _verify_own(app, reply.link)
-    outcome = await replay_fresh(
-        verified, model_path=app.model.path, threads=0, progress=no_progress
+    replayed = await replay_fresh(
+        verified,
+        model_path=app.path_of(verified.manifest.model.gguf),
+        threads=0,
+        progress=no_progress,
     )
     return {
         "text": reply.text,
         "link": reply.link,
-        "levels": [*verified.levels, *([EXACT] if outcome.exact else [])],
+        "levels": [*verified.levels, *([EXACT] if replayed.outcome.exact else [])],
         "trust": verified.trust,
         "fee": format_nano(reply.fee_nano),
         "token": reply.token,
@@ -152,6 +155,8 @@ async def _introduce(app: App) -> None:
     printing.say(f"  data    {app.folder}  (book, keys, chain; survives restarts)")
     printing.say(f"  model   {app.model.terms.name}, SHA-256 {app.model.terms.gguf.hex()[:16]}…")
     profile = "exact: replies replay bit for bit" if app.exact else "tolerant"
+    for notice in app.notices:
+        printing.say(f"  note    {notice}")
     printing.say(f"  engine  {app.engine.library}, {app.engine.remark}; profile {profile}")
     printing.say(f"  trust   {app.folder / 'trust.json'}  (for twinproof verify --trust)")
     if app.recovered:

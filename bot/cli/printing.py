@@ -62,6 +62,15 @@ class StepBar:
         if fraction is not None:
             self._progress.update(self._progress.task_ids[-1], total=1.0, completed=fraction)
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the terminal to a question while the block runs."""
+        if self._progress is not None:
+            self._progress.stop()
+        yield
+        if self._progress is not None:
+            self._progress.start()
+
 
 @contextmanager
 def step_bar() -> Iterator[StepBar]:
@@ -92,7 +101,7 @@ def print_verified(verified: VerifiedReceipt, source: str) -> None:
         mark = "[green]ok[/green]" if step.done else "[yellow]--[/yellow]"
         table.add_row(str(step.number), mark, step.title, Text(printable(step.sentence)))
     out.print(table)
-    out.print(f"\nVerified on this machine: {', '.join(verified.levels)} ({_trust_of(verified)})")
+    out.print(f"\nVerified on this machine: {', '.join(verified.levels)} ({trust_words(verified)})")
     print_unproved(verified)
 
 
@@ -112,10 +121,11 @@ def print_subject(verified: VerifiedReceipt) -> None:
     """Print whose reply a replay is about, and on whose word."""
     manifest = verified.manifest
     _foreign("A reply of ", f"{manifest.name}, signed by creator {manifest.creator}")
-    out.print(f"Its proof: {', '.join(verified.levels)} ({_trust_of(verified)})")
+    out.print(f"Its proof: {', '.join(verified.levels)} ({trust_words(verified)})")
 
 
-def _trust_of(verified: VerifiedReceipt) -> str:
+def trust_words(verified: VerifiedReceipt) -> str:
+    """Say on whose word a verification rests."""
     if verified.trust == "policy":
         return "by the keys in your trust policy"
     return "self-consistent only: the keys come from the proof itself; give your own with --trust"
@@ -134,7 +144,7 @@ def print_replay(outcome: ReplayOutcome) -> None:
     for token in outcome.tokens:
         claimed = "end" if token.claimed is None else str(token.claimed)
         drawn = "end" if token.claimed is None and token.same else str(token.recomputed)
-        mark = "[green]same[/green]" if token.same else "[red]DIFFERENT[/red]"
+        mark = "[green]same[/green]" if token.same else f"[red]DIFFERENT[/red] by {token.margin:g}"
         table.add_row(str(token.position), claimed, drawn, Text(visible_text(token.text)), mark)
     out.print(table)
     same = sum(token.same for token in outcome.tokens)

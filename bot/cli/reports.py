@@ -13,8 +13,8 @@ from bot.receipts.link import format_link
 
 async def reports(settings: Settings, *, as_json: bool) -> int:
     """Print every complaint of a data folder, newest first; return the exit code."""
-    from bot.wiring.app import base_url_of
     from bot.wiring.stores import DATABASE, open_stores
+    from bot.wiring.web import base_url_of
 
     folder = settings.service.data_dir
     if not (folder / DATABASE).exists():

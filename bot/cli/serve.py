@@ -36,6 +36,8 @@ def _introduce(app: App) -> None:
     names = ", ".join(app.platforms.surfaces)
     printing.say(f"Twinproof serves {names}. Proof links begin with {app.base_url}/r/")
     printing.say(f"  data    {app.folder}")
+    for notice in app.notices:
+        printing.say(f"  note    {notice}")
     printing.say(f"  model   {app.model.terms.name}, SHA-256 {app.model.terms.gguf.hex()[:16]}…")
     if app.recovered:
         printing.say(f"  replies finished that were cut off last time: {app.recovered}")

@@ -10,14 +10,16 @@ from weakref import WeakValueDictionary
 
 import structlog
 
+from bot.creators.contexts import ask_contexts
 from bot.creators.standing import OperatorNow, Standing, TwinState, judge
 from bot.domain.errors import ConfigurationError, InvariantError, TransientError
 from bot.domain.manifest import Manifest, parse_manifest
 from bot.domain.persona import Persona
 from bot.ports.clock import Clock
 from bot.ports.creator_store import CreatorStore, SigningTicket
-from bot.ports.inference import InferenceEngine
+from bot.ports.models import ServedModels
 from bot.ports.stores import Store, StoredManifest
+from bot.twins.engines import engine_of
 from bot.twins.publish import OperatorTerms
 from bot.twins.roster import LiveTwin, Roster
 from bot.twins.running import RunningReplies
@@ -39,7 +41,7 @@ class TwinShelf:
         creators: CreatorStore,
         roster: Roster,
         running: RunningReplies,
-        engine: InferenceEngine,
+        models: ServedModels,
         clock: Clock,
         terms: OperatorTerms,
     ) -> None:
@@ -47,7 +49,7 @@ class TwinShelf:
         self._creators = creators
         self._roster = roster
         self._running = running
-        self._engine = engine
+        self._models = models
         self._clock = clock
         self._terms = terms
         self._now: OperatorNow | None = None
@@ -78,11 +80,10 @@ class TwinShelf:
         Raises:
             TransientError: the engine or the store can't be asked.
         """
-        context = (await self._engine.info()).context_tokens
-        self._now = OperatorNow(self._terms, context)
         async with self._store.reading() as tx:
             newest = [await tx.latest_manifest(twin) for twin in await tx.published_twins()]
         manifests = [parse_manifest(one.body) for one in newest if one is not None]
+        self._now = OperatorNow(self._terms, await ask_contexts(self._models, manifests))
         self._ids.update((manifest.slug, manifest.twin) for manifest in manifests)
         for ticket in await self._creators.open_tickets():
             await self.settle(ticket)
@@ -233,7 +234,7 @@ class TwinShelf:
             TransientError: the engine can't be asked now.
         """
         text = manifest.rendering.span_prefix + persona.text()
-        tokens = await self._engine.tokenize(text)
+        tokens = await engine_of(self._models, manifest).tokenize(text)
         live = LiveTwin(manifest, manifest.hash, persona, tokens, avatar)
         self._twins[live.manifest_hash] = live
         return live
@@ -255,7 +256,7 @@ class TwinShelf:
 
     async def _prefill(self, twin: LiveTwin) -> None:
         try:
-            await self._engine.prepare_prefix(twin.prefix)
+            await engine_of(self._models, twin.manifest).prepare_prefix(twin.prefix)
         except TransientError as error:  # it answers all the same, only more slowly at first
             _log.warning("twin.prefix_cold", twin=twin.manifest.slug, reason=type(error).__name__)
 

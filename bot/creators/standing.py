@@ -14,6 +14,7 @@ from bot.domain.manifest import Manifest, parse_manifest
 from bot.domain.money import BASIS_POINTS
 from bot.domain.order import OrderAction, parse_order
 from bot.domain.persona import Persona, parse_persona
+from bot.domain.terms import ModelTerms
 from bot.ports.creators import PublishedVersion
 from bot.ports.stores import StoredManifest, StoredOrder
 from bot.twins.publish import OperatorTerms
@@ -44,25 +45,24 @@ class OperatorNow:
     """What the operator serves with now; a manifest that says otherwise needs a new signature.
 
     Attributes:
-        context_tokens: the longest context of the model that is loaded.
+        contexts: the models that are here, each with the longest context that it takes.
     """
 
     terms: OperatorTerms
-    context_tokens: int
+    contexts: Mapping[ModelTerms, int]
 
     def serves(self, manifest: Manifest) -> bool:
         """Whether this service can keep what a manifest promises."""
         terms = self.terms
         return (
-            manifest.model == terms.model
-            and manifest.library == terms.library
+            manifest.library == terms.library
             and manifest.signing_key == public_key_of(terms.signing_key)
             and manifest.vrf_key == vrf.public_key_of(terms.vrf_key)
             and manifest.log == terms.log
             and manifest.price_token == terms.token
             and manifest.creator_bp == BASIS_POINTS - terms.operator_bp
             and manifest.rendering.window_tokens + manifest.sampler.max_tokens
-            <= self.context_tokens
+            <= self.contexts.get(manifest.model, 0)
         )
 
 

@@ -32,10 +32,11 @@ from bot.domain.fields import MAX_EVENT
 from bot.ledger.fees import plan_hold
 from bot.ports.chat import IncomingMessage, MergedInto
 from bot.ports.clock import Clock, Entropy
-from bot.ports.inference import InferenceEngine
+from bot.ports.models import ServedModels
 from bot.ports.stores import Intent, Store, StoredReply
 from bot.receipts.issue import Issuer
 from bot.twins.admission import AdmissionPolicy
+from bot.twins.engines import engine_of
 from bot.twins.intents import assemble_context, conversation_id, draw_again, draw_intent
 from bot.twins.making import MakeReply, Show
 from bot.twins.merging import choose_parts, find_known, keep_new, merge_messages
@@ -55,7 +56,7 @@ class AnswerFan:
         *,
         roster: Roster,
         store: Store,
-        engine: InferenceEngine,
+        models: ServedModels,
         issuer: Issuer,
         vrf_key: bytes,
         policy: AdmissionPolicy,
@@ -66,7 +67,7 @@ class AnswerFan:
     ) -> None:
         self._roster = roster
         self._store = store
-        self._engine = engine
+        self._models = models
         self._vrf_key = vrf_key
         self._policy = policy
         self._clock = clock
@@ -74,7 +75,7 @@ class AnswerFan:
         self._turns = turns
         self._running = running
         self._making = MakeReply(
-            roster=roster, store=store, engine=engine, issuer=issuer, clock=clock, running=running
+            roster=roster, store=store, models=models, issuer=issuer, clock=clock, running=running
         )
 
     async def answer(self, message: IncomingMessage, show: Show) -> StoredReply | MergedInto:
@@ -190,7 +191,8 @@ class AnswerFan:
         """
         merged = merge_messages(draft, [part.message for part in parts if part.message])
         rendering = twin.manifest.rendering
-        tokens = await self._engine.tokenize(rendering.span_prefix + merged.message.text)
+        engine = engine_of(self._models, twin.manifest)
+        tokens = await engine.tokenize(rendering.span_prefix + merged.message.text)
         async with self._store.transaction() as tx:
             kept = [part for part in parts if not part.withdrawn]
             if halt.dropped or parts[0].withdrawn:

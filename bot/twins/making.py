@@ -4,7 +4,7 @@ The way on after a crash, too: all that determines the reply is in the intent.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -14,13 +14,15 @@ from bot.domain.manifest import Manifest, parse_manifest
 from bot.domain.money import split_price
 from bot.domain.persona import Persona, parse_persona
 from bot.ports.clock import Clock
-from bot.ports.inference import Generated, InferenceEngine
+from bot.ports.inference import Generated, Queued
+from bot.ports.models import ServedModels
 from bot.ports.stores import Intent, Store, StoredReply, StoreTransaction
 from bot.receipts.issue import Issuer, Place
 from bot.receipts.log import append_leaf
 from bot.twins.endings import Endings
+from bot.twins.engines import engine_of
 from bot.twins.halting import TAKEN_BACK, settle_halted
-from bot.twins.intents import generation_request
+from bot.twins.intents import caller_of, generation_request
 from bot.twins.roster import Roster
 from bot.twins.running import Halt, RunningReplies
 
@@ -46,14 +48,14 @@ class MakeReply:
         *,
         roster: Roster,
         store: Store,
-        engine: InferenceEngine,
+        models: ServedModels,
         issuer: Issuer,
         clock: Clock,
         running: RunningReplies,
     ) -> None:
         self._roster = roster
         self._store = store
-        self._engine = engine
+        self._models = models
         self._issuer = issuer
         self._endings = Endings(issuer, clock)
         self._running = running
@@ -73,13 +75,13 @@ class MakeReply:
         intent = halt.intent
         terms = await self._terms_of(intent)
         try:
-            generated = await self._generate(halt, terms.manifest, show)
+            generated, verdict = await self._generate(halt, terms.manifest, show)
         except BotError:
             await self.void(intent, "the engine could not make this reply")
             raise
         kept = settle_halted(generated, halt, terms.manifest.name)
         if isinstance(kept, Generated):
-            reply = await self._commit(halt, kept, terms)
+            reply = await self._commit(halt, kept, terms, verdict)
             if reply is not None:
                 return reply
             kept = TAKEN_BACK
@@ -91,16 +93,25 @@ class MakeReply:
         async with self._store.transaction() as tx:
             await self._endings.void(tx, intent.key, reason)
 
-    async def _generate(self, halt: Halt, manifest: Manifest, show: Show) -> Generated:
-        """Run the model; after an engine's death once more, continuing what was shown."""
+    async def _generate(self, halt: Halt, manifest: Manifest, show: Show) -> tuple[Generated, str]:
+        """Run the model; after an engine's death once more, continuing what was shown.
+
+        Returns:
+            What it made, and whether its self-check found the profile `exact` or `tolerant`.
+        """
         request = generation_request(halt.intent, manifest)
+        caller = caller_of(halt.intent)
+        engine = engine_of(self._models, manifest)
         shown = ""
         for remaining in reversed(range(GENERATION_TRIES)):
             made = ""
             try:
-                async for event in self._engine.generate(request, halt.asked):
+                verdict = "exact" if (await engine.info()).profile_exact else "tolerant"
+                async for event in engine.generate(request, halt.asked, caller):
                     if isinstance(event, Generated):
-                        return event
+                        return event, verdict
+                    if isinstance(event, Queued):
+                        continue
                     made += event.text
                     if len(made) > len(shown):
                         show(made[len(shown) :])
@@ -110,7 +121,9 @@ class MakeReply:
                     raise
         raise InvariantError("the engine ended a generation without a result")
 
-    async def _commit(self, halt: Halt, made: Generated, terms: _Terms) -> StoredReply | None:
+    async def _commit(
+        self, halt: Halt, made: Generated, terms: _Terms, verdict: str
+    ) -> StoredReply | None:
         """Store turn, receipt, sequence number, leaf and outbox row: all or nothing.
 
         None if nothing may be kept: whoever takes the message back says so before their own
@@ -122,7 +135,7 @@ class MakeReply:
             if halt.dropped:
                 return None
             place = await _next_place(tx, intent)
-            issued = self._issuer.issue(
+            issued = replace(self._issuer, verdict=verdict).issue(
                 intent,
                 made,
                 manifest=terms.manifest,

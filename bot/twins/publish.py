@@ -11,20 +11,21 @@ from typing import Protocol
 from bot.crypto import eip712, vrf
 from bot.crypto.ed25519 import public_key_of
 from bot.crypto.signed_note import VerifierKey
-from bot.domain.errors import ConfigurationError
+from bot.domain.errors import ConfigurationError, InvariantError
 from bot.domain.ids import derive_twin_id
 from bot.domain.leaf import ManifestLeaf, twin_prefix
 from bot.domain.manifest import Manifest, encode_manifest, parse_manifest, signing_data
 from bot.domain.money import BASIS_POINTS
-from bot.domain.persona import Persona, encode_persona
+from bot.domain.persona import Persona, encode_persona, parse_persona
 from bot.domain.terms import FilterTerms, ModelTerms, RenderingProgram, SamplerTerms
-from bot.generation.chat_template import compile_template
 from bot.generation.rendering import persona_prefix
 from bot.ports.clock import Clock
 from bot.ports.inference import InferenceEngine, ModelInfo
+from bot.ports.models import ServedModels
 from bot.ports.personas import PersonaFile
 from bot.ports.stores import Store, StoredManifest, StoreTransaction
 from bot.receipts.log import append_leaf
+from bot.twins.engines import AWAY
 from bot.twins.roster import LiveTwin, Roster
 
 VALIDITY = timedelta(days=365)
@@ -71,14 +72,14 @@ class PublishTwin:
         self,
         *,
         store: Store,
-        engine: InferenceEngine,
+        models: ServedModels,
         clock: Clock,
         terms: OperatorTerms,
         creators: CreatorKeys,
         roster: Roster,
     ) -> None:
         self._store = store
-        self._engine = engine
+        self._models = models
         self._clock = clock
         self._terms = terms
         self._creators = creators
@@ -88,19 +89,20 @@ class PublishTwin:
         """Make a persona file's twin live; sign a new manifest only if its terms have changed.
 
         Raises:
-            ConfigurationError: the model's template can't be used, or the persona is too long;
-                nothing was signed.
+            ConfigurationError: its model is not here, or the persona is too long for it; nothing
+                was signed.
         """
-        tokens = await check_persona(self._engine, file)
+        served = self._models.named(file.model)
+        if served is None:
+            raise ConfigurationError(missing_model(file))
+        tokens = await check_persona(served.engine, file)
         key = self._creators.signing_key(file.slug)
         creator = eip712.address_of(key)
-        twin_id = derive_twin_id(eip712.parse_address(creator), file.slug)
-        async with self._store.reading() as tx:
-            stored = await tx.latest_manifest(twin_id)
+        stored = await self._latest(file, creator)
         manifest = None if stored is None else parse_manifest(stored.body)
         wanted = await draft_manifest(
-            self._engine,
-            self._terms,
+            served.engine,
+            replace(self._terms, model=served.terms),
             file,
             signers=Signers(creator, eip712.address_of(self._creators.payout_key(file.slug))),
             current=manifest,
@@ -112,9 +114,24 @@ class PublishTwin:
                 await keep_manifest(tx, wanted, file.persona, signature)
             manifest = wanted
         twin = LiveTwin(manifest, manifest.hash, file.persona, tokens)
-        await self._engine.prepare_prefix(twin.prefix)
+        await served.engine.prepare_prefix(twin.prefix)
         self._roster.put(twin)
         return twin
+
+    async def rest(self, file: PersonaFile) -> None:
+        """Let a persona file's twin answer nobody, if it was ever published: its model is away."""
+        creator = eip712.address_of(self._creators.signing_key(file.slug))
+        stored = await self._latest(file, creator)
+        if stored is not None:
+            manifest = parse_manifest(stored.body)
+            persona = parse_persona(stored.persona)
+            twin = LiveTwin(manifest, manifest.hash, persona, ())
+            self._roster.rest(twin, AWAY.format(name=manifest.name))
+
+    async def _latest(self, file: PersonaFile, creator: str) -> StoredManifest | None:
+        twin = derive_twin_id(eip712.parse_address(creator), file.slug)
+        async with self._store.reading() as tx:
+            return await tx.latest_manifest(twin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +160,6 @@ async def draft_manifest(
         signers: the creator's addresses.
         current: the version that it replaces; None for the first one.
         moment: when it begins to be valid; cut to whole seconds.
-
-    Raises:
-        ConfigurationError: the model's template can't be used.
     """
     rendering = await compile_rendering(engine, file)
     info = await engine.info()
@@ -165,6 +179,9 @@ async def draft_manifest(
             top_k=file.top_k,
             top_p=file.top_p,
             max_tokens=file.max_tokens,
+            min_p=file.min_p,
+            presence_penalty=file.presence_penalty,
+            frequency_penalty=file.frequency_penalty,
         ),
         filter=FilterTerms(stop_tokens=info.end_tokens, stop_strings=STOP_STRINGS),
         price_nano=file.price_nano,
@@ -199,26 +216,29 @@ async def keep_manifest(
 
 
 async def compile_rendering(engine: InferenceEngine, file: PersonaFile) -> RenderingProgram:
-    """Return the rendering program of a persona under the model that the engine has loaded.
+    """Return the rendering program of a persona under the engine's model.
 
-    Raises:
-        ConfigurationError: the model's template can't be used.
+    Its segments were fixed when the model was added: no template is read here.
     """
     info = await engine.info()
-    segments = compile_template(
-        info.chat_template, begin_text=info.begin_text, end_text=info.end_text
+    template = info.template
+    if template is None:
+        raise InvariantError("an engine was given out without its model's compiled template")
+    return RenderingProgram(
+        span_prefix=template.span_prefix,
+        before_persona=template.before_persona,
+        persona_to_fan=template.persona_to_fan,
+        fan_to_twin=template.fan_to_twin,
+        twin_to_fan=template.twin_to_fan,
+        window_tokens=_window(info, file),
     )
 
-    async def ids(text: str) -> tuple[int, ...]:
-        return await engine.tokenize(text, special=True)
 
-    return RenderingProgram(
-        span_prefix=segments.span_prefix,
-        before_persona=await ids(segments.before_persona),
-        persona_to_fan=await ids(segments.persona_to_fan),
-        fan_to_twin=await ids(segments.fan_to_twin),
-        twin_to_fan=await ids(segments.twin_to_fan),
-        window_tokens=_window(info, file),
+def missing_model(file: PersonaFile) -> str:
+    """Return the sentence for the operator on a persona whose model is not here."""
+    return (
+        f"The twin {file.slug} rests: its model {file.model} is not here. "
+        "Add it with `twinproof model add`, and start again."
     )
 
 
@@ -226,7 +246,7 @@ async def check_persona(engine: InferenceEngine, file: PersonaFile) -> tuple[int
     """Return the persona's tokens, if they leave room for a message; nothing is written.
 
     Raises:
-        ConfigurationError: the model's template can't be used, or the persona is too long.
+        ConfigurationError: the persona is too long.
     """
     rendering = await compile_rendering(engine, file)
     tokens = await engine.tokenize(rendering.span_prefix + file.persona.text())

@@ -9,13 +9,11 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from bot.audit.run import Audit
 from bot.config import Settings
 from bot.creators.shelf import check_names
 from bot.crypto.ed25519 import public_key_of
-from bot.domain.errors import UnknownTwinError
 from bot.domain.wording import STARTER_NOTE
 from bot.logs import configure_logs
 from bot.ports.chain import SettlementChain
@@ -28,20 +26,13 @@ from bot.settlement.publish import EpochPublisher
 from bot.settlement.statement import EarningsStatements
 from bot.twins.fans_data import FansData
 from bot.twins.inbox import Inbox
-from bot.twins.publish import check_persona
 from bot.twins.roster import Roster
 from bot.twins.sponsorship import fund_sponsorship
 from bot.wiring.creators import Creators, CreatorsWiring
-from bot.wiring.engine import (
-    ROOT,
-    CheckedModel,
-    Progress,
-    RunningEngine,
-    check_model,
-    open_engine,
-)
+from bot.wiring.engine import ROOT, CheckedModel, Progress, RunningEngine
 from bot.wiring.fans import open_fans_data
 from bot.wiring.keys import ServiceKeys
+from bot.wiring.models import OpenModels, check_models, open_models
 from bot.wiring.platforms import (
     NO_PLATFORMS,
     Access,
@@ -50,10 +41,13 @@ from bot.wiring.platforms import (
     build_platforms,
     read_access,
 )
+from bot.wiring.starting import check_personas, check_wanted
 from bot.wiring.stores import DATABASE, Stores, open_chain, open_stores
+from bot.wiring.transparency import open_log
 from bot.wiring.twins import TwinWiring, UseCases
+from bot.wiring.web import base_url_of, open_web
 
-KEYS, POLICY, PROOFS = "keys", "trust.json", "proofs"
+KEYS, POLICY, PROOFS, ENGINE = "keys", "trust.json", "proofs", "engine"
 LOG = "twinproof.log"
 
 
@@ -64,12 +58,13 @@ class App:
     Attributes:
         recovered: replies that a crash had left open and that are finished now.
         exact: whether the startup self-check found the exact profile to hold.
+        notices: sentences for the operator on what is missing without stopping the rest.
     """
 
     base_url: str
     folder: Path
-    model: CheckedModel
-    engine: RunningEngine
+    models: OpenModels
+    notices: tuple[str, ...]
     exact: bool
     inbox: Inbox
     proofs: StoredProofs
@@ -80,17 +75,25 @@ class App:
     platforms: Platforms
     creators: Creators
 
+    @property
+    def model(self) -> CheckedModel:
+        """The service's own model."""
+        return self.models.checked.own
+
+    @property
+    def engine(self) -> RunningEngine:
+        """The service's own model's engine."""
+        return self.models.engine
+
+    def path_of(self, gguf: bytes) -> Path:
+        """Return the file of a model that this service has: the own one's where it is unknown."""
+        return self.models.checked.paths.get(gguf, self.model.path)
+
     def save_proof(self, receipt_id: str, bundle: bytes) -> Path:
         """Keep the fan's own copy of a bundle in the data folder."""
         from adapters.files.proofs import ProofFolder
 
         return ProofFolder(self.folder / PROOFS).save(receipt_id, bundle)
-
-
-def base_url_of(settings: Settings) -> str:
-    """Return what proof links begin with."""
-    service = settings.service
-    return service.base_url.rstrip("/") or f"http://{service.host}:{service.port}"
 
 
 @asynccontextmanager
@@ -118,38 +121,25 @@ async def open_app(
         access = read_access(settings, base_url_of(settings)) if serving else None
         personas = load_personas(Path(settings.personas.folder or ROOT / "personas"))
         check_wanted(wanted, personas)
-        model = await check_model(settings.model, progress)
+        checked = await check_models(settings.model, progress)
         check_port(settings.service.host, settings.service.port)
-        progress("Loading the model", None)
-        engine = await stack.enter_async_context(
-            open_engine(model.path, threads=settings.model.threads)
-        )
-        for persona in personas:
-            await check_persona(engine.engine, persona)
         folder = DataFolder.claim(settings.service.data_dir)
         stack.callback(folder.release)
-        raise_file_limit()
         configure_logs(settings.log.level, folder.path / LOG)
+        models = await stack.enter_async_context(
+            open_models(checked, settings.model, folder.path / ENGINE, progress)
+        )
+        await check_personas(models.served, personas, wanted)
+        folder.use()
+        raise_file_limit()
         builder = _Builder(
             settings=settings,
             folder=folder.path,
-            model=model,
-            engine=engine,
+            models=models,
             stack=stack,
             progress=progress,
         )
         yield await builder.build(personas, access)
-
-
-def check_wanted(wanted: str | None, personas: list[PersonaFile]) -> None:
-    """Refuse to start for a twin that nobody serves.
-
-    Raises:
-        UnknownTwinError: there is no persona of that slug.
-    """
-    slugs = [persona.slug for persona in personas]
-    if wanted is not None and wanted not in slugs:
-        raise UnknownTwinError(f"There is no twin {wanted!r} here. Twins: {', '.join(slugs)}.")
 
 
 class _Builder:
@@ -160,8 +150,7 @@ class _Builder:
         *,
         settings: Settings,
         folder: Path,
-        model: CheckedModel,
-        engine: RunningEngine,
+        models: OpenModels,
         stack: AsyncExitStack,
         progress: Progress,
     ) -> None:
@@ -169,8 +158,8 @@ class _Builder:
 
         self._settings = settings
         self._folder = folder
-        self._model = model
-        self._engine = engine
+        self._models = models
+        self._engine = models.engine
         self._stack = stack
         self._progress = progress
         self._clock: Clock = SystemClock()
@@ -186,19 +175,19 @@ class _Builder:
             settings=self._settings,
             store=stores.replies,
             engine=self._engine,
+            models=self._models.served,
             keys=self._keys,
             clock=self._clock,
         )
         await check_names(stores.creators, [persona.slug for persona in personas])
-        await twins.publish(personas, self._model.terms, self._progress)
-        exact = (await self._engine.engine.info()).profile_exact
-        cases = twins.build(exact=exact)
+        notices = [*self._models.checked.faults, *await twins.publish(personas, self._progress)]
+        cases = twins.build()
         room = CreatorsWiring(
             settings=self._settings,
             stores=stores,
-            engine=self._engine.engine,
+            models=self._models.served,
             cases=cases,
-            terms=twins.terms(self._model.terms),
+            terms=twins.terms(),
             clock=self._clock,
             base_url=base_url_of(self._settings),
         )
@@ -214,19 +203,15 @@ class _Builder:
         self._stack.push_async_callback(inbox.drain)
         proofs = StoredProofs(store=stores.replies, signer=self._keys.log_signer)
         service = await enter(self._service(stores, cases, settlement))
-        secrets = stores.secrets(self._keys.secrets)
-        doors = Doors(inbox, proofs, creators.desk, secrets, base_url)
-        platforms = NO_PLATFORMS
-        if access is not None:
-            platforms = build_platforms(self._settings, access, stores, doors)
-        await self._open_web(inbox, proofs, platforms, creators.signing)
+        doors = Doors(inbox, proofs, creators.desk, stores.secrets(self._keys.secrets), base_url)
+        platforms = await self._open_doors(stores, doors, creators.signing, access)
         self._write_policy(cases.roster)
         return App(
             base_url=base_url_of(self._settings),
             folder=self._folder,
-            model=self._model,
-            engine=self._engine,
-            exact=exact,
+            models=self._models,
+            notices=tuple(notices),
+            exact=(await self._engine.engine.info()).profile_exact,
             inbox=inbox,
             proofs=proofs,
             service=service,
@@ -236,6 +221,34 @@ class _Builder:
             platforms=platforms,
             creators=creators,
         )
+
+    async def _open_doors(
+        self, stores: Stores, doors: Doors, signing: SigningDesk, access: Access | None
+    ) -> Platforms:
+        """Make the platforms' surfaces, and open the log and the pages to others."""
+        platforms = NO_PLATFORMS
+        if access is not None:
+            platforms = build_platforms(self._settings, access, stores, doors)
+        public = await self._stack.enter_async_context(
+            open_log(
+                self._settings.log,
+                self._folder,
+                log=self._keys.log_verifier,
+                kept=stores.cosignatures,
+                clock=self._clock,
+            )
+        )
+        await self._stack.enter_async_context(
+            open_web(
+                self._settings,
+                doors,
+                platforms,
+                signing=signing,
+                log=public.public,
+                note=STARTER_NOTE if self._models.checked.own.starter else "",
+            )
+        )
+        return platforms
 
     def _inbox(
         self, stores: Stores, chain: SettlementChain, cases: UseCases, privacy: FansData
@@ -271,25 +284,6 @@ class _Builder:
             log=self._keys.log_verifier,
             signing_key=public_key_of(self._keys.receipts),
         )
-
-    async def _open_web(
-        self, inbox: Inbox, proofs: StoredProofs, platforms: Platforms, signing: SigningDesk
-    ) -> None:
-        from adapters.web.server import WebServer
-
-        service = self._settings.service
-        web = WebServer(
-            inbox=inbox,
-            proofs=proofs,
-            signing=signing,
-            host=service.host,
-            port=service.port,
-            allowed_hosts=[urlsplit(base_url_of(self._settings)).hostname or service.host],
-            routes=platforms.routes,
-            note=STARTER_NOTE if self._model.starter else "",
-        )
-        await web.start()
-        self._stack.push_async_callback(web.stop)
 
     def _write_policy(self, roster: Roster) -> None:
         """Write down this operator's public keys as a verifier wants them."""

@@ -17,7 +17,7 @@ from bot.domain.money import NANO
 from bot.ports.chain import SettlementChain
 from bot.ports.clock import Clock, Entropy
 from bot.ports.creators import CreatorDesk
-from bot.ports.inference import InferenceEngine
+from bot.ports.models import ServedModels
 from bot.ports.signing import SigningDesk
 from bot.settlement.statement import EarningsStatements
 from bot.twins.admission import AdmissionPolicy
@@ -42,7 +42,7 @@ class CreatorsWiring:
         *,
         settings: Settings,
         stores: Stores,
-        engine: InferenceEngine,
+        models: ServedModels,
         cases: UseCases,
         terms: OperatorTerms,
         clock: Clock,
@@ -50,7 +50,7 @@ class CreatorsWiring:
     ) -> None:
         self._settings = settings
         self._stores = stores
-        self._engine = engine
+        self._engine = models.own.engine
         self._terms = terms
         self._clock = clock
         self._base_url = base_url
@@ -59,7 +59,7 @@ class CreatorsWiring:
             creators=stores.creators,
             roster=cases.roster,
             running=cases.running,
-            engine=engine,
+            models=models,
             clock=clock,
             terms=terms,
         )

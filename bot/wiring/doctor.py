@@ -9,19 +9,21 @@ from pathlib import Path
 
 from bot.config import Settings
 from bot.crypto.eip712 import address_of, parse_address
-from bot.domain.errors import BotError
+from bot.domain.errors import BotError, ConfigurationError
 from bot.domain.ledger import EQUITY, SPONSOR
 from bot.domain.manifest import parse_manifest
 from bot.domain.money import NANO
 from bot.ports.checks import DataFolderFacts, Finding, State
-from bot.ports.inference import InferenceEngine
+from bot.ports.models import ServedModels
 from bot.ports.personas import PersonaFile
-from bot.wiring import platform_verdicts, verdicts
-from bot.wiring.app import KEYS, base_url_of
-from bot.wiring.engine import ROOT, CheckedModel, Progress, check_model, open_engine
+from bot.wiring import model_verdicts, platform_verdicts, verdicts
+from bot.wiring.app import KEYS
+from bot.wiring.engine import ROOT, Progress
 from bot.wiring.keys import ServiceKeys
+from bot.wiring.models import CheckedModels, check_models, open_models
 from bot.wiring.platform_checks import PlatformChecks
 from bot.wiring.stores import CHAIN, DATABASE, open_stores
+from bot.wiring.web import base_url_of
 
 Check = Callable[[], Awaitable[list[Finding]]]
 
@@ -85,7 +87,7 @@ class _Doctor:
         self.folder: DataFolderFacts = look_at_data_folder(self._path)
         self._personas: list[PersonaFile] = []
         self._published: set[str] | None = None
-        self._model: CheckedModel | None = None
+        self._models: CheckedModels | None = None
         self._left_nano = int(Decimal(settings.money.sponsorship) * NANO)
 
     async def data_folder(self) -> list[Finding]:
@@ -119,7 +121,8 @@ class _Doctor:
         from adapters.files.gguf_header import read_header
         from adapters.host.checks import free_memory_bytes
 
-        model = await check_model(self._settings.model, self._progress)
+        checked = await check_models(self._settings.model, self._progress)
+        model = checked.own
         header = await asyncio.to_thread(read_header, model.path)
         found = verdicts.judge_model(
             model.terms.name,
@@ -128,26 +131,25 @@ class _Doctor:
             is_pinned=model.starter or bool(self._settings.model.sha256),
         )
         if found.state is not State.FAULT:
-            self._model = model
-        return [found]
+            self._models = checked
+        return [found, *model_verdicts.judge_store(checked.records, checked.faults)]
 
     async def engine(self) -> list[Finding]:
         """Start an engine process once, and see whether the personas fit its context."""
-        from bot.twins.publish import check_persona
-
-        if self._model is None:
+        if self._models is None:
             return [Finding("engine", State.SKIPPED, "not started: the model can't be used.")]
         begun = time.monotonic()
-        threads = self._settings.model.threads
-        async with open_engine(self._model.path, threads=threads) as running:
+        settings = self._settings.model
+        async with open_models(self._models, settings, None, self._progress) as models:
+            running = models.engine
             info = await running.engine.info()
             seconds = time.monotonic() - begun
             facts = verdicts.EngineFacts(
                 running.library, running.remark, info.profile_exact, seconds
             )
             findings = [verdicts.judge_engine(facts)]
-            for persona in self._personas:
-                look = functools.partial(_fits, check_persona, running.engine, persona)
+            for persona in sorted(self._personas, key=lambda one: one.model):
+                look = functools.partial(_fits, models.served, persona)
                 findings += await guarded(f"persona {persona.slug}", look)
         return findings
 
@@ -194,11 +196,16 @@ class _Doctor:
         ):
             balances = {name: await tx.balance(name) for name in (EQUITY, SPONSOR)}
             newest = [await tx.latest_manifest(twin) for twin in await tx.published_twins()]
-        self._published = {parse_manifest(one.body).slug for one in newest if one is not None}
+        manifests = [parse_manifest(one.body) for one in newest if one is not None]
+        self._published = {manifest.slug for manifest in manifests}
         self._left_nano = verdicts.left_of_sponsorship(balances, budget)
+        own = {persona.slug for persona in self._personas}  # signed anew with each new model
+        foreign = [manifest for manifest in manifests if manifest.slug not in own]
+        here = set() if self._models is None else set(self._models.paths)
         return [
             Finding("book", State.OK, "it opens and has this version's form."),
             verdicts.judge_sponsorship(self._left_nano, budget),
+            *([] if self._models is None else model_verdicts.judge_twins(foreign, here)),
         ]
 
     async def twins(self) -> list[Finding]:
@@ -237,11 +244,12 @@ class _Doctor:
         return (self._path / DATABASE).exists()
 
 
-async def _fits(
-    check: Callable[[InferenceEngine, PersonaFile], Awaitable[object]],
-    engine: InferenceEngine,
-    persona: PersonaFile,
-) -> list[Finding]:
-    """Run a persona's check; one that fits is not worth a line."""
-    await check(engine, persona)
+async def _fits(models: ServedModels, persona: PersonaFile) -> list[Finding]:
+    """See whether a persona's model is here and takes it; one that fits is not worth a line."""
+    from bot.twins.publish import check_persona, missing_model
+
+    served = models.named(persona.model)
+    if served is None:
+        raise ConfigurationError(missing_model(persona))
+    await check_persona(served.engine, persona)
     return []

@@ -1,8 +1,10 @@
 """What an outsider does: fetch or open a bundle, replay it, audit a data folder."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from bot.audit.run import Audit
@@ -11,20 +13,25 @@ from bot.crypto.ed25519 import public_key_of
 from bot.crypto.errors import FormatError, MismatchError
 from bot.crypto.signed_note import Checkpoint, VerifierKey, open_note
 from bot.domain.errors import (
+    BotError,
     ConfigurationError,
     TransientError,
     UserError,
     VerificationError,
 )
+from bot.generation.verdict import Calibration
 from bot.ports.inference import ReplayOutcome
 from bot.receipts.bundle import parse_bundle
 from bot.receipts.link import ProofLink
 from bot.receipts.verify import VerifiedReceipt
-from bot.twins.replay import replay
+from bot.twins.replay import Finding, assess, replay
 from bot.wiring.app import KEYS, PROOFS
-from bot.wiring.engine import Progress, check_model, open_engine
+from bot.wiring.engine import STARTER, Progress, check_model, open_engine
 from bot.wiring.keys import ServiceKeys
+from bot.wiring.models import find_stored
 from bot.wiring.stores import DATABASE, open_chain_snapshot, open_stores
+
+MOST_AT_ONCE = 64
 
 
 async def load_bundle(link: ProofLink, *, data_dir: Path) -> tuple[bytes, str]:
@@ -56,26 +63,84 @@ async def load_bundle(link: ProofLink, *, data_dir: Path) -> tuple[bytes, str]:
         return await asyncio.to_thread(saved.read_bytes), f"{saved} (its host does not answer)"
 
 
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A reply that was made again.
+
+    Attributes:
+        own_thresholds: whether those that were applied were made for this very model.
+    """
+
+    outcome: ReplayOutcome
+    finding: Finding
+    calibration: Calibration
+    own_thresholds: bool
+
+
 async def replay_fresh(
     verified: VerifiedReceipt, *, model_path: Path | None, threads: int, progress: Progress
-) -> ReplayOutcome:
+) -> Replayed:
     """Replay a verified reply in an engine process of its own, from bundle and weights alone.
 
     Args:
         verified: from `verify_bundle`, with the fan's key.
-        model_path: the GGUF; None for the starter model.
+        model_path: the GGUF; None for the store's that the receipt names, or the starter.
         threads: 0 for all cores but one.
         progress: told of the long steps.
 
     Raises:
         ConfigurationError: the file is another model than the receipt's.
     """
-    settings = ModelSettings(path="" if model_path is None else str(model_path))
-    model = await check_model(settings, progress)
+    (found,) = await replay_together(
+        [verified], model_path=model_path, threads=threads, progress=progress
+    )
+    if isinstance(found, BotError):
+        raise found
+    return found
+
+
+async def replay_together(
+    receipts: Sequence[VerifiedReceipt],
+    *,
+    model_path: Path | None,
+    threads: int,
+    progress: Progress,
+) -> list[Replayed | BotError]:
+    """Replay many verified replies in one fresh engine, which packs them into the same decodes.
+
+    Returns:
+        For each what was found, or why it could not be replayed.
+
+    Raises:
+        ConfigurationError: the model can't be used.
+    """
+    from adapters.files.calibrations import load_calibration
+
+    path = model_path or find_stored(ModelSettings(), receipts[0].manifest.model.gguf)
+    model = await check_model(ModelSettings(path="" if path is None else str(path)), progress)
+    digest = model.terms.gguf
+    calibration = await asyncio.to_thread(
+        load_calibration, model.path, digest=digest, default=STARTER
+    )
     progress("Loading the model", None)
     async with open_engine(model.path, threads=threads) as running:
-        progress("Replaying", None)
-        return await replay(verified, engine=running.engine, model_sha256=model.terms.gguf)
+        places, done = asyncio.Semaphore(MOST_AT_ONCE), itertools.count(1)
+        title = "Replaying" if len(receipts) == 1 else f"Replaying {len(receipts)} replies"
+        progress(title, None if len(receipts) == 1 else 0.0)
+
+        async def one(verified: VerifiedReceipt) -> Replayed | BotError:
+            try:
+                async with places:
+                    outcome = await replay(verified, engine=running.engine, model_sha256=digest)
+            except BotError as error:
+                return error
+            finally:
+                if len(receipts) > 1:
+                    progress(title, next(done) / len(receipts))
+            finding = assess(verified, outcome, library=running.library, calibration=calibration)
+            return Replayed(outcome, finding, calibration, calibration.model == digest)
+
+        return await asyncio.gather(*map(one, receipts))
 
 
 def load_heads(files: Sequence[Path], log: VerifierKey) -> tuple[Checkpoint, ...]:

@@ -7,8 +7,8 @@ from bot.config import Settings, TelegramBot
 from bot.domain.errors import BotError, ConfigurationError, TransientError
 from bot.ports.checks import WEBHOOK_SECRET, Finding, State, TelegramFacts
 from bot.wiring import platform_verdicts as verdicts
-from bot.wiring.app import base_url_of
 from bot.wiring.verdicts import judge_clock
+from bot.wiring.web import base_url_of
 
 AT_ONCE = 16
 _NETWORK = "Check this machine's way out (DNS, firewall, proxy) and try again."

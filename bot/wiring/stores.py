@@ -15,6 +15,7 @@ from bot.ports.secrets import SecretStore
 from bot.ports.settlement import EarningsReader, EpochStore
 from bot.ports.stores import Store
 from bot.ports.telegram_state import TelegramState
+from bot.ports.transparency import CosignatureStore
 from bot.wiring.keys import ServiceKeys
 
 DATABASE, CHAIN = "twinproof.db", "chain.db"
@@ -38,6 +39,7 @@ class Stores:
     fans: FanRecords
     secrets: Callable[[bytes], SecretStore]
     creators: CreatorStore
+    cosignatures: CosignatureStore
 
 
 @asynccontextmanager
@@ -48,6 +50,8 @@ async def open_stores(folder: Path, *, read_only: bool = False) -> AsyncIterator
         ConfigurationError: the file can't be used.
     """
     from adapters.sqlite.audit import SqliteAuditReader
+    from adapters.sqlite.cosignatures import SCHEMA as COSIGNATURES_SCHEMA
+    from adapters.sqlite.cosignatures import SqliteCosignatures
     from adapters.sqlite.creators import SCHEMA as CREATORS_SCHEMA
     from adapters.sqlite.creators import SqliteCreatorStore
     from adapters.sqlite.database import Database
@@ -67,7 +71,7 @@ async def open_stores(folder: Path, *, read_only: bool = False) -> AsyncIterator
 
     book = (
         *(REPLIES_SCHEMA, APPEND_ONLY_SCHEMA, EPOCHS_SCHEMA, DISCORD_SCHEMA, TELEGRAM_SCHEMA),
-        *(FANS_SCHEMA, SECRETS_SCHEMA, CREATORS_SCHEMA),
+        *(FANS_SCHEMA, SECRETS_SCHEMA, CREATORS_SCHEMA, COSIGNATURES_SCHEMA),
     )
     schema = () if read_only else book
     database = await Database.open(folder / DATABASE, schema=schema, read_only=read_only)
@@ -81,6 +85,7 @@ async def open_stores(folder: Path, *, read_only: bool = False) -> AsyncIterator
             telegram=SqliteTelegramState(database),
             fans=SqliteFanRecords(database),
             creators=SqliteCreatorStore(database),
+            cosignatures=SqliteCosignatures(database),
             secrets=lambda key: SqliteSecrets(database, key),
         )
     finally:

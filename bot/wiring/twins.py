@@ -2,9 +2,13 @@
 
 from dataclasses import dataclass
 
+import structlog
+
 from bot.config import Settings
-from bot.domain.terms import ModelTerms
+from bot.domain.errors import EngineCrashedError
 from bot.ports.clock import Clock
+from bot.ports.inference import ConversationStates
+from bot.ports.models import ServedModels
 from bot.ports.personas import PersonaFile
 from bot.ports.stores import Store
 from bot.receipts.issue import Issuer
@@ -13,7 +17,7 @@ from bot.twins.answer import AnswerFan
 from bot.twins.delivery import RecordDelivery
 from bot.twins.endings import Endings
 from bot.twins.forgotten import Forgotten
-from bot.twins.publish import OperatorTerms, PublishTwin
+from bot.twins.publish import OperatorTerms, PublishTwin, missing_model
 from bot.twins.recovery import Recovery
 from bot.twins.roster import Roster
 from bot.twins.running import RunningReplies
@@ -23,6 +27,8 @@ from bot.wiring.engine import Progress, RunningEngine
 from bot.wiring.keys import ServiceKeys
 
 TOKEN = "tUSD"  # noqa: S105 - the settlement token's symbol
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,7 @@ class UseCases:
     running: RunningReplies
     endings: Endings
     forgotten: Forgotten
+    states: ConversationStates
 
 
 class TwinWiring:
@@ -49,12 +56,14 @@ class TwinWiring:
         settings: Settings,
         store: Store,
         engine: RunningEngine,
+        models: ServedModels,
         keys: ServiceKeys,
         clock: Clock,
     ) -> None:
         self._settings = settings
         self._store = store
         self._engine = engine
+        self._models = models
         self._keys = keys
         self._clock = clock
         self._roster = Roster()
@@ -62,28 +71,46 @@ class TwinWiring:
         self._running = RunningReplies()
         self._forgotten = Forgotten(keys.erasures)
 
-    async def publish(
-        self, personas: list[PersonaFile], model: ModelTerms, progress: Progress
-    ) -> None:
-        """Make the personas' twins live, prefilling each.
+    async def publish(self, personas: list[PersonaFile], progress: Progress) -> list[str]:
+        """Make the personas' twins live, prefilling each, those of one model after each other.
+
+        Returns:
+            A sentence for the operator on each twin that rests because its model is away.
 
         Raises:
-            ConfigurationError: the model's template can't be used, or a persona is too long.
+            ConfigurationError: a persona is too long.
         """
         publisher = PublishTwin(
             store=self._store,
-            engine=self._engine.engine,
+            models=self._models,
             clock=self._clock,
-            terms=self.terms(model),
+            terms=self.terms(),
             creators=self._keys.creators,
             roster=self._roster,
         )
-        for done, persona in enumerate(personas):
+        notices = []
+        for done, persona in enumerate(sorted(personas, key=lambda one: one.model)):
             progress("Prefilling personas", done / len(personas))
-            await publisher.publish(persona)
+            served = self._models.named(persona.model)
+            try:
+                if served is not None:
+                    await publisher.publish(persona)
+                    continue
+                sentence = missing_model(persona)
+            except EngineCrashedError:
+                if served is self._models.own:
+                    raise
+                sentence = (
+                    f"The twin {persona.slug} rests: its model {persona.model} can't be started. "
+                    "The log says why."
+                )
+            await publisher.rest(persona)
+            _log.warning("twin.model_away", twin=persona.slug, model=persona.model)
+            notices.append(sentence)
         progress("Prefilling personas", 1.0)
+        return notices
 
-    def terms(self, model: ModelTerms) -> OperatorTerms:
+    def terms(self) -> OperatorTerms:
         """Return what the operator puts into every manifest."""
         return OperatorTerms(
             signing_key=self._keys.receipts,
@@ -91,16 +118,16 @@ class TwinWiring:
             log=self._keys.log_verifier,
             token=TOKEN,
             operator_bp=self._settings.money.operator_bp,
-            model=model,
+            model=self._models.own.terms,
             library=self._engine.library,
         )
 
-    def build(self, *, exact: bool) -> UseCases:
-        """Build the use cases; `exact` is what the engine's self-check found."""
+    def build(self) -> UseCases:
+        """Build the use cases."""
         issuer = Issuer(
             signing_key=self._keys.receipts,
             build=self._engine.build,
-            verdict="exact" if exact else "tolerant",
+            verdict="tolerant",  # each reply says what its own model's self-check has found
         )
         answer = self._answer(issuer)
         delivery = RecordDelivery(store=self._store, issuer=issuer, clock=self._clock)
@@ -121,12 +148,14 @@ class TwinWiring:
                 endings=endings,
                 turns=self._turns,
                 running=self._running,
+                states=self._engine.engine,
             ),
             recovery=recovery,
             turns=self._turns,
             running=self._running,
             endings=endings,
             forgotten=self._forgotten,
+            states=self._engine.engine,
         )
 
     def _answer(self, issuer: Issuer) -> AnswerFan:
@@ -136,7 +165,7 @@ class TwinWiring:
         return AnswerFan(
             roster=self._roster,
             store=self._store,
-            engine=self._engine.engine,
+            models=self._models,
             issuer=issuer,
             vrf_key=self._keys.vrf,
             policy=AdmissionPolicy(

@@ -57,6 +57,7 @@ from tests.fakes.clock import CountingEntropy, SetClock
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.faults import EXPECTED, Fault, FaultPlan, FaultyDatabase, Killed
 from tests.fakes.model import FakeModel
+from tests.fakes.models import MemoryModels
 
 SIGNING, VRF, LOG = (bytes([n]) * 32 for n in (1, 2, 3))
 LOG_KEY = VerifierKey("fault.test/log", public_key_of(LOG))
@@ -176,6 +177,7 @@ class Life:
     def __init__(self, world: World, database: Database, plan: FaultPlan) -> None:
         self.world, self.plan = world, plan
         self.engine = MemoryEngine(model=FakeModel())
+        models = MemoryModels(self.engine, ModelTerms("fake", bytes(32), 1))
         self.roster = Roster()
         self.store = _WitnessedStore(SqliteStore(database), world.heads)
         issuer = Issuer(signing_key=SIGNING, build=bytes(32), verdict="exact")
@@ -186,11 +188,12 @@ class Life:
             endings=Endings(issuer, world.clock),
             turns=self.turns,
             running=self.running,
+            states=self.engine,
         )
         self.answering = AnswerFan(
             roster=self.roster,
             store=self.store,
-            engine=self.engine,
+            models=models,
             issuer=issuer,
             vrf_key=VRF,
             policy=AdmissionPolicy(daily_messages=50, message_chars=200),
@@ -208,12 +211,12 @@ class Life:
             log=LOG_KEY,
             token="tUSD",  # noqa: S106 - a symbol
             operator_bp=10_000 - CREATOR_BP,
-            model=ModelTerms(name="fake", gguf=bytes(32), size_bytes=1),
+            model=models.own.terms,
             library="fake 1",
         )
         self._publisher = PublishTwin(
             store=self.store,
-            engine=self.engine,
+            models=models,
             clock=world.clock,
             terms=terms,
             creators=_Creators(),

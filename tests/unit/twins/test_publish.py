@@ -93,7 +93,7 @@ async def test_two_twins_have_ids_and_prefixes_of_their_own(stage: Stage) -> Non
 
     mira, theo = stage.roster.find("mira"), stage.roster.find("theo")
     assert mira.manifest.twin != theo.manifest.twin
-    assert stage.engine.model.prefixes == {mira.prefix, theo.prefix}
+    assert stage.engine.states.prefixes.keys() == {mira.prefix, theo.prefix}
     assert [twin.manifest.slug for twin in stage.roster.all()] == ["mira", "theo"]
     assert stage.roster.by_id(theo.manifest.twin) == theo
     assert stage.roster.by_id(bytes(32)) is None
@@ -130,11 +130,14 @@ async def test_open_intents_of_a_twin_at_rest_are_void(stage: Stage) -> None:
 
 
 async def test_replies_use_the_prepared_prefix(stage: Stage) -> None:
-    await stage.open()
+    mira = await stage.open()
+    before = stage.engine.evaluated
 
-    await stage.say()
+    reply = await stage.say()
 
-    assert stage.engine.model.hot == stage.engine.model.evaluations > 0
+    context = (await stage.reader.read_all()).intents[0].context
+    fresh = len(context) - len(mira.prefix) + len(reply.output_tokens)
+    assert stage.engine.evaluated - before <= fresh
 
 
 async def test_persona_too_long_for_the_model_is_refused(stage: Stage) -> None:

@@ -1,0 +1,57 @@
+"""The web server in the running service: where it stands, and what it is handed."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+from bot.config import Settings
+from bot.ports.signing import SigningDesk
+from bot.ports.transparency import PublicLog
+from bot.wiring.platforms import Doors, Platforms
+
+
+def base_url_of(settings: Settings) -> str:
+    """Return what proof links begin with."""
+    service = settings.service
+    return service.base_url.rstrip("/") or f"http://{service.host}:{service.port}"
+
+
+@asynccontextmanager
+async def open_web(
+    settings: Settings,
+    doors: Doors,
+    platforms: Platforms,
+    *,
+    signing: SigningDesk,
+    log: PublicLog,
+    note: str,
+) -> AsyncIterator[None]:
+    """Serve pages, proofs and the log while the block runs.
+
+    Args:
+        settings: where to listen.
+        doors: the core's.
+        platforms: whose webhooks come in here.
+        signing: what the signing page asks.
+        log: as others see it.
+        note: said on the chat page; perhaps nothing.
+    """
+    from adapters.web.server import WebServer
+
+    service = settings.service
+    web = WebServer(
+        inbox=doors.inbox,
+        proofs=doors.proofs,
+        signing=signing,
+        host=service.host,
+        port=service.port,
+        allowed_hosts=[urlsplit(doors.base_url).hostname or service.host],
+        routes=platforms.routes,
+        note=note,
+        log=log,
+    )
+    await web.start()
+    try:
+        yield
+    finally:
+        await web.stop()
