@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from adapters.llama import wire
 from adapters.llama.library import die_with_parent
-from bot.domain.errors import BotError, InvariantError
+from bot.domain.errors import BotError, EngineCrashedError, InvariantError
 from bot.ports.runner import BatchEngine
 
 CHUNK_BYTES = 256 * 1024
@@ -123,6 +123,9 @@ class _Server:
             return self._ask(number, message) or self._begin(number, message)
         except BotError as error:
             return [wire.encode_error(number, error)]
+        except OSError as error:
+            failed = EngineCrashedError(f"A saved state can't be removed ({error.strerror}).")
+            return [wire.encode_error(number, failed)]
         except (KeyError, TypeError, ValueError) as error:
             unread = InvariantError(f"a command that can't be read: {type(error).__name__}")
             return [wire.encode_error(number, unread)]

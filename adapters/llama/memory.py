@@ -15,6 +15,23 @@ AUTOMATIC_CACHE_BYTES = 2 * 2**30
 """Above this, sequences come only where the operator asks for them: all are cleared at start."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What a version of control groups calls its limit, its usage, and files' pages in it."""
+
+    limit: str
+    usage: str
+    cached: tuple[str, str]
+
+
+VERSION_2 = _Names("memory.max", "memory.current", ("inactive_file", "active_file"))
+VERSION_1 = _Names(
+    "memory.limit_in_bytes",
+    "memory.usage_in_bytes",
+    ("total_inactive_file", "total_active_file"),
+)
+
+
 def available_bytes(root: Path = Path("/")) -> int | None:
     """Return what a process can still take without swapping or meeting its group's limit.
 
@@ -38,29 +55,43 @@ def _machine_bytes(root: Path) -> int | None:
 
 def _group_bytes(root: Path) -> list[int]:
     """Return what each control group above this process leaves, versions 2 and 1."""
-    left = []
+    left: list[int] = []
     with suppress(OSError, ValueError):
         for line in (root / "proc/self/cgroup").read_text(encoding="ascii").splitlines():
             _, kinds, inner = line.split(":", 2)
             if not kinds:
-                left += _left_along(root / "sys/fs/cgroup", inner, "memory.max", "memory.current")
+                left += _left_along(root / "sys/fs/cgroup", inner, VERSION_2)
             elif "memory" in kinds.split(","):
-                names = ("memory.limit_in_bytes", "memory.usage_in_bytes")
-                left += _left_along(root / "sys/fs/cgroup/memory", inner, *names)
+                left += _left_along(root / "sys/fs/cgroup/memory", inner, VERSION_1)
     return left
 
 
-def _left_along(mount: Path, inner: str, limit: str, usage: str) -> list[int]:
+def _left_along(mount: Path, inner: str, names: _Names) -> list[int]:
     """Return limit less usage of a group and all above it, where there is a limit."""
     folder = mount / inner.lstrip("/")
     left = []
     for one in [folder, *folder.parents]:
         with suppress(OSError, ValueError):  # "max" is no number: no limit
-            limited = int((one / limit).read_text())
-            left.append(max(0, limited - int((one / usage).read_text())))
+            limited = int((one / names.limit).read_text())
+            used = int((one / names.usage).read_text()) - _cached_bytes(one, names)
+            left.append(max(0, limited - max(0, used)))
         if one == mount:
             break
     return left
+
+
+def _cached_bytes(group: Path, names: _Names) -> int:
+    """Return how much of a group's usage are files' pages, which give way to whoever needs them.
+
+    A model that was just hashed lies there as a whole, and would not find room for itself.
+    """
+    cached = 0
+    with suppress(OSError, ValueError):
+        for line in (group / "memory.stat").read_text(encoding="ascii").splitlines():
+            name, count = line.split()
+            if name in names.cached:
+                cached += int(count)
+    return cached
 
 
 @dataclass(frozen=True, slots=True)

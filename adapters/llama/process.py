@@ -5,6 +5,7 @@ import itertools
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -12,7 +13,8 @@ import structlog
 from adapters.llama import wire
 from adapters.llama.backoff import Backoff
 from adapters.llama.mailbox import Mailbox
-from adapters.llama.spawning import LastWords, spawn
+from adapters.llama.spawning import LastWords, Started, spawn
+from adapters.llama.states import forget_files
 from bot.domain import errors
 from bot.ports.inference import (
     ANYONE,
@@ -31,6 +33,7 @@ from bot.ports.inference import (
 MAX_IN_FLIGHT = 512
 CLOSE_TIMEOUT_S = 5.0
 LEAST_RETRY_S = 2.0
+START_TIMEOUT_S = 900.0
 CRASHED = "The engine stopped in the middle of this reply; nothing was charged. Please try again."
 
 _log = structlog.get_logger("engine")
@@ -48,15 +51,26 @@ class EngineProcess(InferenceEngine):
         *,
         command: Sequence[str],
         max_queued: int = MAX_IN_FLIGHT,
+        states: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Prepare; nothing is started.
+
+        Args:
+            command: what to start.
+            max_queued: most requests at a time.
+            states: the folder in which the process keeps states, if it does.
+            clock: of seconds.
+        """
         self._command = tuple(command)
         self._max_queued = max_queued
+        self._states = states
         self._backoff = Backoff(clock)
         self._numbers = itertools.count(1)
         self._waiting: dict[int, Mailbox] = {}
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
+        self._spawning: asyncio.Task[Started] | None = None
         self._starting = asyncio.Lock()
         self._wait_s = LEAST_RETRY_S
         self._closed = False
@@ -78,7 +92,7 @@ class EngineProcess(InferenceEngine):
                 await self._reader  # it fails the old process's requests before new ones come
             self._refuse_pause()
             try:
-                process, words, self.remark = await spawn(self._command)
+                process, words, self.remark = await self._spawn()
             except errors.BotError as error:
                 self._backoff.died()
                 if self._process is None or not isinstance(error, errors.ConfigurationError):
@@ -87,6 +101,21 @@ class EngineProcess(InferenceEngine):
                 raise errors.EngineCrashedError(f"The engine can't start again: {error}") from error
             self._process = process
             self._reader = asyncio.create_task(self._read(process, words))
+
+    async def _spawn(self) -> Started:
+        """Start a process, unless that takes too long or the service ends meanwhile."""
+        self._spawning = asyncio.create_task(spawn(self._command))
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                return await self._spawning
+        except asyncio.CancelledError:
+            if not self._closed:
+                raise
+            raise errors.EngineCrashedError("The engine is shutting down.") from None
+        except (OSError, ValueError, KeyError, TimeoutError) as error:
+            raise errors.EngineCrashedError("The engine can't be started now.") from error
+        finally:
+            self._spawning.cancel()
 
     def _refuse_pause(self) -> None:
         pause = self._backoff.pause_s
@@ -114,8 +143,14 @@ class EngineProcess(InferenceEngine):
         return wire.parse_outcome(await self._ask("replay", request=wire.encode_replay(request)))
 
     async def forget(self, conversation: str) -> None:
-        """Destroy what the engine keeps of a conversation; never refused for being busy."""
-        await self._ask("forget", conversation=conversation)
+        """Destroy what the engine keeps of a conversation; never refused for being busy.
+
+        A process that is down has nothing in memory; what it left on disk goes without it.
+        """
+        if self._states is not None:
+            await asyncio.to_thread(forget_files, self._states, conversation)
+        if self._process is not None and self._process.returncode is None:
+            await self._ask("forget", conversation=conversation)
 
     async def generate(
         self,
@@ -163,6 +198,8 @@ class EngineProcess(InferenceEngine):
     async def close(self) -> None:
         """Stop the process; running requests fail with EngineCrashedError."""
         self._closed = True
+        if self._spawning is not None:
+            self._spawning.cancel()
         async with self._starting:  # a process that is just starting has to end as well
             process, self._process = self._process, None
         if process is None:
@@ -214,11 +251,16 @@ class EngineProcess(InferenceEngine):
     async def _read(self, process: asyncio.subprocess.Process, words: LastWords) -> None:
         """Hand events to their requests; on the process's death fail whatever still runs."""
         assert process.stdout is not None  # noqa: S101 - PIPE was asked for
-        while line := await process.stdout.readline():
-            message = json.loads(line)
-            events = self._waiting.get(message["id"])
-            if events is not None:
-                events.put(message)
+        try:
+            while line := await process.stdout.readline():
+                message = json.loads(line)
+                events = self._waiting.get(message["id"])
+                if events is not None:
+                    events.put(message)
+        except (ValueError, KeyError, TypeError):  # too long, or no event
+            _log.error("engine said what can't be read")
+            if process.returncode is None:
+                process.kill()
         code = await process.wait()
         why = await words.text()
         for events in self._waiting.values():

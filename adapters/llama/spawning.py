@@ -35,9 +35,10 @@ class LastWords:
         return " | ".join(line.strip() for line in lines[-LAST_WORDS_LINES:])
 
 
-async def spawn(
-    command: Sequence[str],
-) -> tuple[asyncio.subprocess.Process, LastWords, str]:
+Started = tuple[asyncio.subprocess.Process, LastWords, str]
+
+
+async def spawn(command: Sequence[str]) -> Started:
     """Start a process and return when its model is loaded; none is left behind when it is not.
 
     Returns:

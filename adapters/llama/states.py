@@ -108,13 +108,8 @@ class DiskStates(StateStore):
 
     def forget(self, conversation: str) -> None:
         """Destroy the conversation's state, also under other models, and see it gone on disk."""
-        name = _conversation_name(conversation)
-        self._remove(name)
-        for folder in self._root.iterdir():
-            for path in (folder / name, folder / (name + PARTIAL)):
-                with suppress(FileNotFoundError, NotADirectoryError):
-                    path.unlink()
-                    _sync(folder)
+        self._remove(_conversation_name(conversation))
+        forget_files(self._root, conversation)
 
     def _put(self, name: str, tokens: tuple[int, ...], state: bytes) -> None:
         self._remove(name)
@@ -143,6 +138,8 @@ class DiskStates(StateStore):
 
     def _keep_budget(self, *, coming: int = 0) -> None:
         """Throw away the coldest until the budget holds: conversations, then prefixes."""
+        if self._total + coming <= self._budget:
+            return
         for kind in (CONVERSATION, PREFIX):
             for name in [one for one in self._sizes if one.startswith(kind)]:
                 if self._total + coming <= self._budget:
@@ -182,6 +179,26 @@ class NoStates(StateStore):
 
     def forget(self, conversation: str) -> None:
         """Have nothing to destroy."""
+
+
+def forget_files(root: Path, conversation: str) -> None:
+    """Destroy the states of a conversation under all models, and see them gone on disk.
+
+    Needs no engine: what a process that is down has left is forgotten as well.
+
+    Args:
+        root: as of `DiskStates`; it may be missing.
+        conversation: its name.
+
+    Raises:
+        OSError: a file can't be removed.
+    """
+    name = _conversation_name(conversation)
+    for folder in root.iterdir() if root.is_dir() else ():
+        for path in (folder / name, folder / (name + PARTIAL)):
+            with suppress(FileNotFoundError, NotADirectoryError):
+                path.unlink()
+                _sync(folder)
 
 
 def _prefix_name(tokens: tuple[int, ...]) -> str:

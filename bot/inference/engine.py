@@ -7,8 +7,9 @@ The same steps make a reply and recompute it, so that a replay checks the very c
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
-from bot.domain.errors import MessageTooLongError
+from bot.domain.errors import InvariantError, MessageTooLongError
 from bot.generation.sampling import choose_tokens
 from bot.inference.limits import Limits
 from bot.inference.replay import ReplayWork
@@ -83,7 +84,10 @@ class Engine(BatchEngine):
         Raises:
             MessageTooLongError: context and output do not fit the model.
             EngineOverloadedError: the queue is full.
+            InvariantError: there is no context.
         """
+        if not request.context:
+            raise InvariantError("a reply needs a context")
         self._check_room(len(request.context) + request.sampler.max_tokens)
         if self._queue.full:
             raise overloaded(self._waits.wait_s(len(self._queue)))
@@ -137,9 +141,10 @@ class Engine(BatchEngine):
         if not conversation:
             return
         self._sequences.forget(conversation)
-        for one in self._running:
-            if one.work.caller.conversation == conversation:
-                one.work.caller = ANYONE
+        begun, waiting = [one.work for one in self._running], self._queue.order()
+        for work in [*begun, *(one.work for one in waiting)]:
+            if work.caller.conversation == conversation:
+                work.caller = replace(work.caller, conversation="")
 
     def step(self) -> list[Event]:
         """Move on by one decode and return what came of it."""
@@ -201,11 +206,9 @@ class Engine(BatchEngine):
     def _sibling_fills(self, work: Work) -> bool:
         """Return whether a running request is computing the persona prefix that this one needs."""
         size = work.prefix_tokens
-        prefix = list(work.tokens[:size])
-        return bool(size) and any(
-            one.filled < size and one.left > 1 and list(one.work.tokens[:size]) == prefix
-            for one in self._running
-        )
+        filling = [one for one in self._running if one.filled < size and one.left > 1]
+        prefix = list(work.tokens[:size]) if filling else []
+        return any(list(one.work.tokens[:size]) == prefix for one in filling)
 
     def _tell_waiting(self, now: float) -> None:
         for ahead, one in enumerate(self._queue.order() if self._queue else ()):

@@ -131,6 +131,7 @@ class ReplayWork:
             and len(self._request.tokens) <= generation.sampler.max_tokens
             and min(ids) >= 0
             and max(ids) < self._info.vocabulary
+            and all(0 <= token < self._info.vocabulary for token in self._request.spans)
         )
 
     def _outcome_of_nothing(self) -> ReplayOutcome:

@@ -86,8 +86,8 @@ class Queue:
 
     @property
     def full(self) -> bool:
-        """Whether no request may be added."""
-        return len(self._waiting) >= self._limit
+        """Whether no reply may be added; what nobody waits for does not count."""
+        return sum(not one.work.background for one in self._waiting.values()) >= self._limit
 
     def add(self, work: Work, now: float) -> None:
         """Put a request at the end."""

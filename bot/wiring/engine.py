@@ -14,6 +14,7 @@ from bot.ports.inference import InferenceEngine
 from bot.wiring.engine_process import (
     NO_OPTIONS,
     ROOT,
+    STATES,
     EngineOptions,
     build_engine,
     run_engine,
@@ -131,7 +132,8 @@ async def open_engine(
     # Not through the command line, whose modules would double the time until it is ready.
     command = [sys.executable, "-m", "bot.wiring.engine_process", str(path), str(count)]
     command.append(options.text())
-    engine = EngineProcess(command=command)
+    states = Path(options.folder) / STATES if options.folder else None
+    engine = EngineProcess(command=command, states=states)
     try:
         await engine.start()
         remark = f"{build.remark}; {engine.remark}" if build.portable else build.remark

@@ -4,6 +4,7 @@ Imports little: a service that starts, and one whose engine has died, wait for t
 """
 
 import json
+import shutil
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from adapters.llama.answers import AnswerBook
 
 ROOT = Path(__file__).resolve().parents[2]
+STATES = "states"
 STARTER_ANSWER = ROOT / "personas" / "starter" / "starter.known-answer"
 
 
@@ -115,12 +117,15 @@ def _open_states(options: EngineOptions, build: str) -> StateStore:
     from adapters.llama.state_file import StateKey
     from adapters.llama.states import DiskStates, NoStates
 
+    if options.folder and not options.state_disk_mb:
+        # What an earlier setting kept must not outlive a wish to be forgotten.
+        shutil.rmtree(Path(options.folder) / STATES, ignore_errors=True)
     if not (options.folder and options.sha256 and options.state_disk_mb):
         return NoStates()
     key = StateKey(model=options.sha256.lower(), build=build)
     budget = options.state_disk_mb * 2**20
     try:
-        return DiskStates(Path(options.folder) / "states", key, budget_bytes=budget)
+        return DiskStates(Path(options.folder) / STATES, key, budget_bytes=budget)
     except OSError as error:
         raise ConfigurationError(
             f"The engine's folder {options.folder} can't be used ({error.strerror}): "

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.domain.errors import EngineOverloadedError
+from bot.domain.errors import EngineOverloadedError, InvariantError
 from bot.generation.sampling import SamplerPolicy
 from bot.inference.engine import Engine
 from bot.inference.limits import Limits
@@ -287,6 +287,42 @@ def test_conversation_goes_on_from_what_rests_and_from_disk_after_eviction() -> 
     assert rested == len(b"x second")
     assert "conversation a" in bench.states.conversations
     assert bench.model.evaluated - before == len(b"y third")
+
+
+def test_a_waiting_request_does_not_bring_a_forgotten_conversation_back() -> None:
+    bench = Bench(FakeModel(sequences=6), limits=Limits(parallel=1, prefixes=1, chunk=64))
+    caller = Caller("a", "0", "secret")
+    bench.engine.generate(1, _request(0, "other"), Caller("b", "1", "other"))
+    bench.engine.generate(2, _request(0, "my secret"), caller)
+    bench.step()
+    bench.engine.forget("secret")
+    bench.drain()
+    for number in range(3, 12):
+        bench.engine.generate(number, _request(1, "x", longest=1), Caller("", "", str(number)))
+        bench.drain()
+
+    assert "secret" not in bench.states.conversations
+    assert "other" in bench.states.conversations
+
+
+def test_reply_without_a_context_is_refused() -> None:
+    bench = Bench(FakeModel())
+
+    with pytest.raises(InvariantError, match="context"):
+        bench.engine.generate(1, replace(_request(0, "x"), context=(), prefix_tokens=0))
+
+    assert bench.engine.idle
+
+
+def test_what_nobody_waits_for_does_not_fill_the_queue() -> None:
+    bench = Bench(FakeModel(), limits=Limits(parallel=1, prefixes=1, chunk=64, waiting=2))
+    for number in range(5):
+        bench.engine.prepare(number, tuple(b"persona %d" % number))
+
+    bench.engine.generate(9, _request(0, "hello"))
+    bench.drain()
+
+    assert isinstance(bench.result(9), Generated)
 
 
 def test_running_replies_get_a_token_in_every_step_while_a_long_persona_is_filled() -> None:

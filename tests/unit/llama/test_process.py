@@ -15,6 +15,8 @@ from structlog.testing import capture_logs
 from adapters.llama import wire
 from adapters.llama.mailbox import Mailbox
 from adapters.llama.process import EngineProcess
+from adapters.llama.state_file import StateKey
+from adapters.llama.states import DiskStates
 from bot.domain.errors import (
     BotError,
     ConfigurationError,
@@ -128,7 +130,8 @@ async def test_engine_closed_while_it_starts_leaves_no_process() -> None:
     await asyncio.sleep(0.1)
 
     await engine.close()
-    await starting
+    with pytest.raises(EngineCrashedError, match="shutting down"):
+        await starting
 
     assert engine._process is None
     with pytest.raises(EngineCrashedError, match="shutting down"):
@@ -484,3 +487,55 @@ def test_failed_request_carries_its_error() -> None:
     message = wire.encode_event(3, Failed(EngineOverloadedError("full", retry_after_s=4.0)))
 
     assert isinstance(wire.parse_error(_through_json(message)), EngineOverloadedError)
+
+
+async def test_engine_that_hangs_while_it_starts_does_not_hold_up_the_end() -> None:
+    engine = _engine("import time; time.sleep(600)")
+    asking = asyncio.create_task(engine.info())
+    await asyncio.sleep(0.3)
+
+    async with asyncio.timeout(5):
+        await engine.close()
+
+    with pytest.raises(EngineCrashedError, match="shutting down"):
+        await asking
+
+
+@pytest.mark.parametrize("said", ["nonsense", "[1]", "{}"])
+async def test_engine_that_says_what_cannot_be_read_is_ended_and_the_request_fails(
+    said: str,
+) -> None:
+    engine = _engine(READY + f"input(); print({said!r}, flush=True); input(); input()")
+
+    with capture_logs() as logs, pytest.raises(EngineCrashedError):
+        async with asyncio.timeout(10):
+            await engine.info()
+
+    assert any("can't be read" in line["event"] for line in logs)
+    await engine.close()
+
+
+async def test_program_that_is_not_there_is_an_error_of_ours_and_counts_as_a_death() -> None:
+    engine = EngineProcess(command=("/nonexistent/python",))
+
+    for _ in range(3):
+        with pytest.raises(EngineCrashedError, match="can't be started"):
+            await engine.info()
+    with pytest.raises(EngineCrashedError, match="pauses"):
+        await engine.info()
+
+
+async def test_what_a_process_that_is_down_left_on_disk_is_forgotten_without_it(
+    tmp_path: Path,
+) -> None:
+    key = StateKey(model="ab" * 32, build="c" * 64)
+    states = DiskStates(tmp_path, key, budget_bytes=10**6)
+    states.put_conversation("secret", (1, 2), b"state")
+    states.put_conversation("other", (1, 2), b"state")
+    engine = EngineProcess(command=("/nonexistent/python",), states=tmp_path)
+
+    await engine.forget("secret")
+
+    fresh = DiskStates(tmp_path, key, budget_bytes=10**6)
+    assert fresh.tokens_of("secret") == ()
+    assert fresh.tokens_of("other") == (1, 2)
