@@ -49,6 +49,10 @@ $(VENV)/.installed-dev: requirements-dev.lock requirements-engine.lock scripts/i
 clean: ## remove what was built; your data folder stays
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
+.PHONY: bench-engine
+bench-engine: install-dev ## measure the engine beside llama-server (ARGS='--only steady,burst'); long
+	@$(BIN)/python bench/engine.py $(ARGS)
+
 .PHONY: coverage
 coverage: install-dev ## run the tests under coverage and report what they miss
 	@$(BIN)/coverage run -m pytest $(ARGS)
