@@ -27,6 +27,7 @@ _NOT_NUMBERS = "the logits are not numbers, or the largest is not finite"
 _BLOCK = 32
 _UNSURE = 1e-12  # of a probability: beyond what sums of 256 terms can be wrong by
 _SHA256_BLOCK = 64
+CLEAR = 2**30
 _INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
 
 
@@ -111,8 +112,16 @@ def _choose(logits: Logits, draw: Draw) -> int:
     kept = candidates(logits, draw.policy, draw.history)
     if len(kept) == 1:
         return kept[0][0]
-    noise = noise_of(draw.seed, draw.position)
-    return -max((z + noise(token), -token) for token, z in kept)[1]
+    # Best first: whoever draws clearly less than one before it has lost already, and its logarithms
+    # need not be taken. "Clearly" is far more than any rounding of theirs.
+    number_of = numbers_of(draw.seed, draw.position)
+    bar, best = -CLEAR, (-math.inf, 0)
+    for token, z in kept:
+        number = number_of(token)
+        if number > bar:
+            best = max(best, (z + gumbel_of(number), -token))
+            bar = max(bar, number - CLEAR)
+    return -best[1]
 
 
 def candidates(
@@ -242,7 +251,13 @@ def _kept_exactly(scaled: list[float], policy: SamplerPolicy) -> int:
 
 
 def noise_of(seed: bytes, position: int) -> Callable[[int], float]:
-    """Return the Gumbel noise of one output position, by token id.
+    """Return the Gumbel noise of one output position, by token id."""
+    number_of = numbers_of(seed, position)
+    return lambda token: gumbel_of(number_of(token))
+
+
+def numbers_of(seed: bytes, position: int) -> Callable[[int], int]:
+    """Return the draws below 2^53 of one output position, by token id.
 
     HMAC-SHA-256 as RFC 2104 writes it, with the two keyed states made once for all ids: that is
     half the time of `hmac.digest` a token.
@@ -251,13 +266,13 @@ def noise_of(seed: bytes, position: int) -> Callable[[int], float]:
     keyed, outer = sha256(key.translate(_INNER)), sha256(key.translate(_OUTER))
     keyed.update(position.to_bytes(4, "big"))
 
-    def noise(token: int) -> float:
+    def number(token: int) -> int:
         inner, last = keyed.copy(), outer.copy()
         inner.update(token.to_bytes(4, "big"))
         last.update(inner.digest())
-        return gumbel_of(int.from_bytes(last.digest()[:8], "big") >> 11)
+        return int.from_bytes(last.digest()[:8], "big") >> 11
 
-    return noise
+    return number
 
 
 def gumbel_of(draw: int) -> float:
