@@ -27,7 +27,8 @@ from bot.wiring.engine import (
     options_of,
 )
 from bot.wiring.inspection import inspect_file
-from bot.wiring.pool import EnginePool, PoolLimits, PoolModel, tell_nobody
+from bot.wiring.pool import EnginePool
+from bot.wiring.pool_model import PoolLimits, PoolModel, tell_nobody
 
 MIB = 2**20
 _log = structlog.get_logger()
@@ -144,7 +145,7 @@ async def open_models(
     terms = checked.own.terms
     options = options_of(settings, checked.own, folder or Path())
     own = garage.put(
-        PoolModel(terms.gguf, terms.name, _needed(checked.own), checked.template),
+        PoolModel(terms.gguf, terms.name, _needed(checked.own), checked.template, terms.size_bytes),
         checked.own.path,
         options if folder else replace(options, folder=""),
         is_checked=True,
@@ -154,7 +155,7 @@ async def open_models(
     ]
     limits = PoolLimits(settings.loaded, settings.spare_mb * MIB, available_bytes)
     told = tell_nobody if folder is None else _log_event
-    pool = EnginePool(load=garage.load, limits=limits, told=told)
+    pool = EnginePool(load=garage.load, check=garage.check, limits=limits, told=told)
     try:
         await pool.load(own.model)
         served = Models(
@@ -202,16 +203,26 @@ class _Garage:
             context_tokens=record.context_tokens,
             kv_bytes=record.kv_bytes,
         )
-        model = PoolModel(record.sha256, record.name, needed, record.template)
+        model = PoolModel(record.sha256, record.name, needed, record.template, record.size_bytes)
         return self.put(model, path, options, is_checked=False)
 
-    @asynccontextmanager
-    async def load(self, model: PoolModel) -> AsyncIterator[InferenceEngine]:
-        """Start an engine on a model, once its file was found to be the right one."""
+    async def check(self, model: PoolModel) -> None:
+        """Look whether a model's file is there, the first time also whether it is the right one.
+
+        Raises:
+            ConfigurationError: it is not.
+        """
         file = self._files[model.gguf]
         if not file.is_checked:
             await check_file(file.path, model.gguf)
             self._files[model.gguf] = replace(file, is_checked=True)
+        elif not await asyncio.to_thread(file.path.is_file):
+            raise ConfigurationError(f"The model {file.path} is no longer there: restore it.")
+
+    @asynccontextmanager
+    async def load(self, model: PoolModel) -> AsyncIterator[InferenceEngine]:
+        """Start an engine on a model whose file was checked."""
+        file = self._files[model.gguf]
         async with open_engine(file.path, threads=self._threads, options=file.options) as running:
             self.started[model.gguf] = running
             yield running.engine

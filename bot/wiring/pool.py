@@ -2,16 +2,18 @@
 
 The one that was used least recently goes, and never while it has running requests. Whoever waits
 for room is not overtaken for ever: the engine that has to go takes no new requests meanwhile.
+Nobody makes room for a model that can't start: its file is checked before, and it pauses after.
 """
 
 import asyncio
+import time
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from bot.domain.errors import ConfigurationError, EngineCrashedError, EngineOverloadedError
-from bot.domain.model_record import TemplateIds
 from bot.ports.inference import (
     ANYONE,
     Caller,
@@ -22,62 +24,20 @@ from bot.ports.inference import (
     ReplayOutcome,
     ReplayRequest,
 )
+from bot.wiring.pool_model import Check, Load, Pauses, PoolLimits, PoolModel, Told, tell_nobody
 
+T = TypeVar("T")
 PATIENCE_S = 600.0
-NOT_STARTED = (
-    "The model of this twin can't be started now; nothing was charged. Please try again later."
-)
+MIB = 2**20
+ENDING = "The engine is shutting down."
 BUSY = "Other twins are talking, and there is no room for this one's model yet: please try again."
-
-
-@dataclass(frozen=True, slots=True)
-class PoolModel:
-    """A model that may be loaded.
-
-    Attributes:
-        gguf: SHA-256 of its file, 32 bytes.
-        name: for the operator's log.
-        needed_bytes: memory that it takes, estimated.
-        template: compiled.
-    """
-
-    gguf: bytes
-    name: str
-    needed_bytes: int
-    template: TemplateIds
-
-
-Load = Callable[[PoolModel], AbstractAsyncContextManager[InferenceEngine]]
-"""Starts a model's engine, which ends with the block."""
-
-
-Told = Callable[[str, PoolModel, str], None]
-"""Told of what happens to engines: an event's name, the model, and why."""
-
-
-def tell_nobody(_event: str, _model: PoolModel, _reason: str) -> None:
-    """Say nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class PoolLimits:
-    """How much may be loaded at a time.
-
-    Attributes:
-        most: so many models.
-        spare_bytes: memory that stays free for everything else.
-        free_bytes: tells how much is free now; None where that is not known.
-    """
-
-    most: int
-    spare_bytes: int
-    free_bytes: Callable[[], int | None]
 
 
 @dataclass(slots=True)
 class _Loaded:
     """A running engine; `users` requests run on it, and `idle` is set while there is none."""
 
+    model: PoolModel
     stack: AsyncExitStack
     engine: InferenceEngine
     info: ModelInfo
@@ -87,15 +47,29 @@ class _Loaded:
 
 
 class EnginePool:
-    """Owns the engines; `_loaded`, coldest first, belongs to the event loop."""
+    """Owns the engines; `_loaded`, coldest first, belongs to the event loop.
 
-    def __init__(self, *, load: Load, limits: PoolLimits, told: Told = tell_nobody) -> None:
+    `_roomiest` is the most memory that was ever free for one model alone, as far as is known.
+    """
+
+    def __init__(
+        self,
+        *,
+        load: Load,
+        check: Check,
+        limits: PoolLimits,
+        told: Told = tell_nobody,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._load = load
+        self._check = check
         self._limits = limits
         self._told = told
         self._loaded: OrderedDict[bytes, _Loaded] = OrderedDict()
+        self._pauses = Pauses(clock)
+        self._roomiest = 0
         self._turn = asyncio.Lock()
-        self._closed = False
+        self._closing = asyncio.Event()
 
     def engine_of(self, model: PoolModel) -> "PooledEngine":
         """Return the engine of a model; nothing is started yet."""
@@ -123,7 +97,8 @@ class EnginePool:
 
         Raises:
             EngineOverloadedError: there was no room for it in time.
-            EngineCrashedError: it can't be started, or the service is ending.
+            EngineCrashedError: it can't be started, or could not a moment ago, or the service is
+                ending.
         """
         loaded = self._loaded.get(model.gguf)
         if loaded is None or loaded.leaving:
@@ -142,17 +117,20 @@ class EnginePool:
         """Destroy what is kept of a conversation, in every process and on disk.
 
         One engine is enough for the disk, whichever model the state is of (adapters/llama/states).
+        Each is asked, even if another one fails.
         """
         loaded = [one.engine for one in self._loaded.values()]
         if not loaded:
             async with self.using(otherwise) as one:
                 await one.engine.forget(conversation)
-        for engine in loaded:
-            await engine.forget(conversation)
+        asked = (engine.forget(conversation) for engine in loaded)
+        for failure in await asyncio.gather(*asked, return_exceptions=True):
+            if failure is not None:
+                raise failure
 
     async def close(self) -> None:
-        """End every engine; what runs on them fails."""
-        self._closed = True
+        """End every engine; what runs on them fails, and so does whoever waits for room."""
+        self._closing.set()
         async with self._turn:
             while self._loaded:
                 _, loaded = self._loaded.popitem()
@@ -160,38 +138,49 @@ class EnginePool:
 
     async def _wait(self, model: PoolModel, patience_s: float) -> _Loaded:
         """Load a model in the order of asking."""
+        self._pauses.refuse(model)
         try:
-            async with asyncio.timeout(patience_s):
-                await self._turn.acquire()
-                try:
-                    return await self._ensure(model)
-                finally:
-                    self._turn.release()
+            async with asyncio.timeout(patience_s), self._turn:
+                self._pauses.refuse(model)  # whoever was before may have found out
+                return await self._start(model)
         except TimeoutError as error:
             raise EngineOverloadedError(BUSY, retry_after_s=10.0) from error
-        except ConfigurationError as error:
+
+    async def _start(self, model: PoolModel) -> _Loaded:
+        """Load a model, or have it pause; the caller holds the turn."""
+        try:
+            return await self._ensure(model)
+        except (ConfigurationError, EngineCrashedError) as error:
+            if self._closing.is_set():
+                raise EngineCrashedError(ENDING) from error
             self._told("model.unusable", model, str(error))
-            raise EngineCrashedError(NOT_STARTED) from error
+            self._pauses.begin(model)
+            self._pauses.refuse(model)
+            raise
 
     async def _ensure(self, model: PoolModel) -> _Loaded:
         """Return a loaded model that stays; the caller holds the turn."""
-        if self._closed:
-            raise EngineCrashedError("The engine is shutting down.")
+        if self._closing.is_set():
+            raise EngineCrashedError(ENDING)
         loaded = self._loaded.get(model.gguf)
         if loaded is not None:
             return loaded
+        await self._unless_closing(self._check(model))
+        self._check_size(model)
         while self._loaded and not self._has_room(model):
             await self._end_coldest()
         stack = AsyncExitStack()
         try:
-            engine = await stack.enter_async_context(self._load(model))
+            starting = stack.enter_async_context(self._load(model))
+            engine = await self._unless_closing(starting)
             info = replace(await engine.info(), template=model.template)
         except BaseException:
             await stack.aclose()
             raise
-        loaded = _Loaded(stack, engine, info)
+        loaded = _Loaded(model, stack, engine, info)
         loaded.idle.set()
         self._loaded[model.gguf] = loaded
+        self._roomiest = max(self._roomiest, model.needed_bytes)  # whatever was estimated
         self._told("model.loaded", model, f"{len(self._loaded)} loaded")
         return loaded
 
@@ -199,7 +188,26 @@ class EnginePool:
         if len(self._loaded) >= self._limits.most:
             return False
         free = self._limits.free_bytes()
-        return free is None or free >= model.needed_bytes + self._limits.spare_bytes
+        mapped = sum(one.model.weights_bytes for one in self._loaded.values())
+        return free is None or free - mapped >= model.needed_bytes + self._limits.spare_bytes
+
+    def _check_size(self, model: PoolModel) -> None:
+        """Refuse a model for which all others together would leave in vain.
+
+        Where no other is loaded it is tried: its engine itself knows best what it needs.
+        """
+        free = self._limits.free_bytes()
+        if free is None:
+            return
+        others = [one.model for one in self._loaded.values()]
+        back = sum(one.needed_bytes - one.weights_bytes for one in others)
+        self._roomiest = max(self._roomiest, free + back)
+        if others and model.needed_bytes > self._roomiest:
+            raise ConfigurationError(
+                f"The model {model.name} needs about {model.needed_bytes // MIB} MiB of memory, "
+                f"and no more than {self._roomiest // MIB} MiB are free even without any other: "
+                "choose a smaller one, or free some."
+            )
 
     async def _end_coldest(self) -> None:
         """End the engine that was used least recently, as soon as nothing runs on it."""
@@ -208,12 +216,25 @@ class EnginePool:
         loaded = self._loaded[gguf]
         loaded.leaving = True
         try:
-            await loaded.idle.wait()
+            await self._unless_closing(loaded.idle.wait())
         except BaseException:
             loaded.leaving = False
             raise
         del self._loaded[gguf]
         await loaded.stack.aclose()
+
+    async def _unless_closing(self, wanted: Coroutine[object, object, T]) -> T:
+        """Wait for something; it is cancelled when the pool is closed."""
+        tasks = asyncio.create_task(wanted), asyncio.create_task(self._closing.wait())
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if not tasks[0].done():
+                raise EngineCrashedError(ENDING)
+            return tasks[0].result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class PooledEngine(InferenceEngine):

@@ -69,6 +69,51 @@ def test_limit_of_a_group_counts(
     assert available_bytes(_root(tmp_path, groups, files)) == left
 
 
+@pytest.mark.parametrize(
+    ("groups", "files"),
+    [
+        (
+            "0::/pod\n",
+            {
+                "sys/fs/cgroup/pod/memory.max": "8000",
+                "sys/fs/cgroup/pod/memory.current": "7000",
+                "sys/fs/cgroup/pod/memory.stat": (
+                    "anon 1000\nfile 6000\nshmem 500\ninactive_file 5000\nactive_file 500\n"
+                ),
+            },
+        ),
+        (
+            "5:memory:/pod\n",
+            {
+                "sys/fs/cgroup/memory/pod/memory.limit_in_bytes": "8000",
+                "sys/fs/cgroup/memory/pod/memory.usage_in_bytes": "7000",
+                "sys/fs/cgroup/memory/pod/memory.stat": (
+                    "cache 900\ninactive_file 7\nactive_file 7\n"
+                    "total_inactive_file 5000\ntotal_active_file 500\n"
+                ),
+            },
+        ),
+    ],
+    ids=["version 2", "version 1"],
+)
+def test_pages_of_files_give_way_and_do_not_count_against_the_limit(
+    tmp_path: Path, groups: str, files: dict[str, str]
+) -> None:
+    assert available_bytes(_root(tmp_path, groups, files)) == 8000 - 1500
+
+
+@pytest.mark.parametrize(
+    ("stat", "left"), [("inactive_file 999999\n", 8000), ("gibberish\n", 1000), ("", 1000)]
+)
+def test_statistics_that_make_no_sense_never_give_more_than_the_limit(
+    tmp_path: Path, stat: str, left: int
+) -> None:
+    group = "sys/fs/cgroup/memory"
+    files = {f"{group}.max": "8000", f"{group}.current": "7000", f"{group}.stat": stat}
+
+    assert available_bytes(_root(tmp_path, "0::/\n", files)) == left
+
+
 def test_system_that_says_nothing_is_unknown(tmp_path: Path) -> None:
     assert available_bytes(tmp_path) is None
 
