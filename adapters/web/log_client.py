@@ -75,7 +75,9 @@ class HttpLog(RemoteLog):
                 answer.raise_for_status()
                 return await _read(answer, limit)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise TransientError(f"The log at {self._prefix} can't be read: {error}.") from error
+            raise TransientError(
+                f"The log at {self._prefix} can't be read: {_reason(error)}."
+            ) from error
 
 
 class HttpWitness(WitnessPeer):
@@ -104,10 +106,14 @@ class HttpWitness(WitnessPeer):
             ) as answer:
                 return WitnessAnswer(answer.status, await _read(answer, MAX_ANSWER_BYTES))
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            reason = str(error) or type(error).__name__
             raise TransientError(
-                f"the witness {self._key.name} can't be asked: {reason}"
+                f"the witness {self._key.name} can't be asked: {_reason(error)}"
             ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Return an error's text; a timeout has none."""
+    return str(error) or "it took too long"
 
 
 async def _read(answer: aiohttp.ClientResponse, limit: int) -> bytes:

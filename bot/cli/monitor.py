@@ -52,8 +52,8 @@ def monitor(  # noqa: PLR0917 - click passes them by name
     \b
     twinproof monitor https://twins.example.org/log --key 'ORIGIN+HASH+KEY' --once
 
-    Exit codes: 0 all is well; 1 something is wrong with the log; 2 the command is wrong; 3 the log
-    can't be reached now.
+    Exit codes: 0 all is well; 1 something is wrong with the log; 2 the command is wrong; 3 the log,
+    or the chain, can't be reached now.
     """  # noqa: D301 - click reads the backspace as "keep these lines"
     from bot.cli import monitoring
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,33 +63,46 @@ async def monitor(url: str, options: Options) -> int:
     ) as opened:
         if options.once:
             report = await opened.look()
-            _print(report, options, first=True)
-            return 0 if report.is_well else FALSE
+            return _show(report, options, first=True)
         return await _follow(opened, options)
 
 
 async def _follow(opened: Monitor, options: Options) -> int:
-    """Look again and again until a signal; the exit code is that of the last look."""
+    """Look again and again until a signal; the exit code is that of the last whole look."""
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    stop = asyncio.create_task(stopping.wait())
     first, code = True, LATER
-    while not stopping.is_set():
+    while not stop.done():
+        looking = asyncio.create_task(opened.look())
+        await asyncio.wait([looking, stop], return_when=asyncio.FIRST_COMPLETED)
+        if not looking.done():
+            # The memory is closed after this: the next run goes on from the last step it holds.
+            looking.cancel()
+            with suppress(asyncio.CancelledError, TransientError):
+                await looking
+            break
         try:
-            report = await opened.look()
+            report = looking.result()
         except TransientError as error:
             code = LATER
             printing.say(f"{error}")
         else:
-            code = 0 if report.is_well else FALSE
-            _print(report, options, first=first)
+            code = _show(report, options, first=first)
             first = False
-        try:
-            async with asyncio.timeout(options.every_s):
-                await stopping.wait()
-        except TimeoutError:
-            continue
+        await asyncio.wait([stop], timeout=options.every_s)
     return code
+
+
+def _show(report: MonitorReport, options: Options, *, first: bool) -> int:
+    """Print a report; return its exit code."""
+    _print(report, options, first=first)
+    if not report.is_whole and (options.as_json or not first):
+        printing.say(report.chain)
+    if report.is_wrong:
+        return FALSE
+    return 0 if report.is_whole else LATER
 
 
 def describe(report: MonitorReport) -> dict[str, object]:
@@ -172,4 +186,6 @@ def _verdict(report: MonitorReport) -> str:
         parts.append("too few witnesses")
     if report.cosigned.false:
         parts.append("a false cosignature")
+    if not report.is_whole:
+        parts.append("not compared with the chain")
     return f"{', '.join(parts)}."

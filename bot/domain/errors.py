@@ -75,6 +75,10 @@ class ChainUnavailableError(TransientError):
     """The chain could not be reached."""
 
 
+class UnservedError(TransientError):
+    """A log answers, and does not have what it has signed: late, or hidden."""
+
+
 class OutcomeUnknownError(BotError):
     """A write may or may not have happened; read back before any retry."""
 

@@ -13,7 +13,7 @@ from bot.crypto.errors import FormatError, MismatchError
 from bot.crypto.merkle import Node
 from bot.crypto.signed_note import Checkpoint, VerifierKey, open_note
 from bot.crypto.tiles import nodes_of, parse_hashes, tiles_of
-from bot.domain.errors import TransientError
+from bot.domain.errors import UnservedError
 from bot.ports.monitor import RemoteLog
 
 
@@ -42,7 +42,8 @@ async def compare(remote: RemoteLog, old: Checkpoint, new: Checkpoint) -> Growth
     """Say whether `new` extends `old`; `old` is not larger.
 
     Raises:
-        TransientError: the log can't be reached, or lacks a tile.
+        UnservedError: the log lacks a tile.
+        TransientError: the log can't be reached.
     """
     if old.size == new.size:
         return Growth.EXTENDS if old.root == new.root else Growth.FORKS
@@ -71,7 +72,8 @@ async def fetch_nodes(
     """Fetch subtree hashes of a tree of `size` leaves; None where a tile is not as it should be.
 
     Raises:
-        TransientError: the log can't be reached, or lacks a tile.
+        UnservedError: the log lacks a tile.
+        TransientError: the log can't be reached.
     """
     wanted = list(nodes)
     found = {}
@@ -80,12 +82,21 @@ async def fetch_nodes(
         tiles, await asyncio.gather(*(remote.tile(tile) for tile in tiles)), strict=True
     ):
         if data is None:
-            raise TransientError(f"the log does not serve tile {tile.level}/{tile.position}")
+            raise UnservedError(f"the log does not serve tile {tile.level}/{tile.position}")
         try:
             found[tile.level, tile.index] = parse_hashes(data, tile.width)
         except FormatError:
             return None
     return nodes_of(wanted, found)
+
+
+def describe_unserved(before: Checkpoint, head: Checkpoint) -> str:
+    """Return the sentence of a head that the log signed and does not join to the one before."""
+    return (
+        f"The log signed a head of {head.size} leaves with root {head.root.hex()} and did not "
+        f"serve the tiles that join it to the one of {before.size} leaves that it signed before: "
+        "late, or to hide another history. Both signed heads are kept as evidence."
+    )
 
 
 def describe(growth: Growth, before: Checkpoint, head: Checkpoint) -> tuple[str, str]:

@@ -20,16 +20,12 @@ from bot.crypto import merkle
 from bot.crypto.errors import FormatError, MismatchError
 from bot.crypto.signed_note import Checkpoint, VerifierKey, open_note
 from bot.crypto.tiles import TILE_WIDTH, Tile, parse_bundle, width_at
-from bot.domain.errors import ConfigurationError, TransientError
+from bot.domain.errors import ConfigurationError, TransientError, UnservedError
+from bot.domain.settlement import Commitment
 from bot.domain.witnesses import Cosigned, WitnessPolicy
 from bot.ports.chain import SettlementChain
-from bot.ports.monitor import (
-    MonitorState,
-    Position,
-    RemoteLog,
-    StoredFinding,
-)
-from bot.transparency.growth import Growth, compare, describe, parse_head
+from bot.ports.monitor import MonitorState, Position, RemoteLog, StoredFinding
+from bot.transparency.growth import Growth, compare, describe, describe_unserved, parse_head
 from bot.transparency.published import BODY_PREFIX_BYTES
 from bot.transparency.reading import LeafReading
 from bot.transparency.rules import NOTES
@@ -46,7 +42,8 @@ class MonitorReport:
         counts: leaves of each kind since the first.
         cosigned: of the newest head.
         chain: what the chain says, in a sentence; empty where none was asked.
-        findings: all since the first look; `fresh` are those of this one.
+        findings: all since the first look; `fresh` are those that no report named before.
+        is_whole: whether the chain, where there is one, could be compared.
     """
 
     origin: str
@@ -57,6 +54,7 @@ class MonitorReport:
     chain: str
     findings: tuple[StoredFinding, ...]
     fresh: tuple[StoredFinding, ...]
+    is_whole: bool
 
     @property
     def faults(self) -> tuple[StoredFinding, ...]:
@@ -64,9 +62,14 @@ class MonitorReport:
         return tuple(one for one in self.findings if one.kind not in NOTES)
 
     @property
+    def is_wrong(self) -> bool:
+        """Whether there is a fault, or too few witnesses have cosigned."""
+        return bool(self.faults or self.cosigned.false) or not self.cosigned.is_met
+
+    @property
     def is_well(self) -> bool:
-        """Whether nothing is wrong, and enough witnesses have cosigned."""
-        return not self.faults and self.cosigned.is_met and not self.cosigned.false
+        """Whether all was looked at, and nothing is wrong."""
+        return self.is_whole and not self.is_wrong
 
 
 class Monitor:
@@ -94,7 +97,7 @@ class Monitor:
         self._state = state
         self._policy = policy
         self._chain = chain
-        self._fresh: list[StoredFinding] = []  # owned by `look`
+        self._fresh: list[StoredFinding] = []  # in no report yet; owned by `look`
 
     async def look(self) -> MonitorReport:
         """Look at the log once, and read all that is new.
@@ -103,7 +106,6 @@ class Monitor:
             TransientError: the log can't be reached; what was read by then is kept.
             ConfigurationError: the memory is of another log.
         """
-        self._fresh = []
         note = await self._remote.checkpoint()
         if note is None:
             raise TransientError(
@@ -112,7 +114,7 @@ class Monitor:
             )
         last = await self._last_head()
         cosigned = Cosigned(self._policy.needed, (), (), ())
-        chain = ""
+        chain, is_whole = "", True
         try:
             head = parse_head(note, self._log)
         except (FormatError, MismatchError) as error:
@@ -121,8 +123,10 @@ class Monitor:
             cosigned = self._policy.count(open_note(note, self._log))
             if await self._accept(note, head, last):
                 await self._read_up_to(head)
-            chain = await self._ask_chain()
-        return await self._report(cosigned, chain)
+            chain, is_whole = await self._ask_chain()
+        report = await self._report(cosigned, chain, is_whole=is_whole)
+        self._fresh = []
+        return report
 
     async def _last_head(self) -> tuple[str, Checkpoint] | None:
         async with self._state.transaction() as tx:
@@ -149,8 +153,10 @@ class Monitor:
         smaller, larger = sorted((before, head), key=lambda one: one.size)
         try:
             growth = await compare(self._remote, smaller, larger)
-        except TransientError:
+        except UnservedError:
             if larger is head:
+                sentence = describe_unserved(before, head)
+                await self._find("unserved", sentence, kept + "\n" + note)
                 raise
             growth = Growth.UNPROVEN
         if growth is Growth.EXTENDS:
@@ -188,8 +194,9 @@ class Monitor:
             bodies = await self._fetch_bodies(tiles)
             async with self._state.transaction() as tx:
                 reading = LeafReading(tx, self._log)
-                self._fresh += await reading.read(start, leaves[skip:], bodies[skip:])
+                fresh = await reading.read(start, leaves[skip:], bodies[skip:])
                 await tx.move(Position(position.head, end, frontier))
+            self._fresh += fresh
 
     async def _is_of(self, part: Checkpoint, head: Checkpoint) -> bool:
         return await compare(self._remote, part, head) is Growth.EXTENDS
@@ -218,13 +225,24 @@ class Monitor:
                 bodies += [b""] * tile.width
         return bodies
 
-    async def _ask_chain(self) -> str:
-        """Compare the newest commitment on the chain with the head that was accepted."""
+    async def _ask_chain(self) -> tuple[str, bool]:
+        """Return what the chain says of the log, and whether the two could be compared.
+
+        A chain that is away must not hide what the log itself has shown.
+        """
         last = await self._last_head()
         if self._chain is None or last is None:
-            return ""
-        note, head = last
-        commitment = (await self._chain.contract()).commitment
+            return "", True
+        failed = "The chain could not be asked"
+        try:
+            commitment = (await self._chain.contract()).commitment
+            failed = f"Epoch {commitment.epoch} on the chain could not be compared with the log"
+            return await self._judge(commitment, *last), True
+        except TransientError as error:
+            return f"{failed}: {error}", False
+
+    async def _judge(self, commitment: Commitment, note: str, head: Checkpoint) -> str:
+        """Compare the newest commitment on the chain with the head that was accepted."""
         if commitment.log_size == 0:
             return "Nothing was committed on the chain yet."
         said = f"Epoch {commitment.epoch} on the chain names {commitment.log_size} leaves"
@@ -238,15 +256,16 @@ class Monitor:
         return wrong
 
     async def _find(self, kind: str, sentence: str, evidence: str) -> None:
-        """Keep a finding about the log as a whole; of a kind the first."""
+        """Keep a finding about the log as a whole: of a fault the first, of notes each."""
+        finding = StoredFinding(kind, sentence, evidence=evidence)
         async with self._state.transaction() as tx:
-            if any(one.kind == kind for one in await tx.findings()):
+            if kind not in NOTES and any(one.kind == kind for one in await tx.findings()):
                 return
-            finding = StoredFinding(kind, sentence, evidence=evidence)
-            await tx.add_finding(finding)
-        self._fresh.append(finding)
+            is_new = await tx.add_finding(finding)
+        if is_new:
+            self._fresh.append(finding)
 
-    async def _report(self, cosigned: Cosigned, chain: str) -> MonitorReport:
+    async def _report(self, cosigned: Cosigned, chain: str, *, is_whole: bool) -> MonitorReport:
         last = await self._last_head()
         async with self._state.transaction() as tx:
             position = await tx.position()
@@ -259,6 +278,7 @@ class Monitor:
                 chain=chain,
                 findings=tuple(await tx.findings()),
                 fresh=tuple(self._fresh),
+                is_whole=is_whole,
             )
 
 

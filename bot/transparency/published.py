@@ -4,6 +4,7 @@ Nothing is given out that no signed head covers: when a leaf was appended shows 
 are signed. Full tiles never change, so the last used ones stay in memory.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -86,7 +87,8 @@ class PublishedLog(PublicLog):
 
         async def read() -> Sequence[bytes]:
             found = await self._reader.bodies(tile.start, tile.width)
-            return [body if is_publishable(body) else b"" for body in found]
+            # Parsing a whole bundle takes milliseconds, in which replies would wait.
+            return await asyncio.to_thread(_published, found)
 
         def join(bodies: Sequence[bytes]) -> bytes:
             return encode_bundle(bodies, prefix_bytes=BODY_PREFIX_BYTES)
@@ -141,6 +143,10 @@ class PublishedLog(PublicLog):
 def with_cosignatures(row: CheckpointRow) -> str:
     """Return a head's note with the cosignatures that are kept of it."""
     return row.head.note + "".join(one.line for one in row.cosignatures)
+
+
+def _published(bodies: Sequence[bytes]) -> list[bytes]:
+    return [body if is_publishable(body) else b"" for body in bodies]
 
 
 def is_publishable(body: bytes) -> bool:

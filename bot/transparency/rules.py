@@ -9,7 +9,7 @@ from bot.domain.leaf import Outcome, OutcomeLeaf, ReplyLeaf, VoidLeaf
 from bot.ports.monitor import SeenAttempt, SeenReply, SeenTwin, StoredFinding
 
 MAX_OUTCOMES = 2
-NOTES = frozenset({"after-order"})
+NOTES = frozenset({"after-order", "unserved"})
 """Kinds that say what to look at, and are no fault by themselves."""
 _REVERSALS = frozenset({Outcome.WITHDRAWN, Outcome.REFUNDED})
 

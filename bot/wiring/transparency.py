@@ -1,6 +1,7 @@
 """The log as others see it: served with its witnesses, witnessed for others, watched."""
 
 import asyncio
+import fcntl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -201,7 +202,14 @@ def load_witness(folder: Path) -> tuple[str, bytes]:
             f"{', '.join(missing)} is missing in {folder}. A witness that has forgotten what it "
             "signed must not sign again: make another one in a new folder."
         )
-    name = (folder / WITNESS_NAME).read_text(encoding="ascii").strip()
+    try:
+        name = (folder / WITNESS_NAME).read_text(encoding="ascii").strip()
+        WitnessKey(name, public_key_of(bytes(32)))
+    except (UnicodeDecodeError, FormatError) as error:
+        raise ConfigurationError(
+            f"{folder / WITNESS_NAME} does not hold the witness's name: write into it what stands "
+            "before the first + in the key that `twinproof witness init` printed."
+        ) from error
     return name, Keyring(folder).load(WITNESS_KEY)
 
 
@@ -239,6 +247,23 @@ class ChainPlace:
     contract: bytes
 
 
+def _claim(state: Path, stack: AsyncExitStack) -> None:
+    """Lock a monitor's memory: two monitors would each keep the same leaves, and find them twice.
+
+    The lock ends with the stack, and with the process, however that ends.
+    """
+    try:
+        lock = Path(f"{state.resolve()}.lock").open("ab")  # noqa: SIM115 - the stack closes it
+        stack.callback(lock.close)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise ConfigurationError(
+            f"Another monitor uses {state} now: wait for it, or give this one another --state."
+        ) from error
+    except OSError as error:
+        raise ConfigurationError(f"{state} can't be written ({error.strerror}).") from error
+
+
 @asynccontextmanager
 async def open_monitor(
     prefix: str,
@@ -251,12 +276,13 @@ async def open_monitor(
     """Open a monitor of the log at a prefix, with its memory in a file.
 
     Raises:
-        ConfigurationError: the file can't be used.
+        ConfigurationError: the file can't be used, or another monitor uses it.
     """
     from adapters.sqlite.monitor_state import SqliteMonitorState
     from adapters.web.log_client import HttpLog, open_session
 
     async with AsyncExitStack() as stack:
+        _claim(state, stack)
         memory = await SqliteMonitorState.open(state)
         stack.push_async_callback(memory.close)
         session = await stack.enter_async_context(open_session())

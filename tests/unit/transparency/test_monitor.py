@@ -11,8 +11,8 @@ from bot.crypto.cosignature import WitnessKey, cosign
 from bot.crypto.ed25519 import public_key_of
 from bot.crypto.hashing import sha256
 from bot.crypto.signed_note import Checkpoint, sign_note
-from bot.crypto.tiles import encode_bundle
-from bot.domain.errors import ConfigurationError, TransientError
+from bot.crypto.tiles import Tile, encode_bundle
+from bot.domain.errors import ConfigurationError, TransientError, UnservedError
 from bot.domain.leaf import ManifestLeaf, Outcome, OutcomeLeaf, ReplyLeaf, VoidLeaf
 from bot.domain.order import OrderAction
 from bot.domain.settlement import Commitment, ContractState
@@ -334,6 +334,62 @@ async def test_a_log_that_was_continued_from_an_old_copy_is_a_fork(
     assert (report.size, report.read) == (3, 3)  # it stays with what it saw first
 
 
+class _Tileless(NearLog):
+    """A log that has no tile of hashes for anybody, or whose host is away."""
+
+    is_away = False
+
+    async def tile(self, tile: Tile) -> bytes | None:
+        self.asked.append(f"tile {tile.level} {tile.position}")
+        if self.is_away:
+            raise TransientError("the host is away")
+        return None
+
+
+async def test_a_fork_whose_tiles_are_hidden_leaves_both_heads_and_is_no_fault_yet(
+    watch: Watch, tmp_path: Path
+) -> None:
+    await watch.look_after(watch.reply())
+    honest = watch.remote
+    async with log_rig(tmp_path / "copy") as other:
+        await other.stage.open()
+        watch.remote = _Tileless(other.public)
+        for number in range(2):
+            await other.append([_void(slot=sha256(b"%d" % n)[:16]) for n in range(300)])
+            head = await other.sign()
+            for _ in range(2):
+                with pytest.raises(UnservedError, match="does not serve tile"):
+                    await watch.look()
+            async with watch.state.transaction() as tx:
+                found = await tx.findings()
+
+            # Each head that is not joined, once: the first may be late, and the second a fork.
+            assert [one.kind for one in found] == ["unserved"] * (number + 1)
+            assert head.note in found[-1].evidence
+            assert found[-1].evidence.count(f"— {LOG.name} ") == 2
+    watch.remote = honest
+
+    report = await watch.look()
+
+    assert report.is_well
+    assert len(report.findings) == 2
+
+
+@pytest.mark.parametrize("is_older", [False, True])
+async def test_a_host_that_is_away_is_no_finding(watch: Watch, *, is_older: bool) -> None:
+    old = (await watch.rig.sign()).note
+    await watch.look_after(watch.reply())
+    await watch.rig.append([_void(slot=sha256(b"v")[:16])])
+    await watch.rig.sign()
+    watch.remote = _Tileless(watch.rig.public, note=old if is_older else None)
+    watch.remote.is_away = True
+
+    with pytest.raises(TransientError, match="the host is away"):
+        await watch.look()
+    async with watch.state.transaction() as tx:
+        assert await tx.findings() == []
+
+
 async def test_a_log_that_lost_leaves_is_found(watch: Watch, tmp_path: Path) -> None:
     await watch.look_after(*[_void(slot=sha256(b"%d" % n)[:16]) for n in range(300)])
     async with log_rig(tmp_path / "copy") as other:
@@ -390,6 +446,24 @@ async def test_a_long_log_is_read_in_steps_that_each_stay(
 
     assert (report.read, report.is_well) == (1001, True)
     assert "entries 001" not in watch.remote.asked
+
+
+async def test_what_was_found_before_a_look_ended_early_is_fresh_in_the_next_report(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.transparency.monitor.STEP_TILES", 1)
+    monitor = Monitor(log=LOG, remote=watch.remote, state=watch.state, policy=NOBODY)
+    await watch.rig.append([_void(), _void()])
+    await watch.rig.append([_void(slot=sha256(b"%d" % n)[:16]) for n in range(300)])
+    await watch.rig.sign()
+    watch.remote.lies["entries 001.p/47"] = None
+    with pytest.raises(TransientError, match=r"001\.p/47"):
+        await monitor.look()
+    watch.remote.lies = {}
+
+    reports = [await monitor.look() for _ in range(2)]
+
+    assert [[one.kind for one in report.fresh] for report in reports] == [["void-twice"], []]
 
 
 async def test_an_empty_log_is_waited_for(watch: Watch, tmp_path: Path) -> None:
@@ -459,3 +533,29 @@ async def test_heads_on_the_chain_are_compared(watch: Watch) -> None:
     ]
     assert [one.is_well for one in said] == [True, True, True, False]
     assert "that is not this log" in said[-1].chain
+
+
+@pytest.mark.parametrize("leaves", [1, 2])
+async def test_a_chain_that_is_away_does_not_hide_what_the_log_shows(
+    watch: Watch, leaves: int
+) -> None:
+    watch.chain = MemoryChain(available=False)
+
+    report = await watch.look_after(*[_void()] * leaves)
+
+    assert report.chain.startswith("The chain could not be asked: ")
+    assert (report.is_whole, report.is_well) == (False, False)
+    assert report.is_wrong == (leaves == 2)
+    assert [one.kind for one in report.fresh] == ["void-twice"] * (leaves - 1)
+
+
+async def test_a_commitment_that_the_log_does_not_lead_to_now_is_said_so(watch: Watch) -> None:
+    early = await watch.rig.sign()
+    await watch.look_after(watch.reply())
+    watch.remote = _Tileless(watch.rig.public)
+    watch.chain = _Anchored(1, early.root)
+
+    report = await watch.look()
+
+    assert report.chain.startswith("Epoch 3 on the chain could not be compared with the log: ")
+    assert (report.findings, report.is_whole) == ((), False)

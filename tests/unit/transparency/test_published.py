@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from datetime import timedelta
 
 import pytest
@@ -205,3 +206,21 @@ async def test_reading_the_log_waits_for_no_writer(rig: LogRig) -> None:
         assert await rig.public.entries(Tile(0, 0)) is not None
         assert await rig.public.checkpoint() is not None
         assert await rig.public.entries(Tile(0, 2, 189)) is None
+
+
+async def test_bodies_are_parsed_beside_the_loop_that_answers_fans(
+    rig: LogRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rig.append(LEAVES[:3])
+    await rig.sign()
+    threads: list[int] = []
+
+    def looked_at(_body: bytes) -> bool:
+        threads.append(threading.get_ident())
+        return False
+
+    monkeypatch.setattr("bot.transparency.published.is_publishable", looked_at)
+
+    assert await rig.public.bodies(Tile(0, 0, 3)) == bytes(12)
+    assert len(threads) == 3
+    assert threading.get_ident() not in threads
