@@ -16,6 +16,17 @@ Value = int | float | bool | str | None
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
 MAX_ENTRIES, MAX_TEXT_BYTES, MAX_ITEMS = 65_536, 16 * 1024 * 1024, 4 * 1024 * 1024
+MAX_METADATA_BYTES = 64 * 1024 * 1024
+"""Of all entries together; 256,000 tokens of 25 bytes and 500,000 merges take 20 MiB of it."""
+KEPT_TEXTS = frozenset(
+    {
+        "general.architecture",
+        "general.license",
+        "general.license.link",
+        "tokenizer.chat_template",
+    }
+)
+"""What is used later; other texts are only passed over."""
 MAX_TENSORS, MAX_DIMENSIONS, MAX_NAME_BYTES = 65_536, 4, 64
 ALIGNMENT, MAX_ALIGNMENT = 32, 65_536
 _STRING, _ARRAY = 8, 9
@@ -32,7 +43,8 @@ def read_values(file: IO[bytes]) -> tuple[dict[str, Value], dict[str, int], int]
     """Read the metadata.
 
     Returns:
-        Values by name, lengths of the arrays by name, and how many tensors the file announces.
+        Values by name (of the texts those in KEPT_TEXTS), lengths of the arrays by name, and how
+        many tensors the file announces.
     """
     if _take(file, 4) != MAGIC:
         raise ValueError("it does not begin with GGUF")
@@ -53,7 +65,10 @@ def read_values(file: IO[bytes]) -> tuple[dict[str, Value], dict[str, int], int]
             lengths[name] = _skip_array(file)
             values[name] = None
         else:
-            values[name] = _value(file, kind)
+            value = _value(file, kind)
+            is_kept = not isinstance(value, str) or name in KEPT_TEXTS
+            values[name] = value if is_kept else None
+        _check_length(file)
     return values, lengths, tensors
 
 
@@ -126,7 +141,13 @@ def _value(file: IO[bytes], kind: int) -> Value:
     return number
 
 
+def _check_length(file: IO[bytes], more: int = 0) -> None:
+    if file.tell() + more > MAX_METADATA_BYTES:
+        raise ValueError("its metadata is too long")
+
+
 def _skip_array(file: IO[bytes]) -> int:
+    _check_length(file)
     kind, count = struct.unpack("<IQ", _take(file, 12))
     if count > MAX_ITEMS:
         raise ValueError("a list in its metadata is too long")
@@ -142,6 +163,7 @@ def _text(file: IO[bytes]) -> str:
     size = _unpack(file, "<Q")
     if size > MAX_TEXT_BYTES:
         raise ValueError("a text in its metadata is too long")
+    _check_length(file, size)
     return _take(file, size).decode("utf-8", errors="replace")
 
 

@@ -98,9 +98,10 @@ class ModelStore:
         """Remove folders that hold nothing; what is in the middle of coming stays."""
         with suppress(OSError):
             (self.folder / ADDING).rmdir()
-        if [one.name for one in self.folder.iterdir()] == [LOCK]:
-            (self.folder / LOCK).unlink()
-            self.folder.rmdir()
+        with suppress(OSError):  # a link or a mount stays
+            if [one.name for one in self.folder.iterdir()] == [LOCK]:
+                (self.folder / LOCK).unlink()
+                self.folder.rmdir()
 
     def part_of(self, name: str) -> Path:
         """Return where a model grows before it is taken in; a download stays when it is cut."""

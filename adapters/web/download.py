@@ -17,14 +17,19 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 
 from bot.domain.errors import ConfigurationError, TransientError
+from bot.domain.printable import printable
 
 OK, PARTIAL, UNSATISFIABLE = 200, 206, 416
+LATER = frozenset({408, 425, 429})
+"""The server asks to be asked again."""
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MAX_REDIRECTS = 5
 CONNECT_S, SILENCE_S = 20.0, 60.0
 TRIES, PAUSE_S = 4, 1.0
 CHUNK_BYTES = 1024 * 1024
 MAGIC = b"GGUF"
+SHOWN = 200
+"""So many characters of an address are shown."""
 _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})", re.ASCII)
 
 
@@ -35,6 +40,10 @@ class _Known:
     address: str
     validator: str
     size: int | None
+
+
+class _AnswerError(aiohttp.ClientError):
+    """An answer that is worth another try."""
 
 
 class Download:
@@ -73,6 +82,7 @@ class Download:
             ConfigurationError: the server has no such file, or something else than a GGUF, or there
                 is no room for it; nothing of it stays.
             TransientError: it was cut; what is here stays, and the next call goes on from there.
+                Or the server can't be reached.
         """
         failed = 0
         while True:
@@ -85,14 +95,21 @@ class Download:
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 failed = 1 if self._size() > before else failed + 1
                 if failed >= TRIES:
-                    raise TransientError(
-                        f"The download was cut at {self._size() / 2**20:.0f} MiB "
-                        f"({type(error).__name__}): run the same command again, and it goes on "
-                        "from there."
-                    ) from error
+                    raise self._given_up(error) from error
                 await asyncio.sleep(PAUSE_S)
             else:
                 return
+
+    def _given_up(self, error: Exception) -> TransientError:
+        reason = _reason(error)
+        if here := self._size():
+            return TransientError(
+                f"The download was cut at {here / 2**20:.0f} MiB ({reason}): run the same command "
+                "again, and it goes on from there."
+            )
+        self.discard()
+        what = "can't be reached" if _is_away(error) else "gives nothing of the file"
+        return TransientError(f"The server {what} ({reason}): look at the address, or try later.")
 
     def discard(self) -> None:
         """Forget what is here."""
@@ -143,10 +160,12 @@ class Download:
                     )
                 if size is None:
                     self._check_room(len(chunk))
+                elif file.tell() + len(chunk) > size:
+                    raise ConfigurationError("The server sends more than it announced.")
                 file.write(chunk)
                 self._progress(None if size is None else file.tell() / max(1, size))
         if size is not None and self._size() != size:
-            raise aiohttp.ClientPayloadError("another length than announced")
+            raise _AnswerError("another length than announced")
 
 
 def check_address(address: str, first: str) -> None:
@@ -157,9 +176,13 @@ def check_address(address: str, first: str) -> None:
         first: what the person gave; plain http is for this machine alone, from first to last.
 
     Raises:
-        ConfigurationError: not https, and not http on this machine.
+        ConfigurationError: not https, and not http on this machine; or no address at all.
     """
-    parts, begun = urlsplit(address), urlsplit(first)
+    try:
+        parts, begun = urlsplit(address), urlsplit(first)
+        _ = parts.port  # looked at only when it is asked for
+    except ValueError as error:
+        raise _unreadable(address, first) from error
     if parts.username or parts.password:
         raise ConfigurationError("An address with a password in it can't be used.")
     if parts.scheme == "https" and parts.hostname:
@@ -169,6 +192,22 @@ def check_address(address: str, first: str) -> None:
         return
     lead = "A model" if address == first else "The server redirects to another kind of address: it"
     raise ConfigurationError(f"{lead} can be fetched over https only.")
+
+
+def _unreadable(address: str, first: str) -> ConfigurationError:
+    if address != first:
+        return ConfigurationError("The server redirects to something that is no address.")
+    return ConfigurationError(f"This is no address: {printable(address)[:SHOWN]}")
+
+
+def _is_away(error: Exception) -> bool:
+    return isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, _AnswerError):
+        return str(error)
+    return str(getattr(error, "strerror", None) or type(error).__name__)
 
 
 def _is_loopback(host: str | None) -> bool:
@@ -186,12 +225,18 @@ async def _ask(
     """Return the answer to a GET after the redirects, each of which is looked at first."""
     where = address
     for _ in range(MAX_REDIRECTS + 1):
-        answer = await session.get(where, headers=headers, allow_redirects=False)
+        try:
+            answer = await session.get(where, headers=headers, allow_redirects=False)
+        except ValueError as error:  # aiohttp is stricter, and so are host names
+            raise _unreadable(where, address) from error
         if answer.status not in REDIRECTS:
             return answer
         target = answer.headers.get("Location", "")
         answer.release()
-        where = urljoin(where, target)
+        try:
+            where = urljoin(where, target)
+        except ValueError as error:
+            raise _unreadable(target, address) from error
         check_address(where, address)
     raise ConfigurationError("The server redirects in a circle.")
 
@@ -203,7 +248,7 @@ def _extent(
 
     Raises:
         ConfigurationError: the server has no such file.
-        ClientPayloadError: it answers something else than what was asked for; try again.
+        _AnswerError: it has trouble of its own; try again.
     """
     if answer.headers.get("Content-Encoding", "identity") != "identity":
         raise ConfigurationError("The server sends the file in another form than it was asked for.")
@@ -213,17 +258,16 @@ def _extent(
         found = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
         if found is None or int(found[1]) != begin or known is None:
             raise ConfigurationError("The server sends another part of the file than asked for.")
-        if known.size not in {None, int(found[3])}:
+        if known.size not in {None, int(found[3])} or known.validator != _validator(answer):
             raise ConfigurationError("The file on the server has changed: run the command again.")
         return begin, int(found[3])
-    if answer.status >= 500:  # noqa: PLR2004 - the server's own trouble
-        raise aiohttp.ClientPayloadError(f"status {answer.status}")
+    if answer.status in LATER or answer.status >= 500:  # noqa: PLR2004 - the server's own trouble
+        raise _AnswerError(f"status {answer.status}")
     raise ConfigurationError(f"The server has no such file (status {answer.status}).")
 
 
 def _validator(answer: aiohttp.ClientResponse) -> str:
     """Return what names this very version of the file; empty: it can't be gone on with."""
     tag = answer.headers.get("ETag", "")
-    if tag and not tag.startswith("W/"):
-        return tag
-    return answer.headers.get("Last-Modified", "")
+    found = tag if tag and not tag.startswith("W/") else answer.headers.get("Last-Modified", "")
+    return found if found.isascii() else ""  # other bytes can't be sent back as they came

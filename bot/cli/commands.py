@@ -196,7 +196,7 @@ def verify(link: str, trust: Path | None, data: Path | None, as_json: bool) -> i
 @click.option(
     "--model",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The weights (GGUF) that the receipts name. Default: the starter model.",
+    help="The weights (GGUF) that the receipts name. Default: the store's, or the starter model.",
 )
 @click.option("--threads", type=click.IntRange(0, 256), default=0, help="0: all cores but one.")
 @_trust
@@ -218,7 +218,9 @@ def replay(  # noqa: PLR0917 - click passes them by name
     """
     from bot.cli import replaying
 
-    options = replaying.Options(model, threads, trust, _data_of(data), as_json)
+    settings = _settings(None, data, None)
+    folder, store = settings.service.data_dir, settings.model.store
+    options = replaying.Options(model, threads, trust, folder, as_json, store)
     return _await(replaying.replay(links, options))
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from bot.wiring.engine import STARTER, check_model, no_progress
 CARD = STARTER.with_name("MODEL_CARD.md")
 CONFIG = Path("config.toml")
 DEMO_DATA = Path("data/demo")
+EMPTY = "There is no model in the store yet: twinproof model add FILE|URL"
 
 _config = click.option(
     "--config",
@@ -107,7 +109,7 @@ def list_(config: Path | None, *, as_json: bool) -> int:
         for record in content.records:
             printing.print_result(model_words(record))
         if not content.records:
-            printing.say("There is no model in the store yet: twinproof model add FILE|URL")
+            printing.say(EMPTY)
     for fault in content.faults:
         printing.say(fault)
     return 2 if content.faults else 0
@@ -119,13 +121,20 @@ def list_(config: Path | None, *, as_json: bool) -> int:
 def verify(names: tuple[str, ...], config: Path | None) -> int:
     """Read models again, byte for byte, and compare them with what was added. Default: all."""
     settings = _settings(config)
-    records = [model_store.find_model(settings, name) for name in names]
-    return asyncio.run(
-        _verify(settings, records or list(model_store.list_models(settings).records))
-    )
+    if names:
+        chosen = [model_store.find_model(settings, name) for name in names]
+        return asyncio.run(_verify(settings, chosen))
+    content = model_store.list_models(settings)
+    if not content.records and not content.faults:
+        printing.say(EMPTY)
+        return 0
+    for fault in content.faults:
+        printing.refuse(fault)
+    code = asyncio.run(_verify(settings, content.records)) if content.records else 0
+    return 1 if content.faults else code
 
 
-async def _verify(settings: Settings, records: list[ModelRecord]) -> int:
+async def _verify(settings: Settings, records: Sequence[ModelRecord]) -> int:
     wrong = 0
     for record in records:
         with printing.step_bar() as bar:

@@ -32,10 +32,11 @@ class Options:
     """What the command was given beside the links.
 
     Attributes:
-        model: the weights; None for the starter model.
+        model: the weights; None for the store's, or the starter model.
         threads: 0 for all cores but one.
         trust: the file of a trust policy.
         data: the folder where copies of bundles may lie.
+        store: the folder of models, where that of a receipt is looked for.
     """
 
     model: Path | None
@@ -43,6 +44,7 @@ class Options:
     trust: Path | None
     data: Path
     as_json: bool
+    store: str
 
 
 async def replay(links: Sequence[str], options: Options) -> int:
@@ -61,13 +63,21 @@ async def _replay_one(link: str, options: Options) -> int:
     verified, source = await _opened(link, options)
     if options.as_json:
         found = await replay_fresh(
-            verified, model_path=options.model, threads=options.threads, progress=no_progress
+            verified,
+            model_path=options.model,
+            threads=options.threads,
+            progress=no_progress,
+            store=options.store,
         )
         printing.print_json(describe_one(verified, source, found))
     else:
         with printing.step_bar() as bar:
             found = await replay_fresh(
-                verified, model_path=options.model, threads=options.threads, progress=bar
+                verified,
+                model_path=options.model,
+                threads=options.threads,
+                progress=bar,
+                store=options.store,
             )
         printing.print_subject(verified)
         printing.print_replay(found.outcome)
@@ -146,6 +156,7 @@ async def _rows(links: Sequence[str], options: Options, progress: Progress) -> l
             model_path=options.model,
             threads=options.threads,
             progress=progress,
+            store=options.store,
         )
         for (row, _), one in zip(whole, found, strict=True):
             if isinstance(one, BotError):

@@ -130,7 +130,7 @@ async def open_engine(
     build = await asyncio.to_thread(inspect_build)
     count = threads or max(1, (os.cpu_count() or 1) - 1)
     # Not through the command line, whose modules would double the time until it is ready.
-    command = [sys.executable, "-m", "bot.wiring.engine_process", str(path), str(count)]
+    command = [sys.executable, "-P", "-m", "bot.wiring.engine_process", str(path), str(count)]
     command.append(options.text())
     states = Path(options.folder) / STATES if options.folder else None
     engine = EngineProcess(command=command, states=states)

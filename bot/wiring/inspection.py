@@ -29,6 +29,7 @@ async def inspect_file(path: Path, *, patience_s: float = PATIENCE_S) -> tuple[T
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
+        "-P",  # whatever lies in the working directory is no part of the program
         "-m",
         __name__,
         str(path),

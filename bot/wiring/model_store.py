@@ -11,7 +11,8 @@ from urllib.parse import unquote, urlsplit
 from bot.config import Settings
 from bot.domain.errors import ConfigurationError, TransientError, UserError
 from bot.domain.manifest import parse_manifest
-from bot.domain.model_record import ModelRecord, TemplateIds
+from bot.domain.model_record import MAX_ADDRESS, ModelRecord, TemplateIds
+from bot.domain.printable import printable
 from bot.wiring.engine import ROOT, EngineOptions, Progress, open_engine
 from bot.wiring.inspection import inspect_file
 from bot.wiring.models import needed_bytes
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from adapters.files.model_store import ModelStore, StoreContent
 
 GIB = 2**30
-HASH = "Computing the hash"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,10 @@ async def add_model(
         TransientError: the download was cut; the same command goes on with it.
     """
     from adapters.files.model_store import check_name
+    from adapters.web.download import check_address
 
+    if is_address(wanted.source):
+        check_address(wanted.source, wanted.source)
     store = open_store(settings)
     name = check_name(wanted.name or name_of(wanted.source))
     with store.locked():
@@ -108,16 +111,18 @@ async def add_model(
 
 def name_of(source: str) -> str:
     """Return the name of a model after its file."""
-    if is_address(source):
-        name = PurePosixPath(unquote(urlsplit(source).path)).name
-    else:
-        name = Path(source).name
-    return name.removesuffix(".gguf")
+    path = unquote(urlsplit(source).path) if is_address(source) else source
+    return PurePosixPath(path).name.removesuffix(".gguf")
 
 
 def is_address(source: str) -> bool:
     """Whether a source is an address and no file."""
     return "://" in source
+
+
+def _recorded(address: str) -> str:
+    """Return an address for the record: what follows the path may be a key to the file."""
+    return printable(urlsplit(address)._replace(query="", fragment="").geturl())[:MAX_ADDRESS]
 
 
 @asynccontextmanager
@@ -179,7 +184,7 @@ async def _describe(
     from adapters.files.model_store import MODEL
 
     digests = await asyncio.to_thread(
-        digest_model, staged, facts.tensors, lambda done: progress(HASH, done)
+        digest_model, staged, facts.tensors, lambda done: progress("Computing the hash", done)
     )
     return ModelRecord(
         name=staged.name.removesuffix(MODEL),
@@ -197,7 +202,7 @@ async def _describe(
         template=template,
         licence=facts.licence,
         licence_link=facts.licence_link,
-        source=wanted.source if is_address(wanted.source) else "",
+        source=_recorded(wanted.source) if is_address(wanted.source) else "",
         gpu_layers=wanted.gpu_layers,
     )
 
@@ -247,8 +252,7 @@ async def remove_model(settings: Settings, name: str, *, is_forced: bool) -> Mod
     """
     store = open_store(settings)
     record = find_model(settings, name)
-    users = [] if is_forced else await _users(settings, record)
-    if users:
+    if not is_forced and (users := await _users(settings, record)):
         raise ConfigurationError(
             f"The model {name} is needed by {', '.join(users)}: have them use another one first, "
             "or add --force, and they will rest."

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from bot.domain.errors import (
     UserError,
     VerificationError,
 )
+from bot.domain.printable import printable
 from bot.generation.verdict import Calibration
 from bot.ports.inference import ReplayOutcome
 from bot.receipts.bundle import parse_bundle
@@ -32,6 +33,7 @@ from bot.wiring.models import find_stored
 from bot.wiring.stores import DATABASE, open_chain_snapshot, open_stores
 
 MOST_AT_ONCE = 64
+DEFAULTS = ModelSettings()
 
 
 async def load_bundle(link: ProofLink, *, data_dir: Path) -> tuple[bytes, str]:
@@ -78,7 +80,12 @@ class Replayed:
 
 
 async def replay_fresh(
-    verified: VerifiedReceipt, *, model_path: Path | None, threads: int, progress: Progress
+    verified: VerifiedReceipt,
+    *,
+    model_path: Path | None,
+    threads: int,
+    progress: Progress,
+    store: str = DEFAULTS.store,
 ) -> Replayed:
     """Replay a verified reply in an engine process of its own, from bundle and weights alone.
 
@@ -87,12 +94,13 @@ async def replay_fresh(
         model_path: the GGUF; None for the store's that the receipt names, or the starter.
         threads: 0 for all cores but one.
         progress: told of the long steps.
+        store: the folder of models.
 
     Raises:
         ConfigurationError: the file is another model than the receipt's.
     """
     (found,) = await replay_together(
-        [verified], model_path=model_path, threads=threads, progress=progress
+        [verified], model_path=model_path, threads=threads, progress=progress, store=store
     )
     if isinstance(found, BotError):
         raise found
@@ -105,8 +113,11 @@ async def replay_together(
     model_path: Path | None,
     threads: int,
     progress: Progress,
+    store: str = DEFAULTS.store,
 ) -> list[Replayed | BotError]:
     """Replay many verified replies in one fresh engine, which packs them into the same decodes.
+
+    One engine, one model: what is weighed together is weighed with that model's thresholds.
 
     Returns:
         For each what was found, or why it could not be replayed.
@@ -116,7 +127,11 @@ async def replay_together(
     """
     from adapters.files.calibrations import load_calibration
 
-    path = model_path or find_stored(ModelSettings(), receipts[0].manifest.model.gguf)
+    models = {verified.manifest.model.gguf: verified.manifest.model.name for verified in receipts}
+    if model_path is None and len(models) > 1:
+        return [_different(models)] * len(receipts)
+    stored = ModelSettings(store=store)
+    path = model_path or find_stored(stored, receipts[0].manifest.model.gguf)
     model = await check_model(ModelSettings(path="" if path is None else str(path)), progress)
     digest = model.terms.gguf
     calibration = await asyncio.to_thread(
@@ -141,6 +156,14 @@ async def replay_together(
             return Replayed(outcome, finding, calibration, calibration.model == digest)
 
         return await asyncio.gather(*map(one, receipts))
+
+
+def _different(models: Mapping[bytes, str]) -> UserError:
+    names = ", ".join(f"{printable(name)} ({gguf.hex()[:16]}…)" for gguf, name in models.items())
+    return UserError(
+        f"These replies were made with different models, {names}: replay those of each model with "
+        "a command of its own."
+    )
 
 
 def load_heads(files: Sequence[Path], log: VerifierKey) -> tuple[Checkpoint, ...]:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.files import gguf_metadata
 from adapters.files.gguf_file import digest_model, read_facts
 from bot.domain.errors import ConfigurationError
 from bot.domain.weights import TENSOR_KINDS
@@ -163,6 +164,39 @@ def test_hostile_sizes_are_refused_at_once(tmp_path: Path, content: bytes, reaso
 
     with pytest.raises(ConfigurationError, match=reason):
         read_facts(path)
+
+
+def _entries(*sizes: int) -> bytes:
+    return b"".join(
+        _text(b"k%d" % number) + struct.pack("<I", 8) + _text(bytes(size))
+        for number, size in enumerate(sizes)
+    )
+
+
+@pytest.mark.parametrize("is_list", [False, True], ids=["entries", "one list"])
+def test_metadata_is_not_read_beyond_its_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_list: bool
+) -> None:
+    monkeypatch.setattr(gguf_metadata, "MAX_METADATA_BYTES", 10_000)
+    entries, rest = 20, _entries(*[1000] * 20)
+    if is_list:
+        entries, rest = 1, _text(b"a") + _ARRAY_OF.pack(9, 8, 20) + 20 * _text(bytes(1000))
+    path = tmp_path / "large.gguf"
+    path.write_bytes(_head(entries=entries, rest=rest))
+
+    with path.open("rb") as file:
+        with pytest.raises(ValueError, match="metadata is too long"):
+            gguf_metadata.read_values(file)
+        assert file.tell() <= 10_000
+
+
+def test_texts_that_nobody_needs_are_not_kept(whole: Path) -> None:
+    with whole.open("rb") as file:
+        values, _, _ = gguf_metadata.read_values(file)
+
+    texts = {name for name, value in values.items() if isinstance(value, str)}
+    assert texts == {"general.architecture", "tokenizer.chat_template"}
+    assert "general.name" in values
 
 
 def test_a_list_in_lists_a_thousand_deep_is_refused(tmp_path: Path) -> None:

@@ -130,6 +130,19 @@ def test_one_program_at_a_time_changes_the_store(tmp_path: Path) -> None:
         pass
 
 
+def test_an_empty_store_behind_a_link_stays(tmp_path: Path, source: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "models").symlink_to(tmp_path / "real")
+    store = ModelStore(tmp_path / "models")
+
+    with store.locked():
+        pass
+    assert store.folder.is_symlink()
+
+    _add(store, source)
+    assert store.find("small") == RECORD
+
+
 def test_a_disk_that_is_too_small_is_told(
     tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

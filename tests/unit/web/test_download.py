@@ -24,12 +24,18 @@ class Server:
     Attributes:
         cuts: after how many bytes of each answer the connection breaks.
         ranges: whether parts are served.
+        surplus: what is sent, in chunks, after what was announced for a part.
+        later_validator: what names the file in answers with a part of it; None: the same.
+        statuses: with which the next requests are answered, and nothing else.
         asked: the headers of the requests.
     """
 
     content: bytes = WHOLE
     cuts: list[int] = field(default_factory=list)
     ranges: bool = True
+    surplus: bytes = b""
+    later_validator: str | None = None
+    statuses: list[int] = field(default_factory=list)
     validator: str = '"v1"'
     headers: dict[str, str] = field(default_factory=dict)
     announce: int | None = None
@@ -38,6 +44,8 @@ class Server:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(dict(request.headers))
+        if self.statuses:
+            return web.Response(status=self.statuses.pop(0))
         begin, status = 0, self.status
         headers = {"ETag": self.validator, **self.headers}
         wanted = request.headers.get("Range", "")
@@ -48,9 +56,14 @@ class Server:
             headers.setdefault(
                 "Content-Range", f"bytes {begin}-{len(self.content) - 1}/{len(self.content)}"
             )
-        body = self.content[begin:]
+            if self.later_validator is not None:
+                headers["ETag"] = self.later_validator
+        body = self.content[begin:] + (self.surplus if begin else b"")
         response = web.StreamResponse(status=status, headers=headers)
-        response.content_length = len(body) if self.announce is None else self.announce
+        if begin and self.surplus:
+            response.enable_chunked_encoding()
+        else:
+            response.content_length = len(body) if self.announce is None else self.announce
         await response.prepare(request)
         cut = self.cuts.pop(0) if self.cuts else None
         await response.write(body[:cut])
@@ -65,7 +78,7 @@ async def serving(server: Server) -> AsyncIterator[str]:
     app.router.add_get("/model.gguf", server.answer)
 
     async def redirect(request: web.Request) -> web.StreamResponse:
-        raise web.HTTPFound(request.query["to"])
+        return web.Response(status=302, headers={"Location": request.query["to"]})
 
     async def circle(_request: web.Request) -> web.StreamResponse:
         raise web.HTTPFound("/circle")
@@ -208,6 +221,88 @@ async def test_a_server_that_announces_more_than_it_sends_is_cut_off(
             await fetching(f"{base}/model.gguf", tmp_path / "part").fetch()
 
 
+async def _begin(server: Server, base: str, part: Path) -> None:
+    """Have a download cut."""
+    server.cuts[:] = [300_000, 0, 0, 0, 0, 0]
+    with pytest.raises(TransientError):
+        await fetching(f"{base}/model.gguf", part).fetch()
+    server.cuts.clear()
+
+
+async def test_a_server_that_sends_more_than_it_announces_is_refused(tmp_path: Path) -> None:
+    shown: list[float | None] = []
+    server = Server()
+    async with serving(server) as base:
+        await _begin(server, base, tmp_path / "part")
+        server.surplus = bytes(8 * 2**20)
+        with pytest.raises(ConfigurationError, match="sends more than it announced"):
+            await fetching(f"{base}/model.gguf", tmp_path / "part", shown=shown).fetch()
+
+    assert all(done is not None and done <= 1 for done in shown)
+    assert _left(tmp_path) == []
+
+
+@pytest.mark.parametrize("later", ['"v2"', ""], ids=["another", "none"])
+async def test_a_part_of_another_version_is_not_put_behind_what_is_here(
+    tmp_path: Path, later: str
+) -> None:
+    server = Server()
+    async with serving(server) as base:
+        await _begin(server, base, tmp_path / "part")
+        server.later_validator = later
+        with pytest.raises(ConfigurationError, match="has changed: run the command again"):
+            await fetching(f"{base}/model.gguf", tmp_path / "part").fetch()
+
+    assert _left(tmp_path) == []
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 503])
+async def test_a_server_that_asks_for_patience_is_asked_again_and_the_part_stays(
+    tmp_path: Path, status: int
+) -> None:
+    server = Server()
+    async with serving(server) as base:
+        await _begin(server, base, tmp_path / "part")
+        begun = (tmp_path / "part").read_bytes()
+        server.statuses = [status] * module.TRIES
+        with pytest.raises(TransientError, match=f"status {status}.*goes on from there"):
+            await fetching(f"{base}/model.gguf", tmp_path / "part").fetch()
+        assert (tmp_path / "part").read_bytes() == begun
+        server.statuses = [status]
+        await fetching(f"{base}/model.gguf", tmp_path / "part").fetch()
+
+    assert (tmp_path / "part").read_bytes() == WHOLE
+
+
+async def test_a_validator_that_can_not_be_sent_back_begins_anew(tmp_path: Path) -> None:
+    server = Server(validator='"\xe9"', cuts=[300_000])
+    async with serving(server) as base:
+        await fetching(f"{base}/model.gguf", tmp_path / "part").fetch()
+
+    assert "Range" not in server.asked[-1]
+    assert (tmp_path / "part").read_bytes() == WHOLE
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_a_server_that_is_not_there_is_told_and_leaves_nothing(
+    tmp_path: Path, host: str
+) -> None:
+    address = f"http://{host}:{free_port()}/model.gguf"
+
+    with pytest.raises(TransientError, match=r"can't be reached \(.+\): look at the address"):
+        await fetching(address, tmp_path / "part").fetch()
+
+    assert _left(tmp_path) == []
+
+
+async def test_a_server_that_gives_nothing_is_told_with_its_status(tmp_path: Path) -> None:
+    async with serving(Server(statuses=[429] * module.TRIES)) as base:
+        with pytest.raises(TransientError, match=r"gives nothing of the file \(status 429\)"):
+            await fetching(f"{base}/model.gguf", tmp_path / "part").fetch()
+
+    assert _left(tmp_path) == []
+
+
 async def test_room_is_asked_for_before_anything_is_written(tmp_path: Path) -> None:
     asked: list[int] = []
 
@@ -232,6 +327,15 @@ async def test_a_redirect_to_another_kind_of_address_is_refused(
 ) -> None:
     async with serving(Server()) as base:
         with pytest.raises(ConfigurationError, match="redirects to another kind"):
+            await fetching(f"{base}/redirect?to={target}", tmp_path / "part").fetch()
+
+    assert _left(tmp_path) == []
+
+
+@pytest.mark.parametrize("target", ["http://[", "http://127.0.0.1:99999/x", "http://[::1/x"])
+async def test_a_redirect_to_no_address_is_refused(tmp_path: Path, target: str) -> None:
+    async with serving(Server()) as base:
+        with pytest.raises(ConfigurationError, match="something that is no address"):
             await fetching(f"{base}/redirect?to={target}", tmp_path / "part").fetch()
 
     assert _left(tmp_path) == []
@@ -273,3 +377,16 @@ def test_only_https_and_this_machine_are_asked(address: str, *, allowed: bool) -
 def test_no_site_leads_to_a_server_of_this_machine() -> None:
     with pytest.raises(ConfigurationError, match="redirects"):
         check_address("http://127.0.0.1/a.gguf", "https://models.example/a.gguf")
+
+
+@pytest.mark.parametrize(
+    "address", ["https://[", "https://a.example:99999/x", "https://a.example:x/", "https://[::1"]
+)
+def test_what_is_no_address_is_refused_in_a_sentence(address: str) -> None:
+    with pytest.raises(ConfigurationError, match="This is no address"):
+        check_address(address, address)
+
+
+async def test_a_host_that_can_be_none_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="This is no address"):
+        await fetching(f"https://{'a' * 70}.example/m.gguf", tmp_path / "part").fetch()

@@ -7,7 +7,7 @@ import pytest
 
 from bot.domain.errors import ConfigurationError
 from bot.domain.model_record import TemplateIds
-from bot.wiring.engine import STARTER
+from bot.wiring.engine import STARTER, open_engine
 from bot.wiring.inspection import inspect_file
 from tests.fakes import gguf_model
 from tests.fakes.gguf_model import write_model
@@ -72,3 +72,22 @@ async def test_what_llama_cpp_does_not_know_is_refused_with_its_reason(tmp_path:
 
     with pytest.raises(ConfigurationError, match="xxxxx"):
         await inspect_file(path)
+
+
+@pytest.mark.parametrize("child", ["inspection", "engine"])
+async def test_modules_beside_a_model_are_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, child: str
+) -> None:
+    for name in ("json", "resource", "ctypes"):
+        code = f"open({str(tmp_path / 'was_run')!r}, 'w').close()\nraise SystemExit(9)\n"
+        (tmp_path / f"{name}.py").write_text(code, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+
+    if child == "inspection":
+        _, vocabulary = await inspect_file(STARTER)
+        assert vocabulary == 4096
+    else:
+        async with open_engine(STARTER, threads=1) as running:
+            await running.engine.info()
+
+    assert not (tmp_path / "was_run").exists()
