@@ -14,10 +14,17 @@ from torch import Tensor
 
 from personas.starter.encoding import WEIGHTS
 
-LENGTHS = (192, 256, 320, 384, 512, 1024)
-SLOTS = 5120
-# Of the samples drawn; what is left is template talk.
-SHARES = {"drill": 0.05, "spc": 0.1, "spc-long": 0.01, "long": 0.02}
+LENGTHS = (192, 256, 288, 320, 352, 384, 448, 512, 640, 1024)
+SLOTS = 7168
+# Of the samples drawn; what is left are conversations from the lessons.
+SHARES = {
+    "talk": 0.08,
+    "drill": 0.02,
+    "spc": 0.1,
+    "spc-long": 0.01,
+    "long": 0.01,
+    "lesson-long": 0.05,
+}
 PAD_ID = 4
 
 
@@ -77,7 +84,7 @@ class Mixture:
     """Draws samples from the sets without replacement within an epoch."""
 
     def __init__(self, folder: Path, seed: int) -> None:
-        names = ("spc", "spc-long", "talk", "long", "drill")
+        names = ("lesson", *SHARES)
         self.sets = {name: SampleSet(folder / f"{name}.npz") for name in names}
         self.rng = random.Random(seed)
         self.queues: dict[str, list[int]] = {name: [] for name in names}
@@ -97,7 +104,7 @@ class Mixture:
             luck -= share
             if luck < 0:
                 return name
-        return "talk"
+        return "lesson"
 
     def batches(self) -> Iterator[Batch]:
         """Yield batches without end."""

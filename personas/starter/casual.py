@@ -56,7 +56,7 @@ def casual(text: str, first: str, rng: random.Random) -> str:
     if chance(rng, 0.25):
         text = text.replace("'", "")
     if chance(rng, 0.4):
-        text = text.rstrip("?.!").replace(",", "")
+        text = text.rstrip("?.!").replace(",", "") or text
     if chance(rng, 0.12):
         text += rng.choice(_ENDS)
     if chance(rng, 0.12):

@@ -10,7 +10,9 @@ from personas.starter.prompt import ASSISTANT, CONTEXT, SPECIALS, Turn, spans
 
 # How much a token counts: persona, fan, invented reply, reply, reply copied from what was said.
 SYSTEM_CLASS, USER_CLASS, WEAK_CLASS, REPLY_CLASS, COPY_CLASS = range(5)
-WEIGHTS = (0.0, 0.25, 0.15, 1.0, 3.0)
+WEIGHTS = (0.0, 0.06, 0.15, 1.0, 3.0)
+# The first tokens of a reply choose the fact that it repeats.
+CHOOSING = 3
 FREQUENT = 300
 MOST_INVENTED = 2
 SPECIAL_IDS = {token: number for number, token in enumerate(SPECIALS)}
@@ -69,7 +71,7 @@ class Encoder:
         weak = free and invented > MOST_INVENTED and text.startswith(INVENTING)
         plain = WEAK_CLASS if weak else REPLY_CLASS
         copied = [
-            COPY_CLASS if r and t in known and not weak else plain
-            for r, t in zip(rare, tokens, strict=True)
+            COPY_CLASS if (r or at < CHOOSING) and t in known and not weak else plain
+            for at, (r, t) in enumerate(zip(rare, tokens, strict=True))
         ]
         return [*copied, plain]

@@ -26,33 +26,27 @@ class Answer:
     passed: bool | None
 
 
-class Twin:
-    """A persona answered by the model."""
+class Speaker:
+    """The model, asked span by span as the service does."""
 
-    def __init__(
-        self, model: Llama, persona: dict[str, Any], temperature: float, seed: int
-    ) -> None:
+    def __init__(self, model: Llama, temperature: float = 0.0, seed: int = 1) -> None:
         self.model, self.temperature, self.seed = model, temperature, seed
-        self.end = self._special(END)
-        self.name = persona["name"]
-        pairs = [(question, answer) for question, answer in persona.get("examples", [])]
-        text = persona_text(self.name, persona["role"], persona["facts"], persona["avoided"], pairs)
-        self.context = self._ids([Turn("system", text)])
+        self.end = self.special(END)
 
-    def _special(self, token: str) -> int:
+    def special(self, token: str) -> int:
+        """Return the id of a control token."""
         return int(self.model.tokenize(token.encode(), add_bos=False, special=True)[0])
 
-    def _ids(self, turns: list[Turn]) -> list[int]:
-        """Tokenise span by span, as the service does."""
+    def ids(self, turns: list[Turn]) -> list[int]:
+        """Tokenise turns; what people typed can't become a control token."""
         ids: list[int] = []
         for special, text in spans(turns):
             plain = self.model.tokenize(text.encode(), add_bos=False, special=False)
-            ids += [self._special(special), *plain, self.end]
+            ids += [self.special(special), *plain, self.end]
         return ids
 
-    def ask(self, question: str, *, remember: bool = False) -> str:
-        """Return the reply; `remember` keeps the turn for the next question."""
-        prompt = [*self.context, *self._ids([Turn("user", question)]), self._special(ASSISTANT)]
+    def speak(self, prompt: list[int]) -> list[int]:
+        """Return the tokens of a reply."""
         self.model.n_tokens = 0
         self.model.set_seed(self.seed)
         reply: list[int] = []
@@ -62,10 +56,38 @@ class Twin:
             if token == self.end or len(reply) == LONGEST_REPLY:
                 break
             reply.append(token)
-        if remember:
-            self.context = [*prompt, *reply, self.end]
+        return reply
+
+    def text(self, reply: list[int]) -> str:
+        """Return a reply as people see it."""
         text: str = self.model.detokenize(reply).decode(errors="replace")
         return text.strip()
+
+    def reply(self, shown: str, question: str) -> str:
+        """Answer one question of a persona block."""
+        turns = [Turn("system", shown), Turn("user", question)]
+        return self.text(self.speak([*self.ids(turns), self.special(ASSISTANT)]))
+
+
+class Twin:
+    """A persona answered by the model."""
+
+    def __init__(self, speaker: Speaker, persona: dict[str, Any]) -> None:
+        self.speaker = speaker
+        self.name = persona["name"]
+        pairs = [(question, answer) for question, answer in persona.get("examples", [])]
+        text = persona_text(self.name, persona["role"], persona["facts"], persona["avoided"], pairs)
+        self.context = speaker.ids([Turn("system", text)])
+
+    def ask(self, question: str, *, remember: bool = False) -> str:
+        """Return the reply; `remember` keeps the turn for the next question."""
+        speaker = self.speaker
+        turn = speaker.ids([Turn("user", question)])
+        prompt = [*self.context, *turn, speaker.special(ASSISTANT)]
+        reply = speaker.speak(prompt)
+        if remember:
+            self.context = [*prompt, *reply, speaker.end]
+        return speaker.text(reply)
 
 
 def check(
@@ -92,10 +114,12 @@ def main() -> None:
     parser.add_argument("--quiet", action="store_true", help="print only the figures")
     arguments = parser.parse_args()
     content = tomllib.loads(QUESTIONS.read_text(encoding="utf-8"))
-    model = Llama(str(arguments.model), n_ctx=CONTEXT, n_threads=1, verbose=False)
+    model = Llama(
+        str(arguments.model), n_ctx=CONTEXT, n_threads=1, n_threads_batch=1, verbose=False
+    )
     answers: list[Answer] = []
     for persona in content["persona"]:
-        twin = Twin(model, persona, arguments.temperature, arguments.seed)
+        twin = Twin(Speaker(model, arguments.temperature, arguments.seed), persona)
         found = check(persona, twin, content["expectations"], remember=arguments.remember)
         answers += found
         if not arguments.quiet:

@@ -14,6 +14,23 @@ from personas.starter.draws import chance
 FOLDER = Path(__file__).parent / "templates"
 _PLACE = re.compile(r"\{(\w+)(!c)?\}")
 _IRREGULAR = {"has": "have", "is": "am", "does": "do", "goes": "go", "his": "my", "her": "my"}
+_TITLES = (
+    *(
+        "DJ",
+        "Captain",
+        "Doc",
+        "Miss",
+        "Mister",
+        "La",
+        "El",
+        "Lady",
+        "Big",
+        "Little",
+        "Sir",
+        "Madame",
+    ),
+    *("Aunt", "Uncle", "Professor", "Sister", "Old", "The Great", "Nana", "MC"),
+)
 _SYLLABLES = (FOLDER / "syllables.txt").read_text(encoding="utf-8").split()
 
 
@@ -189,6 +206,11 @@ class Creators:
             )
         return pick
 
+    def title(self, rng: random.Random) -> str:
+        """Return a name for a project, a shop or a film, from fresh words."""
+        keys = ("adjective", "noun", "petname")
+        return self._title({key: rng.choice(self.values[key]) for key in keys}, rng)
+
     def _title(self, pick: dict[str, str], rng: random.Random) -> str:
         """Return a name for a project, a shop or a film."""
         adjective, noun = pick["adjective"], pick["noun"]
@@ -219,8 +241,8 @@ class Creators:
         """Return a full name and what people call them."""
         first = coined(rng) if chance(rng, 0.3) else rng.choice(self.values["first"])
         last = coined(rng) if chance(rng, 0.3) else rng.choice(self.values["last"])
-        if chance(rng, 0.06):
-            stage = f"{rng.choice(('DJ', 'Captain', 'Doc', 'Miss', 'Mister'))} {first}"
+        if chance(rng, 0.12):
+            stage = f"{rng.choice(_TITLES)} {first}"
             return stage, stage
         return (first if chance(rng, 0.1) else f"{first} {last}"), first
 

@@ -99,7 +99,7 @@ class Writer:
         if scene.avoided and chance(rng, 0.16):
             return self._avoided(scene, rng)
         makers = (self._known, self._missing, self._talk, self._keyword, self._natural)
-        return rng.choices(makers, weights=(28, 30, 17, 9, 16))[0](scene, rng)
+        return rng.choices(makers, weights=(36, 14, 15, 9, 26))[0](scene, rng)
 
     def _known(self, scene: Scene, rng: random.Random) -> Pair:
         """Ask what a fact answers."""

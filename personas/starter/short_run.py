@@ -1,6 +1,7 @@
 """The whole recipe in seconds, without PyTorch: data, a tiny model, training, export, comparison.
 
-It shows that the parts fit; what it learns is of no use. The tokenizer is taken from a model file.
+Templates and lessons in turn; half way the network grows by one block. It shows that the parts fit;
+what it learns is of no use. The tokenizer is taken from a model file.
 """
 
 from __future__ import annotations
@@ -17,7 +18,13 @@ from llama_cpp import Llama
 from personas.starter.compare import differences
 from personas.starter.encoding import Encoder
 from personas.starter.export import export
+from personas.starter.fans import Fans, load_fans
 from personas.starter.grounded import Grounded
+from personas.starter.grow import grow
+from personas.starter.lesson_chats import LessonWriter
+from personas.starter.lesson_scenes import LessonScenes
+from personas.starter.lessons import load_lesson_roles, load_lessons
+from personas.starter.persona import Creators
 from personas.starter.reference import Array, Reference
 from personas.starter.samples import Writer
 from personas.starter.unpack import unpack
@@ -33,6 +40,7 @@ FACTS = (
 PAIR = Grounded("What do you restore?", FACTS[0], FACTS[0])
 WIDTH, LAYERS, HEADS, INNER = 64, 2, 2, 96
 STEPS, LONGEST, RATE, SEED = 60, 160, 0.01, 5
+FEWER_LESSONS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +76,26 @@ def new_weights(vocabulary: int, seed: int) -> dict[str, Array]:
     return weights
 
 
+def lesson_writer(every: int = 1) -> LessonWriter:
+    """Return a writer of conversations from every so many-th lesson."""
+    lessons = load_lessons()[::every]
+    creators = Creators(validation=False)
+    topics = creators.values["avoid"]
+    scenes = LessonScenes(lessons, load_lesson_roles(), creators, [PAIR], topics)
+    return LessonWriter(scenes, lessons, Fans(load_fans()))
+
+
 def samples(tokeniser: Llama, count: int, seed: int) -> Iterator[list[int]]:
-    """Yield token ids of template conversations."""
-    writer = Writer(list(FACTS), [PAIR] * 5, validation=False)
+    """Yield token ids of conversations, from templates and from lessons in turn."""
+    writers = (Writer(list(FACTS), [PAIR] * 5, validation=False), lesson_writer(FEWER_LESSONS))
     encoder = Encoder(
         lambda text: tokeniser.tokenize(text.encode(), add_bos=False, special=False),
         tokeniser.n_vocab(),
     )
     rng = random.Random(seed)
-    for _ in range(count):
-        yield encoder.encode(writer.conversation(rng), free=False)[0][:LONGEST]
+    for number in range(count):
+        turns = writers[number % 2].conversation(rng)
+        yield encoder.encode(turns, free=False)[0][:LONGEST]
 
 
 def train(weights: dict[str, Array], data: list[list[int]]) -> Iterator[float]:
@@ -99,7 +117,10 @@ def short_run(source: Path, out: Path, steps: int = STEPS) -> Outcome:
     unpack(source, out / "source")
     tokeniser = Llama(str(source), vocab_only=True, verbose=False)
     weights = new_weights(tokeniser.n_vocab(), SEED)
-    losses = list(train(weights, list(samples(tokeniser, steps, SEED))))
+    data = list(samples(tokeniser, steps, SEED))
+    losses = list(train(weights, data[: steps // 2]))
+    weights = grow(weights, LAYERS + 1)
+    losses += train(weights, data[steps // 2 :])
     tokeniser.close()
     stored = out / "weights.npz"
     np.savez(stored, heads=np.array(HEADS), **weights)  # type: ignore[arg-type]

@@ -30,22 +30,39 @@ def schedule(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / WARM_UP, (steps - step) / max(1.0, steps * DECAY_SHARE))
 
 
-def scored_loss(model: Starter, hidden: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+def cross_entropy(hidden: Tensor, table: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """Return the weighted cross-entropy of rows of hidden states."""
+    logits = functional.linear(hidden, table).float()
+    each = functional.cross_entropy(logits, targets, reduction="none")
+    return (each * weights).sum() / weights.sum()
+
+
+def scored_loss(
+    model: Starter,
+    hidden: Tensor,
+    targets: Tensor,
+    weights: Tensor,
+    head: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor] = cross_entropy,
+) -> Tensor:
     """Return the weighted cross-entropy; logits are computed only where a token is scored."""
     places = weights.flatten().nonzero().squeeze(1)
-    logits = functional.linear(hidden.flatten(0, 1)[places], model.token_embd.weight)
     chosen = weights.flatten()[places]
-    each = functional.cross_entropy(logits.float(), targets.flatten()[places], reduction="none")
-    return (each * chosen).sum() / chosen.sum()
+    rows = hidden.flatten(0, 1)[places]
+    return head(rows, model.token_embd.weight, targets.flatten()[places], chosen)
 
 
 def make_loss(model: Starter, *, compiled: bool) -> Loss:
     """Return the weighted cross-entropy of a batch."""
-    body = torch.compile(model, dynamic=False) if compiled else model
+    if compiled:
+        # Block by block: all blocks share one compiled program for each batch length.
+        torch._dynamo.config.cache_size_limit = 64  # noqa: SLF001 - no public name
+        for block in model.blk:
+            block.compile(dynamic=False)
+    head = torch.compile(cross_entropy, dynamic=True) if compiled else cross_entropy
 
     def loss(inputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
         with torch.autocast(inputs.device.type, dtype=torch.bfloat16):
-            return scored_loss(model, body(inputs), targets, weights)
+            return scored_loss(model, model(inputs), targets, weights, head)
 
     return loss
 

@@ -115,7 +115,8 @@ def test_copied_words_weigh_more_and_the_end_is_learned() -> None:
     turns = [Turn("system", "Q"), Turn("user", "x?"), Turn("assistant", "Qo Z")]
     ids, classes = encoder.encode(turns, free=False)
     reply = ids.index(SPECIAL_IDS[ASSISTANT]) + 1
-    assert classes[reply:] == [REPLY_CLASS, COPY_CLASS, *[REPLY_CLASS] * 4]
+    # The first three choose what is repeated: a frequent one counts as well if the prompt has it.
+    assert classes[reply:] == [COPY_CLASS, COPY_CLASS, *[REPLY_CLASS] * 4]
     assert ids[-1] == SPECIAL_IDS[END]
 
 
@@ -212,10 +213,12 @@ def test_torch_and_numpy_agree_on_logits_and_gradients() -> None:
 
 def test_training_with_torch_resumes_where_it_stopped(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="the extra `train` is not installed")
+    from personas.starter.batches import SHARES  # noqa: PLC0415 - needs the extra
+
     prepared = tmp_path / "prepared"
     prepared.mkdir()
     encoder = Encoder(lambda text: [5 + byte % 90 for byte in text.encode()], 96)
-    for name in ("spc", "spc-long", "talk", "long", "drill", "spc-valid", "talk-valid"):
+    for name in ("lesson", *SHARES, "spc-valid", "talk-valid"):
         _store(prepared / f"{name}.npz", encoder)
     command = [sys.executable, "-m", "personas.starter.train", "--prepared", str(prepared)]
     command += ["--width", "64", "--heads", "2", "--layers", "1", "--feed-forward", "64"]
