@@ -12,6 +12,7 @@ BotError
 │   ├── EngineOverloadedError    the queue is full
 │   ├── EngineCrashedError       the engine process died under this request
 │   ├── StoreBusyError           the database is locked
+│   ├── UnservedError            a log does not have what it has signed
 │   └── ChainUnavailableError    the chain does not answer
 ├── OutcomeUnknownError          the write may have happened: read back before any retry
 ├── VerificationError            the evidence is false; names its step; never retried

@@ -96,7 +96,7 @@ class Program:
 
     def engines(self) -> list[int]:
         """Return the engine processes."""
-        return [pid for pid, command in self.processes().items() if " engine " in command]
+        return [pid for pid, command in self.processes().items() if "engine_process" in command]
 
     def wait_gone(self) -> None:
         """Wait until no process of ours is left; they must go by themselves."""

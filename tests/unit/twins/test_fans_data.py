@@ -247,7 +247,7 @@ async def test_running_reply_is_dropped_and_leaves_nothing(rig: FansRig) -> None
     running = asyncio.create_task(rig.ask(message("my secret garden", number="running")))
     await rig.stage.engine.begun.wait()
     forgetting = asyncio.create_task(_forget(rig))
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.05)
     assert not forgetting.done()
 
     rig.stage.engine.pause.set()
