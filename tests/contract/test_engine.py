@@ -392,7 +392,9 @@ async def test_cancelled_at_any_moment_nobody_else_notices(
         events = engine.generate(requests[number], caller=Caller(str(number), "t", f"c{number}"))
         assert isinstance(events, AsyncGenerator)
         for _ in range(number // 2):
-            await anext(events)
+            # A reader who falls behind gets several tokens in one event, or the end at once.
+            if await anext(events, None) is None:
+                break
         await events.aclose()
 
     tasks = [
