@@ -17,12 +17,14 @@ from bench.starter_questions.material import Conversation
 from bot.domain.terms import RenderingProgram
 from bot.generation.chat_template import compile_template
 from bot.generation.rendering import CommittedTurn, fit_window, persona_prefix, render
+from bot.generation.repeats import Repeats, redraw_sampler
 from bot.generation.sampling import SamplerPolicy
 from bot.inference.engine import Engine
 from bot.ports.inference import Generated, GenerationRequest, ReplayRequest
 from bot.ports.runner import Feed, Logits, ModelRunner
 from bot.twins.publish import STOP_STRINGS
 
+REDRAWS = 2
 SEED = b"twinproof starter_eval/1"
 
 
@@ -37,7 +39,13 @@ class Spoken:
 
 
 class Guards(Protocol):
-    """What the service does around the model; further guards hook in here."""
+    """What the service does around the model; further guards hook in here.
+
+    Attributes:
+        redraws: how often a reply that an earlier message had is drawn again, at most.
+    """
+
+    redraws: int
 
     def request(self, asked: Asked, request: GenerationRequest) -> GenerationRequest:
         """Return the request as the service would put it."""
@@ -54,6 +62,8 @@ class Guards(Protocol):
 
 class NoGuards(Guards):
     """The model alone: nothing but its own end token ends a reply."""
+
+    redraws = 0
 
     def request(self, asked: Asked, request: GenerationRequest) -> GenerationRequest:
         """Return the request as it is."""
@@ -72,7 +82,9 @@ class NoGuards(Guards):
 
 
 class ServiceGuards(NoGuards):
-    """What the service has today: its stop strings."""
+    """What the service has today: its stop strings, and that it draws repeated replies again."""
+
+    redraws = REDRAWS
 
     def request(self, asked: Asked, request: GenerationRequest) -> GenerationRequest:
         """Put the service's stop strings in."""
@@ -147,17 +159,40 @@ class Speaker:
                 stop_strings=(),
             )
             request = guards.request(asked, request)
-            tokens, text, exact = self._reply(asked, request, guards, replay=replay)
+            repeats = Repeats.in_context(spans)
+            tokens, text, exact = self._reply(asked, request, repeats, guards, replay=replay)
             turns.append(CommittedTurn(message, tokens, request.seed))
             yield Spoken(asked, text, len(tokens), exact)
             said.append((asked.question.fan, text))
 
+    def _draw(
+        self, request: GenerationRequest, repeats: Repeats, redraws: int
+    ) -> tuple[GenerationRequest, Generated]:
+        """Return what is kept, and with which seed it was drawn (formats.md section 5.1)."""
+        made = self._made(request)
+        for attempt in range(redraws):
+            if not repeats.rejects(made.tokens):
+                break
+            seed = hashlib.sha256(request.seed + bytes([attempt])).digest()
+            request = replace(request, seed=seed, sampler=redraw_sampler(request.sampler))
+            made = self._made(request)
+        return request, made
+
+    def _made(self, request: GenerationRequest) -> Generated:
+        return next(one for one in self._engine.run(request) if isinstance(one, Generated))
+
     def _reply(
-        self, asked: Asked, request: GenerationRequest, guards: Guards, *, replay: bool
+        self,
+        asked: Asked,
+        request: GenerationRequest,
+        repeats: Repeats,
+        guards: Guards,
+        *,
+        replay: bool,
     ) -> tuple[tuple[int, ...], str, bool | None]:
         if (given := guards.instead(asked)) is not None:
             return self._tokens(given), given, None
-        made = next(one for one in self._engine.run(request) if isinstance(one, Generated))
+        request, made = self._draw(request, repeats, guards.redraws)
         shown = guards.finish(asked, made.text)
         tokens = made.tokens if shown == made.text else self._tokens(shown)
         if not replay:

@@ -3,7 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.generation.repeats import Repeats
+from bot.domain.fields import Span, SpanKind
+from bot.generation.repeats import Repeats, redraw_sampler
+from bot.generation.sampling import SamplerPolicy
 
 TOKENS = st.lists(st.integers(0, 3), max_size=4).map(tuple)
 
@@ -22,6 +24,19 @@ def test_the_same_answer_to_the_same_question_is_right() -> None:
 
 def test_an_output_without_tokens_is_never_rejected() -> None:
     assert not Repeats.of((1,), [((2,), ())]).rejects(())
+
+
+def test_pairs_are_those_of_the_context() -> None:
+    spans = [
+        Span(SpanKind.PERSONA, (5,)),
+        Span(SpanKind.FAN, (1,), b"r" * 32),
+        Span(SpanKind.TWIN, (7, 8), b"r" * 32),
+        Span(SpanKind.FAN, (2,), b"s" * 32),
+        Span(SpanKind.TWIN, (9,), b"s" * 32),
+        Span(SpanKind.MESSAGE, (2,)),
+    ]
+
+    assert Repeats.in_context(spans) == Repeats(((7, 8),))
 
 
 def test_what_may_still_be_rejected_is_held_back() -> None:
@@ -49,3 +64,10 @@ def test_nothing_is_shown_of_what_is_rejected(
     assert repeats.rejects(output) == expected
     if expected:
         assert all(repeats.may_reject(output[:n]) for n in range(len(output) + 1))
+
+
+def test_an_attempt_after_a_rejected_one_is_drawn_more_freely() -> None:
+    cold, hot = SamplerPolicy(0.1, 40, 0.95, 64), SamplerPolicy(1.3, 40, 0.95, 64)
+
+    assert redraw_sampler(cold) == SamplerPolicy(1.0, 40, 0.95, 64)
+    assert redraw_sampler(hot) == hot
