@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import BrowserContext, Page, async_playwright, expect
+from playwright.async_api import TimeoutError as PageTimeoutError
 
 from bot.domain.wording import AI_LABEL
+from bot.wiring.app import LOG
 from tests.acceptance.conftest import SAID, Demo
 from tests.acceptance.program import PATIENCE_S, fee_of
 
@@ -104,7 +106,10 @@ async def test_a_fan_chooses_a_twin_talks_and_follows_the_proof(browser: Browser
 
     reply = page.locator(".reply")
     proof = reply.get_by_role("link", name="Proof")
-    await proof.wait_for()
+    try:
+        await proof.wait_for()
+    except PageTimeoutError as error:
+        raise AssertionError(await _what_came_instead(browser, page)) from error
     await expect(reply).to_contain_text(AI_LABEL)
     await expect(reply.locator("footer")).to_contain_text(f"Fee {fee_of('theo')} tUSD")
     text = await reply.locator(".text").inner_text()
@@ -124,6 +129,15 @@ async def test_a_fan_chooses_a_twin_talks_and_follows_the_proof(browser: Browser
     await expect(opened.locator("#verdict")).not_to_contain_text("anchored")
     await expect(opened.locator("#command")).to_have_text(f".venv/bin/twinproof replay '{link}'")
     await expect(opened.locator("#limits")).to_contain_text("That the reply is true.")
+
+
+async def _what_came_instead(browser: Browser, page: Page) -> str:
+    """Tell what the page shows, what still stands in its field, and what the demo has logged."""
+    shown = await page.locator("main").inner_text()
+    draft = await page.get_by_label("Your message").input_value()
+    log = (browser.demo.folder / LOG).read_text(encoding="utf-8")
+    since = log.rpartition('"event": "web.started"')[2]
+    return f"no proof came; the page: {shown!r}; its field: {draft!r}; the log: {since}"
 
 
 async def _follow(browser: Browser, page: Page, link: str) -> Page:
