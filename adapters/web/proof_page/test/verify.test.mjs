@@ -1,18 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { describeFan, describeLimits, describeReply, describeStep } from '../src/page/words.js';
-import { fromHex, toBase64, toHex, utf8 } from '../src/verify/bytes.js';
+import { fromHex, toHex, utf8 } from '../src/verify/bytes.js';
 import { encodeCanonical, parseCanonical } from '../src/verify/canonical.js';
-import { parseVerifierKey } from '../src/verify/checkpoint.js';
 import { verifyVrf } from '../src/verify/ecvrf.js';
-import { sha256 } from '../src/verify/hashing.js';
-import { parseFragment, parseLink, parsePolicy } from '../src/verify/link.js';
+import { firstRule, RULES, wordsOf } from '../src/verify/fixed_answers.js';
+import { parseFragment, parseLink } from '../src/verify/link.js';
 import { isIncluded, leafHash, merkleRoot, nodeHash } from '../src/verify/merkle.js';
 import { verify } from '../src/verify/verify.js';
-import { KEY, makeBundle } from './make_bundle.mjs';
+import { FIXED, KEY, makeBundle, pathOf } from './make_bundle.mjs';
 
 const text = (made) => encodeCanonical(made.bundle);
 const failedStep = async (hooks, key = KEY) => (await verify({ bundle: text(makeBundle(hooks)), key })).failure?.step;
+const both = (...hooks) => Object.assign({}, ...hooks);
 
 test('a genuine bundle reaches L1 and opens', async () => {
   const report = await verify({ bundle: text(makeBundle()), key: KEY });
@@ -20,7 +19,11 @@ test('a genuine bundle reaches L1 and opens', async () => {
   assert.equal(report.failure, null);
   assert.deepEqual(report.levels, ['L0', 'L1-unwitnessed']);
   assert.equal(report.trust, 'self-consistent');
-  assert.equal(report.found.openings.fields.reply.text, 'About ships that come home late.');
+  assert.equal(report.proved.said.reply, 'About ships that come home late.');
+  assert.equal(report.proved.said.message, 'What do you sing about?');
+  assert.deepEqual(report.proved.outcome, { outcome: 'delivered', index: 3 });
+  assert.equal(report.proved.price.text, '0.002 TPT');
+  assert.deepEqual(report.unproved, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16]);
 });
 
 test('without the key the steps that need it are hidden', async () => {
@@ -30,6 +33,17 @@ test('without the key the steps that need it are hidden', async () => {
   assert.deepEqual(report.steps.map(({ state }) => state), [
     'passed', 'passed', 'passed', 'passed', 'hidden', 'hidden', 'hidden', 'passed', 'passed', 'absent',
   ]);
+  assert.equal(report.opened, false);
+  assert.equal(report.proved.said, null);
+  assert.deepEqual(report.unproved, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 16]);
+});
+
+test('nothing that came with a false bundle leaves the verifier', async () => {
+  const report = await verify({ bundle: text(makeBundle({ receipt: (r) => { r.price.nano += 1; } })), key: KEY });
+
+  assert.equal(report.verdict, 'failed');
+  assert.deepEqual([report.failure.step, report.proved, report.unproved, report.levels, report.trust], [4, null, [], [], null]);
+  assert.deepEqual(report.steps.map(({ state }) => state).slice(2, 6), ['passed', 'failed', 'skipped', 'skipped']);
 });
 
 test('a policy lifts self-consistent, and a foreign one fails step 10', async () => {
@@ -46,6 +60,20 @@ const halt = (fields, finish) => {
   fields.reply.finish = finish;
   fields.event.halt = 'e2';
 };
+/** The twin has said to another message what it says now. */
+const repeat = (fields) => { fields.output.tokens = [13]; fields.counts.output = 1; };
+const attempt = (n) => ({ receipt: (r) => { r.attempt = n; } });
+const redraw = (fields, rejected = 1) => { fields.reply.rejected = rejected; };
+const output = (fields, tokens) => { fields.output.tokens = tokens; fields.counts.output = tokens.length; };
+/** No earlier turn is quoted. */
+const alone = (fields) => {
+  fields.spans.splice(1, 2);
+  fields.context.tokens.splice(4, 4);
+  fields.counts.context = 7;
+};
+const leftOut = (fields, tokens = 58) => { alone(fields); fields.choice.older = { receipt: fields.turn.previous, tokens }; };
+const fixed = (change) => both(FIXED, { fields: (f) => { FIXED.fields(f); change(f); } });
+const fixedReceipt = (change) => both(FIXED, { receipt: (r) => { FIXED.receipt(r); change(r); } });
 
 const LIES = [
   ['receipt of another operator', { receipt: (r) => { r.operator = '00'.repeat(32); } }, 2],
@@ -56,7 +84,7 @@ const LIES = [
   ['split beyond the whole', { manifest: (m) => { m.split.creator_bp = 9000; } }, 1],
   ['turn one with a past', { fields: (f) => { f.turn.n = 1; } }, 5],
   ['more turns than there were', { fields: (f) => { f.turn = { n: 1, previous: null }; } }, 7],
-  ['one receipt for two turns', { fields: (f) => { f.turn.n = 3; f.spans.splice(3, 0, f.spans[1], f.spans[2]); f.context.tokens.splice(8, 0, 12, 3, 13, 4); } }, 7],
+  ['one receipt for two turns', { fields: (f) => { f.turn.n = 3; f.spans.splice(3, 0, f.spans[1], f.spans[2]); f.context.tokens.splice(8, 0, 12, 3, 13, 4); f.counts.context = 15; } }, 7],
   ['reply after the manifest ended', { receipt: (r) => { r.time = '2028-01-01T00:00:00Z'; } }, 4],
   ['higher price', { receipt: (r) => { r.price.nano += 1; } }, 4],
   ['other model', { receipt: (r) => { r.model.gguf = '00'.repeat(32); } }, 4],
@@ -77,15 +105,77 @@ const LIES = [
   ['second attempt that nobody wished for', { receipt: second }, 6],
   ['wish at the first attempt', { fields: again }, 6],
   ['replaced reply is the previous turn', { fields: (f) => { again(f); f.event.replaces = f.turn.previous; }, receipt: second }, 7],
-  ['stopped before the first token', { fields: (f) => { halt(f, 'stopped'); f.output.tokens = []; } }, 7],
-  ['cut off at the longest output', { fields: (f) => { halt(f, 'cut'); f.output.tokens = Array(8).fill(20); } }, 7],
+  ['stopped before the first token', { fields: (f) => { halt(f, 'stopped'); output(f, []); } }, 7],
+  ['cut off at the longest output', { fields: (f) => { halt(f, 'cut'); output(f, Array(8).fill(20)); } }, 7],
   ['other slot tag', { receipt: (r) => { r.seed.slot_tag = '00'.repeat(16); } }, 6],
   ['platform that numbers itself', { receipt: (r) => { r.numbering = 'platform'; } }, 6],
   ['hidden span', { fields: (f) => { f.context.tokens.splice(4, 0, 99); } }, 7],
   ['two messages', { fields: (f) => { f.spans.push(f.spans[3]); } }, 7],
-  ['output too long', { fields: (f) => { f.output.tokens = Array(9).fill(20); } }, 7],
+  ['output too long', { fields: (f) => { output(f, Array(9).fill(20)); } }, 7],
   ['length without reaching it', { fields: (f) => { f.reply.finish = 'length'; } }, 7],
-  ['commitment to eight fields', { receipt: (r) => { r.fields.count = 8; } }, 1],
+  ['commitment to nine fields', { receipt: (r) => { r.fields.count = 9; } }, 1],
+  ['manifest of version 1', { manifest: (m) => { m.v = 'twinproof-manifest/1'; } }, 1],
+  ['receipt of version 1', { receipt: (r) => { r.v = 'twinproof-receipt/1'; } }, 1],
+  ['rule that nobody knows', { manifest: (m) => { m.rules = ['sport/1']; } }, 1],
+  ['rule twice', { manifest: (m) => { m.rules = ['crisis/1', 'crisis/1']; } }, 1],
+  ['five redraws', { manifest: (m) => { m.filter.redraws = 5; } }, 1],
+  ['knowledge', { manifest: (m) => { m.knowledge = []; } }, 1],
+  ['filter of version 1', { manifest: (m) => { m.filter.policy = 'stop/1'; } }, 1],
+  ['rate table', { receipt: (r) => { r.rate_table = '00'.repeat(32); } }, 1],
+  ['reply with a rule', { receipt: (r) => { r.rule = 'crisis/1'; } }, 1],
+  ['fixed answer without a rule', fixedReceipt((r) => { r.rule = null; }), 1],
+  ['fixed answer by a rule that was not signed', both(FIXED, { manifest: (m) => { m.rules = []; } }), 4],
+  ['fixed answer that costs', fixedReceipt((r) => { r.price.nano = 2000000; r.price.creator_nano = 1700000; r.price.operator_nano = 300000; }), 4],
+  ['fixed answer in another money', fixedReceipt((r) => { r.price.token = 'EUR'; }), 4],
+  ['fixed answer as a second attempt', fixedReceipt((r) => { r.attempt = 1; }), 4],
+  ['openings without counts', { fields: (f) => { delete f.counts; } }, 5],
+  ['choice that begins before the first turn', { fields: (f) => { f.choice.start = 0; } }, 5],
+  ['turn of no tokens that did not fit', { fields: (f) => leftOut(f, 0) }, 5],
+  ['five attempts rejected', { fields: (f) => redraw(f, 5), ...attempt(5) }, 5],
+  ['more rejected than attempted', { fields: (f) => redraw(f) }, 6],
+  ['rejected attempt, and a wish too', { fields: (f) => { again(f); redraw(f); }, ...attempt(1) }, 6],
+  ['attempt after rejected ones that nobody wished for', { fields: (f) => redraw(f), ...attempt(2) }, 6],
+  ['fixed answer after a rejected attempt', fixed((f) => redraw(f)), 6],
+  ['fixed answer that a fan wished for', fixed((f) => { again(f); }), 6],
+  ['fixed answer with spans', fixed((f) => { f.spans = [{ kind: 'persona', receipt: null, tokens: [] }]; }), 7],
+  ['fixed answer with output', fixed((f) => output(f, [20])), 7],
+  ['fixed answer with counts', fixed((f) => { f.counts.context = 1; }), 7],
+  ['fixed answer that ends as a reply', fixed((f) => { f.reply.finish = 'end'; }), 7],
+  ['fixed answer that begins another chain', fixed((f) => { f.choice.start = 1; }), 7],
+  ['fixed answer that left a turn out', fixed((f) => { f.choice.older = { receipt: f.turn.previous, tokens: 9 }; }), 7],
+  ['fixed answer to any message', fixed((f) => { f.message.parts[0].text = 'Hello'; }), 7],
+  ['fixed answer in other words', fixed((f) => { f.reply.text += ' '; }), 7],
+  ['model asked where a fixed answer belongs', { fields: (f) => { f.message.parts[0].text = 'suicide'; } }, 7],
+  ['reply that ends as a fixed answer', { fields: (f) => { f.reply.finish = 'fixed'; } }, 7],
+  ['repeated reply that was kept', { fields: repeat }, 7],
+  ['rejected without a cause', { fields: (f) => { redraw(f); alone(f); f.choice.start = 2; }, ...attempt(1) }, 7],
+  ['rejected because of the same question', { fields: (f) => { redraw(f); f.spans[1].tokens = [14, 15]; f.context.tokens.splice(4, 1, 14, 15); f.counts.context = 12; }, ...attempt(1) }, 7],
+  ['more rejected than the creator allows', { fields: (f) => redraw(f, 3), ...attempt(3) }, 7],
+  ['other count of the context', { fields: (f) => { f.counts.context += 1; } }, 7],
+  ['other count of the output', { fields: (f) => { f.counts.output += 1; } }, 7],
+  ['turn kept back without saying so', { fields: alone }, 7],
+  ['turn kept back that would have fitted', { fields: (f) => leftOut(f, 57) }, 7],
+  ['turn left out, and none was missing', { fields: (f) => { f.choice.older = { receipt: '12'.repeat(32), tokens: 60 }; } }, 7],
+  ['quoted turn left out', { fields: (f) => { f.turn.n = 3; f.choice.older = { receipt: f.turn.previous, tokens: 60 }; } }, 7],
+  ['another turn left out than the previous one', { fields: (f) => { leftOut(f); f.choice.older.receipt = '12'.repeat(32); } }, 7],
+  ['replaced reply left out', { fields: (f) => { again(f); f.turn.n = 3; f.choice.older = { receipt: f.event.replaces, tokens: 60 }; }, ...attempt(1) }, 7],
+  ['spans without a message', { fields: (f) => { f.spans.pop(); f.context.tokens.splice(8, 2); f.counts.context = 9; } }, 7],
+  ['context longer than the window', { manifest: (m) => { m.rendering.window_tokens = 10; } }, 7],
+  ['more pairs than turns before', { fields: (f) => { f.turn.n = 2; f.spans.splice(1, 0, { ...f.spans[1], receipt: '12'.repeat(32) }, { ...f.spans[2], receipt: '12'.repeat(32) }); f.context.tokens.splice(4, 0, 12, 3, 13, 4); f.counts.context = 15; } }, 7],
+  ['pair whose halves cite two receipts', { fields: (f) => { f.spans[1].receipt = '12'.repeat(32); } }, 7],
+  ['ended by itself at the limit', { fields: (f) => output(f, Array(8).fill(20)) }, 7],
+  ['stopped by no stop string', { fields: (f) => { f.reply.finish = 'stop'; }, manifest: (m) => { m.filter.stop_strings = []; } }, 7],
+  ['stopped by a stop string in nothing', { fields: (f) => { f.reply.finish = 'stop'; output(f, []); } }, 7],
+  ['stop token in the output', { fields: (f) => output(f, [20, 0]) }, 7],
+  ['stop token in an earlier reply', { fields: (f) => { f.spans[2].tokens = [0]; f.context.tokens[6] = 0; } }, 7],
+  ['stop string in the text', { fields: (f) => { f.reply.text = 'Aye\nFan: and?'; } }, 7],
+  ['empty text', { fields: (f) => { f.reply.text = ''; } }, 5],
+  ['key that the manifest does not name', { manifest: (m) => { m.operator.signing_key = m.operator.vrf_key; } }, 2],
+  ['other twin in the receipt', { receipt: (r) => { r.twin = '00'.repeat(32); } }, 4],
+  ['other library', { receipt: (r) => { r.model.library += 'x'; } }, 4],
+  ['chain that begins after this turn', { fields: (f) => { alone(f); f.choice.start = 3; } }, 7],
+  ['turn quoted from before the chain', { fields: (f) => { f.choice.start = 2; } }, 7],
+  ['leaf of another manifest', { leaf: (l) => { l[66] ^= 1; } }, 8],
   ['valid from the year 0', { manifest: (m) => { m.valid_from = '0000-01-01T00:00:00Z'; } }, 1],
   ['name of two lines', { manifest: (m) => { m.name = 'Nova\nprice: 0'; } }, 1],
   ['name with an override', { manifest: (m) => { m.name = 'Nova\u202e'; } }, 1],
@@ -108,72 +198,65 @@ for (const [name, hooks, step] of LIES) {
   test(`${name} fails step ${step}`, async () => assert.equal(await failedStep(hooks), step));
 }
 
-test('a context without pairs is accepted after any turn', async () => {
-  const fields = (f) => {
-    f.turn.n = 9;
-    f.spans.splice(1, 2);
-    f.context.tokens.splice(4, 4);
-  };
+const TRUTHS = [
+  ['chain that begins anew, without pairs', { fields: (f) => { f.turn.n = 9; alone(f); f.choice.start = 9; } }],
+  ['turn that did not fit', { fields: (f) => leftOut(f) }],
+  ['older turn that did not fit', { fields: (f) => { f.turn.n = 3; f.choice.older = { receipt: '12'.repeat(32), tokens: 54 }; } }],
+  ['reply drawn again', { fields: (f) => redraw(f), ...attempt(1) }],
+  ['wish, then a reply drawn again', { fields: (f) => { again(f); redraw(f); }, ...attempt(2) }],
+  ['repeated reply after all redraws', { fields: (f) => { repeat(f); redraw(f, 2); }, ...attempt(2) }],
+  ['repeated reply that the fan stopped', { fields: (f) => { repeat(f); halt(f, 'stopped'); } }],
+  ['repeated reply where the creator allows it', { fields: repeat, manifest: (m) => { m.filter.redraws = 0; } }],
+  ['same reply to the same question', { fields: (f) => { repeat(f); f.spans[1].tokens = [14, 15]; f.context.tokens.splice(4, 1, 14, 15); f.counts.context = 12; } }],
+  ['empty reply after an empty one', { fields: (f) => { output(f, []); f.spans[2].tokens = []; f.context.tokens.splice(6, 1); f.counts.context = 10; } }],
+  ['fixed answer', FIXED],
+  ['message that a rule would answer, without the rule', { fields: (f) => { f.message.parts[0].text = 'suicide'; }, manifest: (m) => { m.rules = []; } }],
+  ['reply without outcome', { outcome: null }],
+];
+for (const [name, hooks] of TRUTHS) {
+  test(`${name} is accepted`, async () => assert.equal(await failedStep(hooks), undefined));
+}
 
-  assert.equal(await failedStep({ fields }), undefined);
+test('a fixed answer says its rule, costs nothing and asks no model', async () => {
+  const { proved, unproved } = await verify({ bundle: text(makeBundle(FIXED)), key: KEY });
+
+  assert.deepEqual([proved.receipt.type, proved.receipt.rule, proved.price.text], ['fixed', 'crisis/1', '0 TPT']);
+  assert.equal(proved.said.reply, RULES.rules[0].text);
+  assert.deepEqual(unproved, [1, 3, 4, 5, 6, 7, 8, 9, 10, 16]);
 });
 
-test('what people did to a reply is said in plain words', async () => {
-  const told = async (hooks) => {
-    const { failure, found } = await verify({ bundle: text(makeBundle(hooks)), key: KEY });
-    assert.equal(failure, null);
-    return { fan: describeFan(found.openings.fields), reply: describeReply(found).join(' '), step9: describeStep({ n: 9, state: 'passed' }, found).sentence };
-  };
-  const outcome = (word, outcomeCode) => ({ outcome: (o) => { o.outcome = word; }, outcomeCode });
-  const stopped = await told({ fields: (f) => { again(f); halt(f, 'stopped'); }, receipt: second });
-  const merged = await told({ fields: (f) => { f.message.parts.push({ id: '8', text: 'And why?' }); } });
-  const cut = await told({ fields: (f) => halt(f, 'cut'), ...outcome('refunded', 4) });
-  const withdrawn = await told(outcome('withdrawn', 3));
+test('each claim belongs to the results that need it', async () => {
+  const claims = async (hooks, key = KEY) => (await verify({ bundle: text(makeBundle(hooks)), key })).unproved;
 
-  assert.deepEqual({ ...await told({}), step9: '' }, { fan: 'The fan', reply: '', step9: '' });
-  assert.match(stopped.reply, /^The second reply to the same message, asked for by the fan.*The fan stopped the reply here\.$/);
-  assert.match((await told({ fields: again, receipt: (r) => { r.attempt = 2; } })).reply, /the third attempt/);
-  assert.match((await told({ fields: again, receipt: (r) => { r.attempt = 65535; } })).reply, /attempt number 65536/);
-  assert.match(merged.fan, /in 2 messages that were answered together/);
-  assert.match(cut.reply, /creator ended the reply here\. Its fee was given back\.$/);
-  assert.match(withdrawn.reply, /^It was withdrawn/);
-  assert.match(withdrawn.step9, /“withdrawn”: the fan took the message back/);
+  assert.ok((await claims({ fields: again, receipt: second })).includes(14));
+  assert.ok((await claims({ fields: again, receipt: second }, null)).includes(14));
+  assert.ok((await claims({ fields: (f) => halt(f, 'cut') })).includes(14));
+  assert.ok((await claims({ receipt: (r) => { r.model.verdict = 'tolerant'; } })).includes(13));
+  assert.ok(!(await claims({ outcome: null })).includes(8));
+  const platform = await claims({ receipt: (r) => { r.numbering = 'platform'; } }, null);
+  assert.deepEqual([platform.includes(10), platform.includes(11)], [false, true]);
 });
 
-test('a log key with a foreign name or point is none', () => {
-  const vkey = (name, key) => {
-    const typed = new Uint8Array([1, ...key]);
-    const hash = toHex(sha256(new Uint8Array([...utf8(`${name}\n`), ...typed]))).slice(0, 8);
-    return `${name}+${hash}+${toBase64(typed)}`;
-  };
-  const good = fromHex('d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a');
+for (const [message, applies] of [
+  ['I want to die', true], ['I WANT   to-die!', true], ['I want to die laughing', false], ['want to die laughing, want to die', true],
+  ['suicide', true], ['Suicide Squad', false], ['suicides', false], ['I don’t want to live', true], ["I don't want to live", true],
+  ['I don`t want to live', false], ['\u212aill myself', false], ['kill\nmyself', true], ['cut myself a slice of suicide', true], ['', false],
+]) {
+  test(`crisis/1 ${applies ? 'answers' : 'leaves'} ${JSON.stringify(message)}`, () => (
+    assert.equal(firstRule(['crisis/1'], message), applies ? 'crisis/1' : null)
+  ));
+}
 
-  assert.equal(parseVerifierKey(vkey('!'.repeat(128), good)).name.length, 128);
-  for (const name of ['', 'a b', 'a\u00a0b', 'a\tb', 'a\x07', 'l\u043eg', 'x'.repeat(129)]) {
-    assert.throws(() => parseVerifierKey(vkey(name, good)), name);
-  }
-  for (const key of [`01${'00'.repeat(31)}`, '00'.repeat(32), `ee${'ff'.repeat(30)}7f`]) {
-    assert.throws(() => parseVerifierKey(vkey('log', fromHex(key))), key);
-  }
+test('words are runs of small ASCII letters without apostrophes', () => {
+  assert.deepEqual(wordsOf("Don't, d’OH x9y \u017fo"), ['dont', 'doh', 'x', 'y', 'o']);
+  assert.equal(firstRule([], 'suicide'), null);
 });
 
-test('what is not proved is said, and no more than belongs', async () => {
-  const claims = async (hooks, key) => {
-    const report = await verify({ bundle: text(makeBundle(hooks)), key });
-    return describeLimits(report).map(([claim]) => claim).join('\n');
-  };
-  const opened = await claims({}, KEY);
-  const closed = await claims({}, null);
+test('a public bundle has nothing that a key can open', async () => {
+  const made = makeBundle({ bundle: (b) => { b.sealed = null; } });
 
-  assert.match(opened, /is true[^]*same log[^]*blockchain[^]*nobody chose[^]*none was left out/);
-  assert.doesNotMatch(opened, /platform really|about the contents/);
-  assert.match(closed, /is true[^]*about the contents/);
-  assert.doesNotMatch(closed, /none was left out/);
-  assert.doesNotMatch(opened, /really asked/);
-  assert.match(await claims({ fields: again, receipt: second }, KEY), /That the fan really asked for it/);
-  assert.match(await claims({ fields: again, receipt: second }, null), /That the fan really asked for it/);
-  assert.match(await claims({ fields: (f) => halt(f, 'cut') }, KEY), /That the creator really asked for it/);
-  assert.match(await claims({ receipt: (r) => { r.numbering = 'platform'; } }, null), /platform really gave this number/);
+  assert.equal((await verify({ bundle: text(made) })).failure, null);
+  assert.equal((await verify({ bundle: text(made), key: KEY })).failure.step, 5);
 });
 
 test('a wrong key fails step 5', async () => assert.equal(await failedStep({}, new Uint8Array(32)), 5));
@@ -217,15 +300,6 @@ test('inclusion holds for every leaf of trees up to seventeen, and for no other 
   }
 });
 
-/** RFC 6962 section 2.1.1, by recursion. */
-function pathOf(leaves, index) {
-  if (leaves.length === 1) return [];
-  let split = 1;
-  while (split * 2 < leaves.length) split *= 2;
-  const [left, right] = [leaves.slice(0, split), leaves.slice(split)];
-  return index < split ? [...pathOf(left, index), merkleRoot(right)] : [...pathOf(right, index - split), merkleRoot(left)];
-}
-
 test('a node is no leaf', () => {
   const [a, b] = [leafHash(Uint8Array.of(1)), leafHash(Uint8Array.of(2))];
 
@@ -237,8 +311,8 @@ for (const wrong of ['{"a":1 }', '{"b":1,"a":2}', '{"a":1,"a":1}', '[1.0]', '[1e
   test(`not canonical: ${JSON.stringify(wrong)}`, () => assert.throws(() => parseCanonical(utf8(wrong))));
 }
 
-test('links, keys and policies as people paste them', () => {
-  const { link, policy } = makeBundle();
+test('links and keys as people paste them', () => {
+  const { link } = makeBundle();
   const [, key] = link.split('#k=');
 
   assert.deepEqual(parseLink(link).key, KEY);
@@ -246,7 +320,4 @@ test('links, keys and policies as people paste them', () => {
   assert.deepEqual(parseLink(key), { receiptId: null, key: KEY });
   assert.deepEqual(parseLink(`reply.json#k=${key}`), { receiptId: null, key: KEY });
   assert.throws(() => parseFragment(`k=${key.slice(1)}`));
-  assert.deepEqual(parsePolicy(`creator ${policy.creators}\nlog: ${policy.logs}`), policy);
-  assert.deepEqual(parsePolicy(JSON.stringify(policy)), policy);
-  assert.throws(() => parsePolicy('nothing'));
 });

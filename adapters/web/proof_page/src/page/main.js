@@ -1,16 +1,15 @@
-/** The page: gets a bundle and a key from link, disk or field, verifies, shows. */
-import { Malformed } from '../verify/failure.js';
-import { parseLink, parsePolicy, receiptIdOf } from '../verify/link.js';
-import { toBase64Url } from '../verify/bytes.js';
-import { messageText } from '../verify/context.js';
-import { verify } from '../verify/verify.js';
+/** The page: gets a proof and a key from link, disk or field, verifies, shows. */
+import { isAsker, onServer } from './narrow.js';
+import { answerOnce } from './asker.js';
+import { fetchProof } from './arrive.js';
 import { byId, showError } from './dom.js';
-import { showNothing, showReport } from './view.js';
-
-const onServer = location.protocol !== 'file:' && /\/r\/[A-Za-z0-9_-]{22}$/.test(location.pathname);
-
-/** What is being checked; changed by the person's actions only. */
-const evidence = { bundle: null, fileName: null, pasted: onServer ? location.href : '', policy: null };
+import { evidence, openProof } from './evidence.js';
+import { offerFiles, offerLink } from './keep.js';
+import { parsePolicy } from '../verify/link.js';
+import { Malformed } from '../verify/failure.js';
+import { withAnchor } from '../verify/anchor.js';
+import { showNothing, showResult } from './view.js';
+import { sourceOfKeys } from './words.js';
 
 /** Numbers the checks, so that a slow older one never overwrites a newer one. */
 let newest = 0;
@@ -19,82 +18,91 @@ let newest = 0;
 async function check() {
   newest += 1;
   const mine = newest;
-  if (evidence.bundle === null) return;
-  const { key, receiptId, problem } = readLink();
-  const report = await verify({ bundle: evidence.bundle, key, receiptId, policy: evidence.policy });
+  if (evidence.bytes === null) return;
+  performance.mark('check');
+  const { result, key, problem } = await openProof();
   if (mine !== newest) return;
-  showReport(report, onServer && evidence.fileName === null ? 'this same host' : 'the bundle itself');
-  showWaysOn(report, key);
-  if (problem) showError('local-error', `${problem}.`);
-  tellEmbedder(report);
+  evidence.lookup = null;
+  show(result, key);
+  performance.mark('verdict');
+  performance.measure('checking', 'check', 'verdict');
+  showError('local-error', problem && `${problem}.`);
+  if (result.failure) byId('local').hidden = false;
+  tellEmbedder(result);
 }
 
-/** A link whose key cannot be read counts as a wrong key, so that step 5 fails. */
-function readLink() {
-  try {
-    return parseLink(evidence.pasted);
-  } catch (error) {
-    if (!(error instanceof Malformed)) throw error;
-    const { receiptId } = parseLink(evidence.pasted.split('#')[0]);
-    return { receiptId, key: new Uint8Array(0), problem: error.reason };
-  }
+/** @param {import('../verify/result.d.ts').Result} verified @param {string|null} key */
+function show(verified, key) {
+  const { lookup, policy, rpc } = evidence;
+  const result = lookup ? withAnchor(verified, lookup) : verified;
+  const command = replayCommand(result, key);
+  const onLookup = (answer, asked) => {
+    Object.assign(evidence, { lookup: answer, rpc: asked });
+    show(verified, key);
+    byId('rpc')?.focus();
+  };
+  showResult(result, { source: sourceOfKeys(onServer && evidence.fileName === null), lookup, policy, rpc, command, onLookup });
+  byId('checked-at').textContent = `Checked on ${new Date().toLocaleString('en-GB', { dateStyle: 'long', timeStyle: 'medium' })} by this computer’s clock.`;
+  if (result.failure) return;
+  const { id } = result.proved.receipt;
+  const kept = { bytes: evidence.bytes, kind: result.kind, id, key: result.opened ? key : null, link: publicLink(id) };
+  offerFiles(kept);
+  offerLink(kept);
 }
 
-/** Command, file name and buttons for this very bundle. */
-function showWaysOn({ failure, found }, key) {
-  if (failure) return;
-  const id = receiptIdOf(found.bundle.receipt.hash);
-  const fragment = key ? `#k=${toBase64Url(key)}` : '';
-  const place = onServer ? location.href.split('#')[0] : (evidence.fileName ?? `${id}.json`);
-  byId('command').textContent = `.venv/bin/twinproof replay '${(place + fragment).replaceAll('\'', '\'\\\'\'')}'`;
-  byId('keep-key').hidden = key === null;
-  byId('kept').textContent = `${id}.json${fragment}`;
-  byId('download').onclick = () => download(`${id}.json`);
+/** @returns {string|null} where others find this proof, as far as this page knows */
+function publicLink(id) {
+  const address = (onServer && evidence.fileName === null ? location.href : evidence.pasted).split('#')[0].trim();
+  return /^https?:\/\/.+\/r\//.test(address) && address.endsWith(id) ? address : null;
 }
 
-function download(name) {
-  const address = URL.createObjectURL(new Blob([evidence.bundle], { type: 'application/json' }));
-  Object.assign(document.createElement('a'), { href: address, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(address), 1000);
-}
-
-/** Fetch the bundle from this page's own host. */
-async function fetchBundle() {
-  showNothing('waiting', 'Checking…');
-  try {
-    const response = await fetch(`${location.pathname}.json`, { cache: 'no-cache' });
-    if (response.ok) {
-      evidence.bundle = new Uint8Array(await response.arrayBuffer());
-      await check();
-      return;
-    }
-    showNothing('unavailable', 'There is nothing to check', 'This host has no bundle for this link: it was erased, the link is wrong, or the reply is not in the log yet. A new reply gets there within some seconds; then load this page again.', 'If you kept the bundle as a file, choose it below.');
-  } catch {
-    showNothing('unavailable', 'The host does not answer', 'If you kept the bundle as a file, choose it below.');
-  }
-  byId('local').hidden = false;
-  tellEmbedder();
+function replayCommand({ opened, proved }, key) {
+  if (!opened) return null;
+  const own = evidence.fileName ?? `${proved.receipt.id}.json`;
+  const place = onServer && evidence.fileName === null ? location.href.split('#')[0] : own;
+  return `.venv/bin/twinproof replay '${`${place}#k=${key}`.replaceAll('\'', '\'\\\'\'')}'`;
 }
 
 /**
  * Tell the chat page, which opens this page in a frame, what came out here.
- * @param {import('../verify/verify.js').Report} [report]
+ * @param {import('../verify/result.d.ts').Result} [result]
  */
-function tellEmbedder(report) {
-  if (window.parent === window) return;
-  const { verdict } = document.documentElement.dataset;
-  const fields = report?.failure === null ? report.found.openings?.fields : undefined;
-  const words = { message: fields && messageText(fields), reply: fields?.reply.text };
-  window.parent.postMessage({ verdict, ...words }, location.origin);
+function tellEmbedder(result) {
+  if (window.parent === window || !onServer) return;
+  const said = result?.proved?.said;
+  window.parent.postMessage({ verdict: result?.verdict ?? 'unavailable', message: said?.message, reply: said?.reply }, location.origin);
 }
 
-/** @param {File|undefined} file */
+/** Get the proof from this page's own host. */
+async function arrive() {
+  byId('again').disabled = true;
+  const bytes = await fetchProof(tellEmbedder);
+  byId('again').disabled = false;
+  // A file that was chosen while the host was asked is what the person wants to see.
+  if (evidence.fileName !== null) return;
+  if (bytes === null) {
+    byId('local').hidden = false;
+    return;
+  }
+  evidence.bytes = bytes;
+  await check();
+}
+
+/** @param {File|undefined} file a proof, or a trust policy */
 async function takeFile(file) {
   if (!file) return;
   showError('local-error');
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const text = bytes.length < 65536 ? new TextDecoder().decode(bytes) : '';
+  if (/"v"\s*:\s*"twinproof-policy\//.test(text)) {
+    byId('keys').value = text;
+    await takePolicy();
+    return;
+  }
   const [, fragment] = file.name.split(/(#k=.*)$/);
-  if (fragment && !byId('pasted').value) byId('pasted').value = fragment.slice(3);
-  evidence.bundle = new Uint8Array(await file.arrayBuffer());
+  if (fragment) evidence.pasted = fragment.slice(3);
+  if (fragment) byId('pasted').value = fragment.slice(3);
+  evidence.bytes = bytes;
   evidence.fileName = file.name.replace(/#k=.*$/, '');
   await takePasted();
 }
@@ -105,8 +113,29 @@ async function takePasted() {
   await check();
 }
 
+/** The key that is missing. A half-typed or foreign one is said beside the field: it takes nothing away. */
+async function takeKey() {
+  const typed = byId('key').value.trim();
+  if (typed.length < 43) {
+    showError('key-error');
+    return;
+  }
+  const before = evidence.pasted;
+  evidence.pasted = typed;
+  const { result } = await openProof();
+  if (!result.opened) {
+    evidence.pasted = before;
+    showError('key-error', 'This does not open the reply. Perhaps it was cut, or belongs to another one.');
+    return;
+  }
+  showError('key-error');
+  byId('key').value = '';
+  await check();
+  byId('verdict').scrollIntoView({ block: 'center' });
+}
+
 async function takePolicy(event) {
-  event.preventDefault();
+  event?.preventDefault();
   showError('policy-error');
   try {
     evidence.policy = parsePolicy(byId('keys').value);
@@ -124,25 +153,21 @@ async function checkAgain() {
   byId('verdict').scrollIntoView({ block: 'center' });
 }
 
-async function copyCommand() {
-  const text = byId('command').textContent;
-  try {
-    await navigator.clipboard.writeText(text);
-    byId('copy').textContent = 'Copied';
-  } catch {
-    getSelection().selectAllChildren(byId('command'));
-    byId('copy').textContent = 'Selected: copy it with your keyboard';
-  }
-  byId('status').textContent = byId('copy').textContent;
+async function takePolicyFile({ target: { files: [file] } }) {
+  if (!file) return;
+  byId('keys').value = await file.text();
+  await takePolicy();
 }
 
 function listen() {
   byId('policy').addEventListener('submit', takePolicy);
+  byId('policy-file').addEventListener('change', takePolicyFile);
   byId('without').addEventListener('click', () => {
     evidence.policy = null;
     checkAgain();
   });
-  byId('copy').addEventListener('click', copyCommand);
+  byId('again').addEventListener('click', arrive);
+  byId('key').addEventListener('input', takeKey);
   byId('file').addEventListener('change', (event) => takeFile(event.target.files[0]));
   byId('pasted').addEventListener('input', takePasted);
   for (const kind of ['dragover', 'drop', 'dragleave']) {
@@ -159,12 +184,19 @@ function listen() {
   });
 }
 
-listen();
-byId('save').href = location.href.split('#')[0];
-byId('save').hidden = !onServer;
-if (onServer) {
-  fetchBundle();
-} else {
+function begin() {
+  listen();
+  byId('save').href = location.href.split('#')[0];
+  byId('save').hidden = !onServer;
+  if (onServer) {
+    evidence.pasted = location.href;
+    arrive();
+    return;
+  }
   byId('local').hidden = false;
-  showNothing('waiting', 'Choose a bundle to check', 'This saved page checks proofs without any network.');
+  evidence.pasted = byId('pasted').value = location.hash.startsWith('#k=') ? location.hash.slice(3) : byId('pasted').value;
+  showNothing('waiting', 'Choose a proof to check', 'This saved page checks proofs without any network.');
 }
+
+if (isAsker) answerOnce();
+else begin();

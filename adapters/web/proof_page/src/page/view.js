@@ -1,105 +1,117 @@
-/** Draws a report. A failed one hides everything that came with it. */
-import { toHex } from '../verify/bytes.js';
-import { receiptIdOf } from '../verify/link.js';
-import { byId, make } from './dom.js';
-import { describeFacts, describeFan, describeLimits, describeReply, describeStep, describeVerdict } from './words.js';
+/** Draws a result. A failed one hides everything that came with it. */
+import { byId, make, tell } from './dom.js';
+import { describeFacts, describeWho } from './facts.js';
+import { drawLadder } from './ladder.js';
+import { describeLimits } from './limits.js';
+import { describeNotes } from './notes.js';
+import { drawTalk } from './talk.js';
+import { describeStep, describeVerdict } from './words.js';
 
-const MARKS = { passed: '✓', failed: '✗', hidden: '–', absent: '–', skipped: '–' };
-const SPOKEN = { passed: 'passed', failed: 'failed', hidden: 'hidden', absent: 'not checked', skipped: 'not checked' };
+/** @typedef {import('../verify/result.d.ts').Result} Result */
+
+const MARKS = { passed: '✓', failed: '✗' };
+const SPOKEN = { passed: 'passed', failed: 'failed', hidden: 'closed', absent: 'not checked', skipped: 'not checked', omitted: 'left out' };
+const SECTIONS = ['exchange', 'closed', 'notes', 'who', 'checked', 'limits', 'further'];
 
 /**
  * Show that there is nothing to report yet.
- * @param {'waiting'|'unavailable'} verdict
+ * @param {'waiting'|'pending'|'unavailable'} verdict
  * @param {string} title
  * @param {...string} paragraphs
  */
 export function showNothing(verdict, title, ...paragraphs) {
-  document.documentElement.dataset.verdict = verdict;
   delete document.documentElement.dataset.levels;
-  for (const id of ['exchange', 'checked', 'limits', 'further']) byId(id).hidden = true;
-  showVerdict({ title, paragraphs, chips: [] });
+  for (const id of SECTIONS) byId(id).hidden = true;
+  showVerdict(verdict, { title, paragraphs, chips: [], tone: 'plain' });
 }
 
 /**
- * @param {import('../verify/verify.js').Report} report
- * @param {string} source who named the keys, where the person did not
+ * @param {Result} result
+ * @param {{source: string, lookup: object|null, policy: object|null}} circumstances
  */
-export function showReport(report, source) {
-  const { failure, found, levels } = report;
-  document.documentElement.dataset.verdict = failure ? 'failed' : 'verified';
-  document.documentElement.dataset.levels = levels.join(' ');
-  showVerdict(describeVerdict(report, source));
-  byId('steps').replaceChildren(...report.steps.map((step) => stepItem(step, found)), replayItem(failure));
-  byId('checked').hidden = false;
-  for (const id of ['limits', 'further']) byId(id).hidden = failure !== null && !(id === 'further' && failure.step === 10);
-  byId('replay-card').hidden = failure !== null || found.key === null;
-  byId('technical').hidden = failure !== null;
-  byId('exchange').hidden = failure !== null || !found.openings;
-  byId('exchange').replaceChildren();
-  document.title = failure ? 'FALSE proof · Twinproof' : `Proof of ${found.manifest.name} · Twinproof`;
-  if (!failure) showGenuine(report);
+export function showResult(result, circumstances) {
+  const { proved, failure } = result;
+  document.documentElement.dataset.levels = result.levels.join(' ');
+  const genuine = failure === null;
+  for (const id of SECTIONS) byId(id).hidden = !genuine;
+  for (const id of ['talk', 'who-list', 'ladder', 'limits-list', 'notes', 'facts', 'raw', 'raw-manifest', 'raw-fields']) byId(id).replaceChildren();
+  byId('steps').replaceChildren(...result.steps.map((step) => stepItem(step, result)));
+  if (genuine) {
+    showGenuine(result, circumstances);
+  } else {
+    // The way back stays open where the viewer's own keys may be what was not met.
+    byId('checked').hidden = false;
+    byId('further').hidden = circumstances.policy === null;
+  }
+  for (const id of ['keep', 'share', 'technical']) byId(id).hidden = !genuine;
+  byId('ladder-lead').hidden = !genuine;
+  byId('steps-fold').open = !genuine;
+  document.title = genuine ? `Proof of ${proved.twin.name} · Twinproof` : 'FALSE proof · Twinproof';
+  const verdict = describeVerdict(result, circumstances.source);
+  showVerdict(result.verdict, verdict);
+  tell(`Result: ${verdict.title}.`);
 }
 
-function showVerdict({ title, paragraphs, chips }) {
+function showVerdict(verdict, { title, paragraphs, chips, tone }) {
+  Object.assign(document.documentElement.dataset, { verdict, tone });
   byId('verdict-title').textContent = title;
-  const list = make('p', { className: 'chips' }, ...chips.map((chip) => make('span', { className: 'chip', textContent: chip })));
-  byId('verdict-body').replaceChildren(...paragraphs.map((textContent) => make('p', { textContent })), ...(chips.length ? [list] : []));
+  byId('verdict-body').replaceChildren(...paragraphs.map((textContent) => make('p', { textContent })));
+  byId('chips').hidden = chips.length === 0;
+  byId('chips').replaceChildren(...chips.map((textContent) => make('li', { className: 'chip', textContent })));
+  byId('again-row').hidden = verdict !== 'unavailable';
+  if (!['verified', 'failed'].includes(verdict)) tell(title);
 }
 
-/** What only a verified bundle may show. */
-function showGenuine(report) {
-  const { found } = report;
-  if (found.openings) showExchange(found);
-  byId('limits-list').replaceChildren(...describeLimits(report).map(([claim, why]) => (
+/** What only a genuine proof may show. */
+function showGenuine(result, circumstances) {
+  const { proved, kind, opened } = result;
+  byId('exchange').hidden = !opened && kind === 'bundle';
+  byId('closed').hidden = opened || kind === 'disclosure';
+  byId('exchange-title').textContent = kind === 'disclosure' ? 'What is shown of it' : 'What was said';
+  drawTalk(byId('talk'), result);
+  drawNotes(describeNotes(proved));
+  byId('who-list').replaceChildren(...describeWho(proved).map(([name, value, remark]) => make(
+    'div',
+    {},
+    make('dt', { textContent: name }),
+    make('dd', {}, make('span', { className: 'value', textContent: value }), ...(remark ? [make('span', { className: 'remark', textContent: remark })] : [])),
+  )));
+  drawLadder(result, circumstances);
+  byId('limits-list').replaceChildren(...describeLimits(result).map(([claim, why]) => (
     make('li', {}, make('b', { textContent: claim }), ` ${why}`)
   )));
-  const { hash } = found.bundle.receipt;
-  const facts = describeFacts({ ...report, receiptId: receiptIdOf(hash), receiptHash: toHex(hash) });
-  byId('facts').replaceChildren(...facts.flatMap(([name, value]) => [
+  byId('facts').replaceChildren(...describeFacts(proved).flatMap(([name, value]) => [
     make('dt', { textContent: name }), make('dd', { textContent: value }),
   ]));
-  byId('raw').textContent = JSON.stringify(found.receipt, null, 2);
+  drawRaw(proved);
 }
 
-function showExchange(found) {
-  const { manifest, openings: { fields } } = found;
-  const said = (className, caption, texts, notes = []) => make(
-    'figure',
-    { className },
-    make('figcaption', {}, ...caption),
-    ...texts.map((textContent) => make('blockquote', { textContent })),
-    ...notes.map((textContent) => make('p', { className: 'note', textContent })),
-  );
-  const label = make('span', { className: 'tag', textContent: 'AI twin' });
-  byId('exchange').className = 'talk';
-  byId('exchange').append(
-    said('fan', [describeFan(fields)], fields.message.parts.map(({ text }) => text)),
-    said('twin', [make('span', { textContent: manifest.name }), label], [fields.reply.text], describeReply(found)),
-  );
+function drawNotes(notes) {
+  byId('notes').hidden = notes.length === 0;
+  byId('notes').replaceChildren(...notes.map(({ tone, title, sentence }) => (
+    make('li', { className: tone }, make('strong', { textContent: title }), make('span', { textContent: sentence }))
+  )));
 }
 
-function stepItem(step, found) {
-  const { title, sentence } = describeStep(step, found);
-  return item(step.state, `${step.n}`, title, sentence);
+function drawRaw({ raw, said, disclosure }) {
+  const show = (id, value) => { byId(id).textContent = JSON.stringify(value, null, 2); };
+  show('raw', raw.receipt);
+  show('raw-manifest', raw.manifest);
+  const fields = said?.fields ?? (disclosure && Object.fromEntries(disclosure.fields.map(({ name, value }) => [name, value])));
+  byId('raw-opened').hidden = !fields;
+  if (fields) show('raw-fields', fields);
 }
 
-/** The last line of the list: what a browser does not do. */
-function replayItem(failure) {
-  const sentence = failure
-    ? 'Not done: what has failed needs no replay.'
-    : 'Not done in the browser: whoever has the key and the public model can do it on their own machine.';
-  return item('absent', 'L3', 'Replay', sentence);
-}
-
-function item(state, number, title, sentence) {
-  const mark = make('span', { className: 'mark', textContent: MARKS[state] });
+function stepItem(step, result) {
+  const { title, sentence } = describeStep(step, result);
+  const mark = make('span', { className: 'mark', textContent: MARKS[step.state] ?? '–' });
   mark.setAttribute('aria-hidden', 'true');
   const heading = make(
     'div',
     {},
     make('strong', { textContent: title }),
-    make('span', { className: 'n', textContent: `  ${number === 'L3' ? number : `step ${number}`}` }),
-    make('span', { className: 'unseen', textContent: `: ${SPOKEN[state]}` }),
+    make('span', { className: 'n', textContent: `  step ${step.n}` }),
+    make('span', { className: 'unseen', textContent: `: ${SPOKEN[step.state]}` }),
   );
-  return make('li', { className: state }, mark, heading, make('p', { textContent: sentence }));
+  return make('li', { className: step.state }, mark, heading, make('p', { textContent: sentence }));
 }

@@ -1,197 +1,132 @@
-/** Every sentence that the page says about a result; claims no more than the steps show. */
-import { HALTED } from '../verify/context.js';
-import { decimalAmount } from '../verify/creator.js';
+/** What the page says about a result as a whole and about each step; claims no more than was checked. */
+import { hostOf, plural, short } from './forms.js';
 
-/** @param {string} hex @returns {string} enough of it to compare by eye */
-const short = (hex) => `${hex.slice(0, 8)}…${hex.slice(-6)}`;
+/** @typedef {import('../verify/result.d.ts').Result} Result */
+/** @typedef {import('../verify/result.d.ts').Proved} Proved */
 
 /** Title of each step, as formats.md section 11 has it, and what it says when it has passed. */
 const STEPS = {
-  1: ['Bundle', () => 'This browser read the bundle to its last byte; it has its one permitted spelling.'],
-  2: ['Receipt signature', ({ receipt }) => `This browser checked that the operator’s key ${short(receipt.operator)} signed this receipt, and that the manifest names this key.`],
-  3: ['Manifest', ({ manifest }) => `This browser checked that ${manifest.creator} signed version ${manifest.version} of this twin: persona, model, price and keys.`],
-  4: ['Terms', ({ receipt }) => `This browser compared model, price and split with what the creator signed; the operator says that the reply is from ${receipt.time}.`],
-  5: ['Openings', () => 'The key in your link opened message, reply, persona and context in this browser; they are those that the operator committed to when it signed.'],
+  1: ['Bundle', ({ kind }) => `This browser read the ${kind === 'disclosure' ? 'file' : 'proof'} to its last byte; it has its one permitted spelling.`],
+  2: ['Receipt signature', ({ proved }) => `The operator’s key ${short(proved.operator)} signed this receipt, and the manifest names this key.`],
+  3: ['Manifest', ({ proved: { creator, twin } }) => `${creator.address} signed version ${twin.version} of this twin: persona, model, price and keys.`],
+  4: ['Terms', ({ proved }) => `Model, price and split are those that the creator signed; the operator says that the reply is from ${proved.times.admitted}.`],
+  5: ['Openings', openingsSentence],
   6: ['Seed', seedSentence],
-  7: ['Context', ({ openings }) => `This browser joined the parts that the operator committed to (persona, ${turns(openings)}, message) and got exactly what the model was given, with nothing in between. That these numbers spell the texts shown here is part of a replay.`],
-  8: ['Log', ({ bundle, checkpoint }) => `This browser found the receipt as entry ${bundle.log.index} of ${checkpoint.size} in the log, under a root signed with the log key that the manifest names. No independent witness has cosigned it.`],
-  9: ['Outcome', ({ outcome }) => `The operator signed and logged the outcome “${outcome.outcome}”: ${OUTCOMES[outcome.outcome]}. This browser checked signature and place.`],
-  10: ['Trust policy', () => 'Creator’s address and log key are the ones that you entered.'],
-};
-
-/** What each outcome means for people. */
-const OUTCOMES = {
-  delivered: 'the fan has the reply, and it is paid',
-  undelivered: 'the reply could not be brought to the fan, and costs nothing',
-  withdrawn: 'the fan took the message back, or asked to be forgotten; a reply that had been delivered before stays paid',
-  refunded: 'the fee was given back',
+  7: ['Context', contextSentence],
+  8: ['Log', ({ proved: { log, witnesses } }) => `The receipt is entry ${log.index} of ${log.size} in the log ${log.origin}, under a root that the log’s key signed. ${cosigned(witnesses)}`],
+  9: ['Outcome and revocation', ({ proved: { outcome, revocation } }) => [
+    outcome && `The operator signed and logged the outcome “${outcome.outcome}”.`,
+    revocation && `The creator signed a revocation of this ${revocation.scope}, and it is entry ${revocation.index} of the log.`,
+  ].filter(Boolean).join(' ')],
+  10: ['Trust policy', () => 'Creator, log and cosignatures are what your policy asks for.'],
 };
 
 const EXCUSES = {
-  5: 'Hidden: the link has no key, so message and reply stay closed. Only whoever has the fan’s own link can open them.',
-  6: 'Hidden: which message the seed belongs to is opened by the key only.',
-  7: 'Hidden: the context is opened by the key only.',
-  9: 'Nothing to check: no outcome (delivered or not) stands in this bundle yet.',
-  10: 'Not checked: you have entered no keys of your own.',
+  hidden: 'Closed: this needs the key.',
+  omitted: 'Left out: a file that shows chosen fields only does not open what this step needs.',
+  skipped: 'Not checked, because an earlier step failed.',
+};
+const ABSENT = {
+  9: 'Nothing to check: neither an outcome (delivered or not) nor a revocation came with this proof.',
+  10: 'Not checked: you have given no keys of your own.',
 };
 
-function seedSentence({ receipt }) {
+function openingsSentence({ kind }) {
+  return kind === 'disclosure'
+    ? 'The fields that are shown are among those that the operator committed to when it signed.'
+    : 'The key opened message, reply, persona and context; they are those that the operator committed to when it signed.';
+}
+
+function seedSentence({ proved: { receipt } }) {
   const numbered = receipt.numbering === 'operator' ? ' The message’s number was given by the operator.' : '';
-  return `This browser checked that the seed follows from the message’s place and number under the operator’s key: one seed for each reply to it.${numbered}`;
+  return `The seed follows from the message’s place and number under the operator’s key: one seed for each reply to it.${numbered}`;
 }
 
-/** @param {number} attempt above 0 @returns {string} an attempt may have come to nothing, so only the second reply is counted */
-function whichReply(attempt) {
-  if (attempt === 1) return 'The second reply to the same message';
-  const ordinal = ['third', 'fourth', 'fifth', 'sixth', 'seventh', 'eighth', 'ninth', 'tenth'][attempt - 2];
-  return `Another reply to the same message, ${ordinal ? `the ${ordinal} attempt` : `attempt number ${attempt + 1}`}`;
+function contextSentence({ proved: { receipt, said } }) {
+  if (receipt.type === 'fixed') return `The rule ${receipt.rule} applies to this message, and the reply is that rule’s text to the letter. No model was asked.`;
+  const earlier = said.pairs === 0 ? 'no earlier turn' : plural(said.pairs, 'earlier turn');
+  return `The parts that the operator committed to (persona, ${earlier}, message) give exactly what the model was given, with nothing in between. That these numbers spell the texts shown here is part of a replay.`;
 }
 
-/** @param {Record<string, any>} fields @returns {string} who wrote, and in how many messages */
-export function describeFan({ message: { parts } }) {
-  return parts.length === 1 ? 'The fan' : `The fan, in ${parts.length} messages that were answered together`;
-}
-
-/**
- * What people did to the reply beside asking for it, in plain words.
- * @param {import('../verify/steps.js').Case} found
- * @returns {string[]} a sentence each
- */
-export function describeReply({ receipt, openings: { fields }, outcome }) {
-  const sentences = [];
-  if (receipt.attempt > 0) {
-    sentences.push(`${whichReply(receipt.attempt)}, asked for by the fan. It stands in for an earlier one, which keeps its own receipt.`);
-  }
-  if (fields.reply.finish === 'stopped') sentences.push('The fan stopped the reply here.');
-  if (fields.reply.finish === 'cut') sentences.push('The twin’s creator ended the reply here.');
-  if (outcome && outcome.outcome !== 'delivered') sentences.push(`${OUTCOME_NOTES[outcome.outcome]}.`);
-  return sentences;
-}
-
-const OUTCOME_NOTES = {
-  undelivered: 'It could not be brought to the fan, and costs nothing',
-  withdrawn: 'It was withdrawn: the fan took the message back, or asked to be forgotten',
-  refunded: 'Its fee was given back',
-};
-
-const earlierTurns = ({ fields }) => (fields.spans.length - 2) / 2;
-
-function turns(openings) {
-  const count = earlierTurns(openings);
-  if (count === 0) return 'no earlier turn';
-  return count === 1 ? 'one earlier turn' : `${count} earlier turns`;
+function cosigned({ counted }) {
+  return counted.length === 0 ? 'No witness of yours has cosigned it.' : `Cosigned by ${counted.map(({ name }) => name).join(', ')}.`;
 }
 
 /**
- * @param {{n: number, state: string, reason?: string}} step
- * @param {import('../verify/steps.js').Case} found
+ * @param {import('../verify/result.d.ts').Step} step
+ * @param {Result} result
  * @returns {{title: string, sentence: string}}
  */
-export function describeStep({ n, state, reason }, found) {
+export function describeStep({ n, state, reason }, result) {
   const [title, passed] = STEPS[n];
-  if (state === 'passed') return { title, sentence: passed(found) };
+  if (state === 'passed') return { title, sentence: result.proved ? passed(result) : 'Passed.' };
   if (state === 'failed') return { title, sentence: `False: ${reason}.` };
-  return { title, sentence: state === 'skipped' ? 'Not checked, because an earlier step failed.' : EXCUSES[n] };
+  return { title, sentence: EXCUSES[state] ?? ABSENT[n] };
 }
 
+/** The verdict names the highest level that this browser has reached, and never more. */
+const REACHED = {
+  'L1-unwitnessed': 'Signed and logged, without witnesses',
+  L1: 'Signed, logged and witnessed',
+  L2: 'Signed, logged and anchored on a chain',
+};
+const CHIPS = { L0: 'L0 signed', 'L1-unwitnessed': 'L1 logged, unwitnessed', L1: 'L1 logged and witnessed', L2: 'L2 anchored' };
+
 /**
- * @param {import('../verify/verify.js').Report} report
+ * @param {Result} result
  * @param {string} source who named the keys, where the person did not
- * @returns {{title: string, paragraphs: string[], chips: string[]}}
+ * @returns {{title: string, paragraphs: string[], chips: string[], tone: 'good'|'warn'|'bad'}}
  */
-export function describeVerdict({ failure, trust, found }, source) {
-  if (failure) {
-    return {
-      title: failure.step === 10 ? 'Not the keys that you trust' : 'This proof is false',
-      paragraphs: [
-        `Step ${failure.step}, ${STEPS[failure.step][0]}: ${failure.reason}.`,
-        failure.step === 5
-          ? 'The link may have been cut or changed on its way, or someone is deceiving you. Nothing that came with it is shown as genuine.'
-          : 'Nothing that came with it is shown as genuine.',
-      ],
-      chips: [`failed at step ${failure.step}`],
-    };
-  }
-  const opened = found.key !== null;
-  const what = opened ? 'Signed and logged, without witnesses' : 'Signed and logged, without witnesses; contents hidden';
-  const who = trust === 'policy'
-    ? 'The keys are the ones that you entered, so this is trusted by your policy.'
-    : `The keys are those named by ${source}, so the result is self-consistent: everything fits together, but nothing in it rests on what you knew before.`;
-  const contents = opened
-    ? `The operator is bound to exactly this reply, and ${found.manifest.creator} (not tied to a person) has signed the twin that it names.`
-    : `This link has no key. It shows that a reply of “${found.manifest.name}” was signed and logged, not what it says.`;
+export function describeVerdict(result, source) {
+  if (result.failure) return describeFailure(result.failure);
+  const { levels, trust, proved, opened, kind } = result;
+  const revokedBefore = proved.revocation?.when === 'after';
+  const shown = kind === 'disclosure' ? '; chosen fields only' : '; contents closed';
+  const title = revokedBefore ? 'Signed and logged, but after the creator had revoked it' : REACHED[levels.at(-1)] + (opened ? '' : shown);
   return {
-    title: what,
-    paragraphs: [contents, who],
-    chips: ['L0 signed', 'L1 logged, unwitnessed', trust === 'policy' ? 'trusted by your policy' : 'self-consistent'],
+    title,
+    paragraphs: [contentsSentence(result), trustSentence(trust, source)],
+    chips: [...levels.map((level) => CHIPS[level]), trust === 'policy' ? 'trusted by your policy' : 'self-consistent', ...stateChips(proved)],
+    tone: revokedBefore ? 'warn' : 'good',
   };
 }
 
-/**
- * What the result leaves open, in plain words (formats.md section 11.1).
- * @param {import('../verify/verify.js').Report} report of a verification that did not fail
- * @returns {[string, string][]} claim and explanation
- */
-export function describeLimits({ trust, found: { manifest, receipt, openings, outcome } }) {
-  const platform = receipt.numbering === 'platform';
-  const halted = openings !== undefined && HALTED.includes(openings.fields.reply.finish);
-  const claims = [
-    [true, 'That the reply is true.', 'A proof shows where words come from, not whether they are right.'],
-    [true, 'That the model really gives these words.', 'Only a replay shows that the model gives these tokens and that they spell these texts; none was done in this browser.'],
-    [true, 'That the operator cannot read the chat.', 'It can: the model runs on the operator’s machine.'],
-    [true, 'That everybody sees the same log.', 'No independent witnesses have cosigned it; an operator could show others another one.'],
-    [true, 'That a blockchain vouches for it.', 'Nothing here was checked on a chain. In the demo the chain is the operator’s own and proves nothing more.'],
-    [true, 'Who the creator is.', `${manifest.creator}, not tied to a person.`],
-    [true, 'When the reply was made.', 'The time is the operator’s word.'],
-    [outcome, `That the reply really was ${outcome?.outcome}.`, 'The outcome is the operator’s word.'],
-    [true, 'That the fan is a stranger to the operator.', 'An operator who poses as a fan can try prompts in private until one gives a wanted reply; no public beacon is part of the seed.'],
-    [!platform, 'That nobody chose the message’s number.', 'Here the operator numbers the messages itself, and a number decides the seed.'],
-    [platform, 'That the platform really gave this number.', 'The operator says so; the platform has signed nothing.'],
-    [openings && earlierTurns(openings) > 0, 'That the earlier turns are quoted rightly and none was left out.', 'Each has a proof of its own, which is not part of this bundle; a replay is exact given them.'],
-    [receipt.model.verdict === 'tolerant', 'That a replay fits bit for bit.', 'The operator’s machine did not pass the self-check for the exact profile, and the receipt says so.'],
-    [receipt.attempt > 0 || halted, `That ${whoAsked(receipt, openings)} really asked for it.`, 'Another reply or an early end: the operator says that it was asked for.'],
-    [!openings, 'Anything about the contents.', 'Without the key this browser has seen neither message nor reply.'],
-    [trust !== 'policy', 'That creator and log are the ones you mean.', 'You have entered no keys of your own.'],
-  ];
-  return claims.filter(([holds]) => holds).map(([, claim, why]) => [claim, why]);
+function describeFailure({ step, reason }) {
+  return {
+    title: step === 10 ? 'Not the keys that you trust' : 'This proof is false',
+    paragraphs: [
+      `Step ${step}, ${STEPS[step][0]}: ${reason}.`,
+      step === 5
+        ? 'The link may have been cut or changed on its way, or someone is deceiving you. Nothing that came with it is shown as genuine.'
+        : 'Nothing that came with it is shown as genuine.',
+    ],
+    chips: [`failed at step ${step}`],
+    tone: 'bad',
+  };
 }
 
-function whoAsked(receipt, openings) {
-  if (openings?.fields.reply.finish !== 'cut') return 'the fan';
-  return receipt.attempt > 0 ? 'fan and creator' : 'the creator';
+function contentsSentence({ kind, opened, proved: { creator, twin, receipt } }) {
+  const signed = `the creator’s address ${short(creator.address)} (not tied to a person) has signed the twin that it names`;
+  if (kind === 'disclosure') return `The operator is bound to the fields that are shown here, as they are, and ${signed}. The other fields stay closed.`;
+  if (!opened) return `There is no key here. The proof shows that a reply of “${twin.name}” was signed and logged, not what it says.`;
+  return `The operator is bound to exactly this ${receipt.type === 'fixed' ? 'fixed answer' : 'reply'}, and ${signed}.`;
 }
 
-/**
- * The facts behind the steps.
- * @param {import('../verify/verify.js').Report & {receiptId: string, receiptHash: string}} report
- * @returns {[string, string][]}
- */
-export function describeFacts({ found: { bundle, receipt, manifest, checkpoint, openings }, receiptId, receiptHash }) {
-  const facts = [
-    ['Receipt', receiptId], ['Receipt hash', receiptHash], ['Time, says the operator', receipt.time],
-    ['Number of this twin’s reply', String(receipt.seq)],
-    ['Attempt', `${receipt.attempt}${receipt.attempt ? '' : ' (the first reply to the message)'}`],
-    ['Numbered by', receipt.numbering], ['Twin', `${manifest.name} (${manifest.slug}), version ${manifest.version}`],
-    ['Twin id', receipt.twin], ['Manifest hash', receipt.manifest], ['Valid', `${manifest.valid_from} to ${manifest.valid_until}`],
-    ['Creator', `${manifest.creator}, not tied to a person`], ['Paid to', manifest.payout],
-    ['Price', `${decimalAmount(BigInt(receipt.price.nano))} ${receipt.price.token}: creator ${decimalAmount(BigInt(receipt.price.creator_nano))}, operator ${decimalAmount(BigInt(receipt.price.operator_nano))}`],
-    ['Model', `${manifest.model.name}, ${manifest.model.size_bytes} bytes`], ['Model SHA-256', receipt.model.gguf],
-    ['Engine', `${receipt.model.library}, ${receipt.model.profile}, ${receipt.model.verdict}, ${manifest.engine.isa}`],
-    ['Engine build', receipt.model.build],
-    ['Sampler', `${manifest.sampler.algorithm}, temperature ${manifest.sampler.temperature}, top-k ${manifest.sampler.top_k}, top-p ${manifest.sampler.top_p}, min-p ${manifest.sampler.min_p}, presence penalty ${manifest.sampler.presence_penalty}, frequency penalty ${manifest.sampler.frequency_penalty}, at most ${manifest.sampler.max_tokens} tokens`],
-    ['Operator’s key', receipt.operator], ['Seed key (VRF)', manifest.operator.vrf_key], ['Slot tag', receipt.seed.slot_tag],
-    ['Log', manifest.log.origin], ['Log key', manifest.log.key], ['Log entry', `${bundle.log.index} of ${checkpoint.size}`],
-  ];
-  if (!openings) return facts;
-  const { fields, persona } = openings;
+function trustSentence(trust, source) {
+  return trust === 'policy'
+    ? 'The keys are those of your own policy, so this is trusted by what you knew before.'
+    : `The keys are those named by ${source}, so the result is self-consistent: everything fits together, but nothing in it rests on what you knew before.`;
+}
+
+/** @param {Proved} proved */
+function stateChips({ receipt, outcome, revocation, said }) {
   return [
-    ...facts,
-    ['Conversation', fields.conversation.id], ['Turn', String(fields.turn.n)],
-    ['Messages answered', fields.message.parts.map(({ id }) => id).join(', ')],
-    ...(fields.event.regenerate === null ? [] : [['Asked for again by event', fields.event.regenerate], ['Replaces receipt', fields.event.replaces]]),
-    ...(fields.event.halt === null ? [] : [['Ended early by event', fields.event.halt]]),
-    ['Tokens', `${fields.context.tokens.length} of context, ${fields.output.tokens.length} of reply, finish “${fields.reply.finish}”`],
-    ['Persona', [`${persona.name}, ${persona.role}`, ...persona.facts.map((fact) => `– ${fact}`)].join('\n')],
-    ...(persona.off_limits.length ? [['Does not talk about', persona.off_limits.join(', ')]] : []),
-  ];
+    receipt.type === 'fixed' && 'fixed answer',
+    said && ['stopped', 'cut'].includes(said.finish) && 'partial reply',
+    outcome && outcome.outcome !== 'delivered' && outcome.outcome,
+    revocation && (revocation.when === 'before' ? 'revoked later' : 'revoked before'),
+  ].filter(Boolean);
 }
+
+/** @param {boolean} fromServer whether the proof came from this page's own host */
+export const sourceOfKeys = (fromServer) => (fromServer ? `this same host (${hostOf(location)})` : 'the file itself');

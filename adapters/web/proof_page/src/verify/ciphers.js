@@ -1,9 +1,14 @@
 /** Ed25519 and AES-256-GCM: the browser's own where it has them, @noble's elsewhere. */
 import { gcm } from '@noble/ciphers/aes.js';
 import { ed25519 } from '@noble/curves/ed25519.js';
+import { toHex } from './bytes.js';
 
 const { Point } = ed25519;
 const subtle = globalThis.crypto?.subtle;
+
+/** Answers given before: a point costs more than all else, and the same keys come again and again. */
+const judged = new Map();
+const MOST_JUDGED = 1024;
 
 /**
  * Tell whether bytes are the canonical encoding of a point of prime order: what keys and the R of
@@ -12,6 +17,16 @@ const subtle = globalThis.crypto?.subtle;
  * @returns {boolean}
  */
 export function isPrimeOrderPoint(bytes) {
+  const name = toHex(bytes);
+  const known = judged.get(name);
+  if (known !== undefined) return known;
+  if (judged.size === MOST_JUDGED) judged.clear();
+  judged.set(name, hasPrimeOrder(bytes));
+  return judged.get(name);
+}
+
+/** @param {Uint8Array} bytes @returns {boolean} */
+function hasPrimeOrder(bytes) {
   try {
     const point = Point.fromBytes(bytes, false);
     return !point.is0() && point.isTorsionFree();

@@ -1,8 +1,8 @@
-/** Links, receipt ids, opening keys and trust policies, as people paste them. */
+/** Links, receipt ids and opening keys, as people paste them. */
 import { fromBase64Url, toBase64Url } from './bytes.js';
-import { parseVerifierKey } from './checkpoint.js';
-import { checksumAddress } from './creator.js';
 import { Malformed } from './failure.js';
+
+export { parsePolicy } from './policy.js';
 
 /** @param {Uint8Array} receiptHash @returns {string} 22 characters */
 export const receiptIdOf = (receiptHash) => toBase64Url(receiptHash.subarray(0, 16));
@@ -29,18 +29,4 @@ export function parseFragment(fragment) {
   const key = fromBase64Url(match[1]);
   if (key.length !== 32) throw new Malformed('the key in the link is not 32 bytes; perhaps the link was cut');
   return key;
-}
-
-/**
- * Read a trust policy: any text that holds creators' addresses and log keys, JSON for one.
- * @param {string} pasted
- * @returns {{creators: string[], logs: string[]}}
- */
-export function parsePolicy(pasted) {
-  const creators = pasted.match(/\b0x[0-9a-fA-F]{40}\b/g) ?? [];
-  const logs = pasted.match(/[^\s"',+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+=*/g) ?? [];
-  if (creators.length === 0) throw new Malformed('there is no creator’s address (0x and 40 digits)');
-  if (logs.length === 0) throw new Malformed('there is no log key (origin+hash+key)');
-  logs.forEach(parseVerifierKey);
-  return { creators: creators.map(checksumAddress), logs };
 }

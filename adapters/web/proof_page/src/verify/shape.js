@@ -1,4 +1,5 @@
 /** Shapes of parsed JSON: a check is a function that tells whether a value has the shape. */
+import { checksumAddress } from './address.js';
 import { fromBase64 } from './bytes.js';
 import { Malformed } from './failure.js';
 
@@ -58,8 +59,17 @@ export const isHex = (size) => {
   return (value) => text(value) && pattern.test(value);
 };
 
+/** @type {Check} an Ethereum address in the capitals of EIP-55 */
+export const address = (value) => text(value) && /^0x[0-9a-fA-F]{40}$/.test(value) && checksumAddress(value) === value;
+
 /** @param {number} size bytes @returns {Check} */
 export const isBase64Of = (size) => (value) => base64(value) && fromBase64(value).length === size;
+
+/** Hashes of the longest inclusion proof: a tree of 2^63 leaves. */
+export const MAX_PATH = 63;
+
+/** @type {Check} an inclusion proof; whoever uses it knows its length */
+export const hashPath = (value) => list(isBase64Of(32))(value) && value.length <= MAX_PATH;
 
 /** @param {Check} check @returns {Check} */
 export const nullOr = (check) => (value) => value === null || check(value);

@@ -1,53 +1,81 @@
 /** The whole verification: runs the steps in their order and reports on each. */
+import { parseCanonical } from './canonical.js';
 import { utf8 } from './bytes.js';
+import { checkDisclosed, checkDisclosure } from './disclosed_steps.js';
 import { Failure, Malformed } from './failure.js';
+import { checkAfterwards, checkLog, checkPolicy } from './log_steps.js';
+import { readPolicy } from './policy.js';
+import { makeResult } from './result.js';
 import * as steps from './steps.js';
 
-/**
- * What became of one step. `hidden`: needs the key. `absent`: there is nothing to check.
- * `skipped`: an earlier step failed.
- * @typedef {'passed'|'failed'|'hidden'|'absent'|'skipped'} StepState
- */
-
-/**
- * @typedef {object} Report
- * @property {{n: number, state: StepState, reason?: string}[]} steps
- * @property {Failure|null} failure
- * @property {string[]} levels reached, lowest first
- * @property {'policy'|'self-consistent'|null} trust null when a step failed
- * @property {import('./steps.js').Case} found what the steps established; of a failed
- *   verification nothing in it may be shown as genuine
- */
-
 const hidden = (found) => (found.key === null ? 'hidden' : null);
-const STEPS = [
-  [1, steps.checkBundle],
+const omitted = () => 'omitted';
+const without = (...parts) => ({ bundle }) => (parts.every((part) => bundle[part] === null) ? 'absent' : null);
+/** Steps of a disclosure and of a bundle have these in common. */
+const PROVENANCE = [
   [2, steps.checkReceiptSignature],
   [3, steps.checkManifest],
   [4, steps.checkTerms],
-  [5, steps.checkOpenings, hidden],
-  [6, steps.checkSeed, hidden],
-  [7, steps.checkContext, hidden],
-  [8, steps.checkLog],
-  [9, steps.checkOutcome, (found) => (found.bundle.outcome === null ? 'absent' : null)],
-  [10, steps.checkPolicy, (found) => (found.policy === null ? 'absent' : null)],
 ];
+const LOGGED = [
+  [8, checkLog],
+  [9, checkAfterwards, without('outcome', 'revocation')],
+  [10, checkPolicy, (found) => (found.policy === null ? 'absent' : null)],
+];
+const STEPS = {
+  bundle: [
+    [1, steps.checkBundle],
+    ...PROVENANCE,
+    [5, steps.checkOpenings, hidden],
+    [6, steps.checkSeed, hidden],
+    [7, steps.checkContext, hidden],
+    ...LOGGED,
+  ],
+  disclosure: [
+    [1, checkDisclosure],
+    ...PROVENANCE,
+    [5, checkDisclosed],
+    [6, steps.checkSeed, omitted],
+    [7, steps.checkContext, omitted],
+    ...LOGGED,
+  ],
+};
 
 /**
- * Verify one bundle. Never throws for false evidence; the report says which step failed.
- * @param {object} evidence
- * @param {string|Uint8Array} evidence.bundle
- * @param {Uint8Array|null} [evidence.key]
- * @param {string|null} [evidence.receiptId]
- * @param {{creators: string[], logs: string[]}|null} [evidence.policy]
- * @returns {Promise<Report>}
+ * Verify one bundle. Never throws for false evidence; the result says which step failed.
+ * @param {import('./result.d.ts').Evidence} evidence
+ * @returns {Promise<import('./result.d.ts').Result>}
  */
-export async function verify({ bundle, key = null, receiptId = null, policy = null }) {
-  const bytes = typeof bundle === 'string' ? utf8(bundle) : bundle;
-  const found = { bytes, key, receiptId, policy };
+export const verify = (evidence) => run('bundle', evidence);
+
+/**
+ * Verify one disclosure in the same way; with a key its step 5 fails.
+ * @param {import('./result.d.ts').Evidence} evidence
+ * @returns {Promise<import('./result.d.ts').Result>}
+ */
+export const verifyDisclosure = (evidence) => run('disclosure', evidence);
+
+/**
+ * Tell what a file claims to be; what is neither counts as a bundle, whose first step refuses it.
+ * @param {Uint8Array|string} file
+ * @returns {'bundle'|'disclosure'}
+ */
+export function kindOf(file) {
+  try {
+    const { v } = parseCanonical(toBytes(file));
+    return typeof v === 'string' && v.startsWith('twinproof-disclosure/') ? 'disclosure' : 'bundle';
+  } catch {
+    return 'bundle';
+  }
+}
+
+const toBytes = (file) => (typeof file === 'string' ? utf8(file) : file);
+
+async function run(kind, { bundle, key = null, receiptId = null, policy = null }) {
+  const found = { bytes: toBytes(bundle), key, receiptId, policy: policy && readPolicy(policy) };
   const results = [];
   let failure = null;
-  for (const [n, check, excuse] of STEPS) {
+  for (const [n, check, excuse] of STEPS[kind]) {
     const state = failure ? 'skipped' : excuse?.(found);
     if (state) {
       results.push({ n, state });
@@ -61,16 +89,8 @@ export async function verify({ bundle, key = null, receiptId = null, policy = nu
       results.push({ n, state: 'failed', reason: failure.reason });
     }
   }
-  return {
-    steps: results,
-    failure,
-    levels: failure ? [] : ['L0', 'L1-unwitnessed'],
-    trust: failure ? null : trustOf(policy),
-    found,
-  };
+  return makeResult(kind, results, failure, found);
 }
-
-const trustOf = (policy) => (policy === null ? 'self-consistent' : 'policy');
 
 /** @param {unknown} error @param {number} step @returns {Failure} */
 function asFailure(error, step) {

@@ -1,8 +1,8 @@
 /** What gets signed, read from its canonical JSON: a manifest or an order (formats.md 3 and 3.1). */
 import { checksumAddress } from './keys.js';
 import {
-  Malformed, decimal, fromHex, integer, isHex, list, nullOr, object, oneOf, parseCanonical, record, sha256, text, textOf, time,
-  titleOf, toHex, tokens, upTo, utf8,
+  Malformed, decimal, fromHex, integer, isHex, isRule, list, nullOr, object, oneOf, parseCanonical, record, sha256, text, textOf,
+  time, titleOf, toHex, tokens, upTo, utf8,
 } from './shared.js';
 import { digestOf, typedDataOf } from './typed_data.js';
 
@@ -15,9 +15,15 @@ const isSplit = object({ creator_bp: amount, operator_bp: amount }, 'split');
 const address = (value) => (
   text(value) && /^0x[0-9a-fA-F]{40}$/.test(value) && checksumAddress(fromHex(value.slice(2).toLowerCase())) === value
 );
+const MAX_RULES = 16;
+/** Known rules of fixed answers (formats.md section 5.2), ascending, each once. */
+const rules = (value) => (
+  Array.isArray(value) && value.length <= MAX_RULES && value.every((id) => text(id) && isRule(id))
+  && value.every((id, i) => i === 0 || value[i - 1] < id)
+);
 
 const MANIFEST = {
-  v: oneOf('twinproof-manifest/1'),
+  v: oneOf('twinproof-manifest/2'),
   twin: hash,
   slug: (value) => text(value) && /^[a-z0-9][a-z0-9_-]{0,63}$/.test(value),
   name: titleOf(64),
@@ -35,7 +41,11 @@ const MANIFEST = {
     top_p: (value) => decimal(value) && Number(value) <= 1, min_p: upTo(1),
     presence_penalty: upTo(2), frequency_penalty: upTo(2), max_tokens: count,
   }, 'sampler'),
-  filter: object({ policy: oneOf('stop/1'), stop_tokens: tokens, stop_strings: list(short) }, 'filter'),
+  filter: object({
+    policy: oneOf('stop-repeat/1'), stop_tokens: tokens, stop_strings: list(short), redraws: integer(0, 4),
+  }, 'filter'),
+  rules,
+  knowledge: nothing,
   price: object({ nano: amount, token: (value) => text(value) && /^[A-Za-z0-9._-]{1,16}$/.test(value) }, 'price'),
   split: (value) => isSplit(value) && value.creator_bp + value.operator_bp === 10000,
   creator: address,

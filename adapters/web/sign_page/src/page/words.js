@@ -1,6 +1,6 @@
 /** What people read: titles, explanations and rows for each kind of request. */
 import { NO_ADDRESS } from '../core/keys.js';
-import { toHex } from '../core/shared.js';
+import { fixedText, toHex } from '../core/shared.js';
 
 const HARMLESS = 'Signing is free. It moves no money and lets nobody into your wallet or account.';
 
@@ -42,6 +42,8 @@ export function describeStatement({ form, value, message, digest }, request, sig
     ['Split', message.split],
     ['Paid to', value.payout === NO_ADDRESS ? 'nobody yet: your share accrues until a later version names an address' : value.payout],
     ['Model', `${value.model.name} (${shorten(value.model.gguf)})`],
+    ['Fixed answers', describeRules(value.rules)],
+    ['Drawn again', describeRedraws(value.filter.redraws)],
     ['Valid', `from ${readableTime(value.valid_from)} to ${readableTime(value.valid_until)}`],
   ] : [
     ['Order', `${value.action}, number ${value.number} of this twin`],
@@ -50,6 +52,17 @@ export function describeStatement({ form, value, message, digest }, request, sig
     ['Must arrive', `before ${readableTime(value.expires)}`],
   ];
   return [...rows, ['Written into the log', message.logOrigin], ['Signed by', signer], ['Digest', `0x${toHex(digest)}`]];
+}
+
+/** @param {string[]} rules @returns {string} what is answered without the model, to the letter */
+const describeRules = (rules) => (
+  rules.length === 0 ? 'none' : rules.map((id) => `${id}, free of charge, word for word: “${fixedText(id)}”`).join(' ')
+);
+
+/** @param {number} redraws @returns {string} */
+function describeRedraws(redraws) {
+  if (redraws === 0) return 'never: each reply is kept as it comes';
+  return `at most ${redraws === 1 ? 'once' : `${redraws} times`}, when a reply repeats one to another message word for word`;
 }
 
 /** @param {string} time RFC 3339 @returns {string} */
