@@ -40,7 +40,7 @@ def _judge(vector: dict[str, Any]) -> dict[str, Any]:
         result = verify_bundle(
             vector["bundle"].encode(),
             key=None if key is None else parse_b64url(key),
-            policy=None if policy is None else parse_policy(policy),
+            policy=None if policy is None else parse_policy(json.dumps(policy).encode()),
         )
     except VerificationError as error:
         return {"step": error.step}

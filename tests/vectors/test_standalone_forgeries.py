@@ -1,0 +1,228 @@
+"""docs/verify_receipt.py against honest proofs and forgeries that nothing of bot/ has made."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from docs import verify_receipt as vr
+from tests.vectors.standalone_world import (
+    CREATOR,
+    H1,
+    H2,
+    KEY,
+    KEY_TEXT,
+    LOG,
+    LOG2,
+    WITNESS2,
+    World,
+    address,
+    b64,
+    envelope,
+    jcs,
+    manifest,
+    path,
+    policy,
+    vkey,
+    vrf_prove,
+)
+
+Json = dict[str, Any]
+
+
+def step_of(world: World, given_policy: Json | None = None, key: bytes | None = KEY) -> int:
+    proof = vr.check(vr.Proof(jcs(world.bundle()), key, given_policy))
+    return proof.failure.step if proof.failure else 0
+
+
+def case(world: World, key: str | None = KEY_TEXT, given_policy: Json | None = None) -> Json:
+    data = {"bundle": jcs(world.bundle()).decode(), "key": key, "policy": given_policy}
+    return vr.answer_case(data | {"receipt_id": None})
+
+
+def test_a_proof_made_from_the_specification_alone_verifies() -> None:
+    witnessed = {"levels": ["L0", "L1"], "trust": "policy", "opened": True}
+    alone = {"levels": ["L0", "L1-unwitnessed"], "trust": "self-consistent", "opened": False}
+
+    assert case(World(), given_policy=policy()) == witnessed
+    assert case(World(), key=None) == alone
+
+
+def fixed(w: World) -> None:
+    w.receipt |= {"type": "fixed", "rule": "crisis/1"}
+    w.receipt["price"] = {"nano": 0, "token": "TWIN", "creator_nano": 0, "operator_nano": 0}
+    w.fields |= {"spans": [], "context": {"tokens": []}, "output": {"tokens": []}}
+    w.fields["counts"] = {"context": 0, "output": 0}
+    w.fields["choice"] = {"older": None, "start": 3}
+    w.fields["message"]["parts"][0]["text"] = "I don\u2019t WANT to live"
+    w.fields["reply"] = {"finish": "fixed", "rejected": 0, "text": vr.CRISIS_TEXT}
+
+
+def sealed_log(w: World) -> None:
+    body = {"v": "twinproof-seal/1", "log": vkey("log.example/1", LOG), "size": 9, "root": H1}
+    body |= {"kept": 3, "successor": vkey("log.example/2", LOG2)}
+    w.seals, w.log_key = [envelope("seal", body, LOG)], LOG2
+
+
+def anchored(w: World) -> None:
+    def edit(made: Json) -> None:
+        proof = vr.parse_proof(made["log"]["proof"], "log.example/1")
+        anchor = {"chain": 1, "contract": address(CREATOR), "epoch": 4, "size": proof.size}
+        made["anchor"] = anchor | {"root": proof.root.hex(), "inclusion": [*map(b64, proof.path)]}
+
+    w.edit_bundle = edit
+
+
+def redrawn(w: World) -> None:
+    w.receipt["attempt"] = w.fields["reply"]["rejected"] = 2
+    w.fields["output"]["tokens"] = [13, 14]
+
+
+GOOD = (fixed, sealed_log, anchored, redrawn)
+
+
+@pytest.mark.parametrize("change", GOOD, ids=lambda change: change.__name__)
+def test_other_honest_proofs_verify(change: Callable[[World], None]) -> None:
+    world = World()
+    change(world)
+
+    assert step_of(world, policy()) == 0
+
+
+def at(*names: str | int, to: object) -> Callable[[World], None]:
+    """An edit of one value of what is signed."""
+
+    def change(w: World) -> None:
+        target: Any = getattr(w, str(names[0]))
+        for name in names[1:-1]:
+            target = target[name]
+        target[names[-1]] = to
+
+    return change
+
+
+def late(edit: Callable[[Json], object]) -> Callable[[World], None]:
+    return lambda w: setattr(w, "edit_bundle", edit)
+
+
+def note(edit: Callable[[str], str]) -> Callable[[World], None]:
+    return lambda w: setattr(w, "edit_note", edit)
+
+
+def twice(note_text: str) -> str:
+    return note_text + note_text.splitlines()[-1] + "\n"
+
+
+def after(*changes: Callable[[World], None]) -> Callable[[World], None]:
+    def change(w: World) -> None:
+        for each in changes:
+            each(w)
+
+    return change
+
+
+def longer_path(made: Json) -> None:
+    made["log"]["proof"] = made["log"]["proof"].replace("\n\n", f"\n{b64(bytes(32))}\n\n", 1)
+
+
+def false_anchor(w: World) -> None:
+    anchored(w)
+    honest = w.edit_bundle
+    w.edit_bundle = lambda made: (honest(made), made["anchor"].update(root=H1))
+
+
+def no_signature(made: Json) -> None:
+    made["receipt"]["signatures"][0]["sig"] = b64(bytes(64))
+
+
+FALSE_SEED = {"vrf_proof": b64(vrf_prove(b"")), "slot_tag": "0" * 32, "beacon": None}
+# fmt: off
+BAD = {
+    "1 unknown rule": at("manifest", "rules", to=["crisis/2"]),
+    "1 shares": at("manifest", "split", "creator_bp", to=8506),
+    "1 small order": at("manifest", "operator", "vrf_key", to="01" + "00" * 31),
+    "1 floats": late(lambda made: made.update(anchor=1.5)),
+    "1 a reply with a rule": at("receipt", "rule", to="crisis/1"),
+    "2 signature": late(no_signature),
+    "3 high s": late(lambda made: made["manifest"].update(signature="0x" + "ff" * 64 + "1b")),
+    "3 another twin": at("manifest", "slug", to="mirb"),
+    "4 library": at("receipt", "model", "library", to="lib 2"),
+    "4 split": at("receipt", "price", "creator_nano", to=1701001),
+    "4 too late": at("receipt", "time", to="2027-11-01T00:00:01Z"),
+    "5 first part": at("fields", "slot", "message", to="m2"),
+    "5 halt of an ended reply": at("fields", "event", "halt", to="x"),
+    "5 persona": at("persona", "name", to="Mora"),
+    "5 empty text": at("fields", "reply", "text", to=""),
+    "5 public": late(lambda made: made.update(sealed=None)),
+    "6 wish": at("fields", "event", to={"halt": None, "regenerate": "x", "replaces": H1}),
+    "6 platform": at("fields", "slot", "platform", to="web"),
+    "6 false proof": at("receipt", "seed", to=FALSE_SEED),
+    "7 crisis, generated": at("fields", "message", "parts", 0, "text", to="I want to die"),
+    "7 window": at("manifest", "rendering", "window_tokens", to=10),
+    "7 context": at("fields", "context", "tokens", 0, to=9),
+    "7 not the previous turn": at("fields", "turn", "previous", to=H1),
+    "7 would have fitted": at("fields", "choice", "older", "tokens", to=9),
+    "7 quoted and left out": at("fields", "choice", "older", "receipt", to=H2),
+    "7 counts": at("fields", "counts", "output", to=3),
+    "7 repeats itself": at("fields", "output", "tokens", to=[13, 14]),
+    "7 stop token": at("fields", "output", "tokens", to=[20, 0]),
+    "7 stop string": at("fields", "reply", "text", to="Hi Fan: x"),
+    "7 length": at("fields", "reply", "finish", to="length"),
+    "7 fixed text": after(fixed, at("fields", "reply", "text", to="Cheer up")),
+    "7 fixed, no rule": after(fixed, at("fields", "message", "parts", 0, "text", to="hello")),
+    "7 finish of a fixed answer": at("fields", "reply", "finish", to="fixed"),
+    "8 two lines of a witness": note(twice),
+    "8 another log": lambda w: setattr(w, "log_key", LOG2),
+    "8 false cosignature": note(lambda it: it[:-6] + ("A" if it[-6] != "A" else "B") + it[-5:]),
+    "8 path too long": late(longer_path),
+    "8 a seal twice": after(sealed_log, lambda w: w.seals.append(w.seals[0])),
+    "8 anchor": false_anchor,
+    "9 another outcome": late(lambda made: made["outcome"].update(leaf=made["log"]["leaf"])),
+    "9 revocation of another": at("order", "manifest", to=H1),
+    "9 pause": at("order", "action", to="pause"),
+    "9 order for another log": at("order", "log", to="log.example/9"),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_forgery_fails_at_its_step(name: str) -> None:
+    world = World()
+    BAD[name](world)
+
+    assert step_of(world, policy()) == int(name.split(maxsplit=1)[0])
+
+
+def test_the_policy_decides_whom_to_believe() -> None:
+    stranger, other = vr.checksummed("0x" + "12" * 20), vkey("w2", WITNESS2, b"\x04")
+    revoked = {"manifest": vr.sha256(jcs(manifest())).hex(), "log": "log.example/1"}
+
+    assert step_of(World(), policy(creators=[stranger])) == 10
+    assert step_of(World(), policy(logs=[])) == 10
+    assert step_of(World(), policy(needed=1, witnesses=[other])) == 10
+    assert step_of(World(), policy(revoked=[revoked | {"size": 1}])) == 10
+    assert step_of(World(), policy(revoked=[revoked | {"size": 2}])) == 0
+    assert case(World(), given_policy=policy(needed=2)) == {"step": 10}
+
+
+def disclosure(world: World, *names: str) -> bytes:
+    bundle, order = world.bundle(), list(vr.FIELDS)
+    leaves = [world.leaf(name) for name in order]
+    parts = [{"name": name, "salt": b64(world.salt(name)), "value": world.fields[name],
+              "path": [*map(b64, path(leaves, order.index(name)))]} for name in names]  # fmt: skip
+    bundle["sealed"] = None
+    head = {"v": "twinproof-disclosure/1", "bundle": bundle}
+    return jcs(head | {"persona": world.persona, "fields": parts})
+
+
+def test_chosen_fields_verify_without_the_key_and_changed_ones_do_not() -> None:
+    proof = vr.verify(disclosure(World(), "message", "reply"))
+
+    assert proof.fields["reply"]["text"] == "Hi \x1b[2J!"
+    assert any("beyond these parts" in sentence for sentence in vr.not_proved(proof))
+    with pytest.raises(vr.VerificationError) as wrong:
+        vr.verify(disclosure(World(), "reply").replace(b"[2J!", b"[2J?"))
+    assert wrong.value.step == 5
+    with pytest.raises(vr.VerificationError) as disordered:
+        vr.verify(disclosure(World(), "reply", "message"))
+    assert disordered.value.step == 1
