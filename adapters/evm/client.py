@@ -12,6 +12,13 @@ from web3.providers import AsyncBaseProvider
 from web3.types import TxParams, Wei
 
 from adapters.evm.artefacts import load_artefact
+from adapters.evm.checks import (
+    ExpectedChain,
+    check_chain_id,
+    check_code,
+    check_settler,
+    check_token,
+)
 from adapters.evm.mapping import parse_rejection, reading, sending
 from bot.domain.errors import ConfigurationError
 from bot.domain.settlement import (
@@ -48,6 +55,7 @@ class EvmSettlementChain(SettlementChain):
         settler_key: bytes | None = None,
         relayer_key: bytes | None = None,
         max_fee_per_gas_wei: int | None = None,
+        expected: ExpectedChain | None = None,
     ) -> None:
         """Prepare; nothing is asked of the chain yet.
 
@@ -57,6 +65,7 @@ class EvmSettlementChain(SettlementChain):
             settler_key: 32 bytes; None for reading only.
             relayer_key: 32 bytes; None for reading only.
             max_fee_per_gas_wei: nothing is signed above it; None means no limit.
+            expected: what `identity` compares the chain with; None for one that is our own.
         """
         self._web3: AsyncWeb3[Any] = AsyncWeb3(provider)
         self._provider = provider
@@ -69,6 +78,8 @@ class EvmSettlementChain(SettlementChain):
             signer: Account.from_key(key) for signer, key in keys.items() if key is not None
         }
         self._max_fee_wei = max_fee_per_gas_wei
+        self._expected = expected
+        # The identity whose token and settler were looked at: asked again when it changes.
         self._identity: ChainIdentity | None = None
 
     async def close(self) -> None:
@@ -80,29 +91,43 @@ class EvmSettlementChain(SettlementChain):
         """See the port. The genesis hash is asked anew every time: a node may have been reset."""
         with reading():
             chain_id = await self._web3.eth.chain_id
+            check_chain_id(chain_id, self._expected)
             genesis = await self._web3.eth.get_block(0)
             code = bytes(await self._web3.eth.get_code(self._address))
-        if not code.startswith(load_artefact("settlement").runtime):
-            raise ConfigurationError(
-                f"There is no settlement contract of this version at {self._address} "
-                f"on chain {chain_id}."
-            )
-        with reading():
+            check_code(code, self._address, chain_id)
             token = await self._settlement.functions.TOKEN().call()
-        return ChainIdentity(
+        identity = ChainIdentity(
             chain_id=chain_id,
             genesis_hash=bytes(genesis["hash"]),
             settlement=_address_bytes(self._address),
             token=_address_bytes(token),
             code_hash=bytes(keccak(code)),
         )
+        if self._expected is not None and identity != self._identity:
+            await self._check(token, self._expected)
+        self._identity = identity
+        return identity
+
+    async def _check(self, token: str, expected: ExpectedChain) -> None:
+        """Look at what can't change as long as the identity does not, and at who may commit."""
+        await check_token(self._web3, token, expected)
+        settler = self._accounts.get(Signer.SETTLER)
+        if settler is not None:
+            with reading():
+                allowed = await self._settlement.functions.settler().call()
+            check_settler(allowed, settler.address)
 
     async def contract(self) -> ContractState:
         """See the port."""
         with reading():
             state = await self._settlement.functions.state().call()
             claimable_root = await self._settlement.functions.claimable_root().call()
-        epoch, fee_total, log_size, fee_root, log_root, data_hash, claimed_total, _ = state
+            epoch, fee_total, log_size, fee_root, log_root, data_hash, claimed_total, due = state
+            waits = due != 0 and bytes(claimable_root) != bytes(fee_root)
+            if due != 0 and not waits:
+                # One fee root after the other may be the same: only the time tells them apart.
+                newest = await self._web3.eth.get_block("latest")
+                waits = newest["timestamp"] < due
         return ContractState(
             commitment=Commitment(
                 epoch=epoch,
@@ -114,6 +139,7 @@ class EvmSettlementChain(SettlementChain):
             ),
             claimed_total=claimed_total,
             claimable_root=bytes(claimable_root),
+            may_be_vetoed=waits,
         )
 
     async def nonce(self, signer: Signer, *, depth: int = 1) -> int:
@@ -195,7 +221,7 @@ class EvmSettlementChain(SettlementChain):
 
     async def balance(self, address: bytes) -> int:
         """See the port."""
-        identity = self._identity = self._identity or await self.identity()
+        identity = self._identity or await self.identity()
         token = self._web3.eth.contract(
             address=self._web3.to_checksum_address(identity.token), abi=load_artefact("token").abi
         )

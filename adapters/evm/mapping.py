@@ -1,6 +1,7 @@
 """Where every error of web3 and its transports becomes one of ours; nothing else leaves."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,6 +20,7 @@ from bot.domain.settlement import Refusal
 from bot.ports.chain import Broadcast
 
 _BUSY_RETRY_S = 15.0
+_URL = re.compile(r"(?:https?|wss?)://[^\s'\")]+")
 
 # No answer, or one that is no JSON-RPC: a proxy's error page, a cut connection, bytes of nobody.
 _SILENCE = (
@@ -37,6 +39,7 @@ _NONCE_USED = ("nonce too low", "nonce is too low", "oldnonce")
 _REFUSED = (
     "nonce too high",
     "insufficient funds",
+    "gas required exceeds",
     "underpriced",
     "less than block base fee",
     "gas limit",
@@ -92,4 +95,5 @@ def parse_rejection(error: Web3RPCError) -> Broadcast | Refusal | None:
 
 
 def _text(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
+    # A hosted node's address holds its customer's secret, and this text goes into logs.
+    return f"{type(error).__name__}: {_URL.sub('(address)', str(error))}"

@@ -22,6 +22,8 @@ class Progress(StrEnum):
 
     MOVED = "moved"
     WAITING = "waiting"
+    DEFERRED = "deferred"
+    """Nothing of the chain's is waited for: our log has to grow first."""
     CONFIRMED = "confirmed"
     """Mined deep enough, and successful: the caller may make it final."""
 

@@ -37,6 +37,7 @@ from bot.ports.settlement import EarningsReader, EpochStore
 from bot.settlement.courier import Courier, Progress, Step
 from bot.settlement.epoch import plan_epoch, plan_settlement
 from bot.settlement.relay import ClaimRelay
+from bot.settlement.takeover import Takeover
 
 MAX_STEPS = 200
 """Steps of one tick; 10,000 creators are 157 chunks of four steps, done in a few ticks."""
@@ -52,6 +53,8 @@ class PublisherState(StrEnum):
     IDLE = "idle"
     """Everything that was earned is committed and paid out, as far as it can be."""
     WAITING = "waiting"
+    DEFERRED = "deferred"
+    """The chain knows more leaves than a log that was restored: it has to grow past them."""
     HALTED = "halted"
     """A person must look; nothing is written to the chain until the reason is gone."""
 
@@ -75,6 +78,7 @@ class EpochPublisher:
         earnings: EarningsReader,
         confirmations: int = 1,
         min_claim_units: int = 1,
+        relays: bool = True,
     ) -> None:
         """Wire the publisher.
 
@@ -85,16 +89,18 @@ class EpochPublisher:
             confirmations: blocks before a fact counts as final; 1 on the embedded chain, which
                 makes no blocks without transactions.
             min_claim_units: see `ClaimRelay`.
+            relays: submit claims too; otherwise creators do that by themselves.
         """
         self._chain = chain
         self._store = store
         self._earnings = earnings
         self._courier = Courier(chain=chain, store=store, confirmations=confirmations)
-        self._relay = ClaimRelay(
+        relay = ClaimRelay(
             chain=chain, store=store, courier=self._courier, min_units=min_claim_units
         )
+        self._relay = relay if relays else None
+        self._takeover = Takeover(chain=chain, store=store, earnings=earnings)
         self._one_at_a_time = asyncio.Lock()
-        self._reported = PublisherStatus(PublisherState.IDLE)
 
     async def tick(self) -> PublisherStatus:
         """Take the open epoch, or a new one, as far as it goes now, then the claims.
@@ -112,10 +118,14 @@ class EpochPublisher:
                 _log.error("settlement.halted", reason=status.reason)
         if status.state is PublisherState.WAITING:
             _log.info("settlement.waiting", reason=status.reason)
+        if status.state is PublisherState.DEFERRED:
+            _log.warning("settlement.deferred", reason=status.reason)
         return status
 
     async def settle_now(self, *, timeout_s: float = 60.0) -> Epoch | None:
         """Commit whatever is new and wait until it is final and its claims are relayed.
+
+        Where the log has to grow first, nothing is committed, and nothing is waited for.
 
         Returns:
             the newest final epoch; None when there has never been anything to commit.
@@ -138,6 +148,11 @@ class EpochPublisher:
 
     async def _work(self) -> PublisherStatus:
         await self._check_identity()
+        taking = await self._takeover.advance()
+        if taking is not None:
+            deferred = taking.progress is Progress.DEFERRED
+            state = PublisherState.DEFERRED if deferred else PublisherState.WAITING
+            return PublisherStatus(state, taking.reason)
         step: Step | None = None
         # One new epoch a tick: fees that arrive while it settles wait for the next tick, or on a
         # busy service the claims would never get their turn.
@@ -147,7 +162,7 @@ class EpochPublisher:
             step = await self._advance_epoch(last_number)
             if step is None or step.progress is Progress.WAITING:
                 # Claims of earlier epochs go on while a commit waits.
-                relayed = await self._relay.advance()
+                relayed = await self._relay.advance() if self._relay else None
                 if relayed is not None and relayed.progress is Progress.MOVED:
                     continue
                 step = step or relayed
@@ -247,6 +262,9 @@ class EpochPublisher:
         state = await self._chain.contract()
         if state.commitment != epoch.commitment:
             return Step(Progress.WAITING, f"the contract does not show epoch {epoch.number} yet")
+        if state.may_be_vetoed:
+            # Final must mean final: the book is moved by it, and bundles name it as their anchor.
+            return Step(Progress.WAITING, f"epoch {epoch.number} can still be vetoed")
         # The book first: `final` then means that nothing of this epoch is left to do. Killed
         # between the two lines, the book's idempotency key makes the repetition harmless.
         await self._earnings.settle(plan_settlement(epoch, final))

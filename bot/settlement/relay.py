@@ -11,6 +11,7 @@ import structlog
 from bot.domain.settlement import (
     ClaimChunk,
     Epoch,
+    EpochState,
     Purpose,
     Refusal,
     Signer,
@@ -65,8 +66,8 @@ class ClaimRelay:
         if in_flight is not None:
             return await self._advance(in_flight)
         epoch = await self._store.last_final()
-        if epoch is None or epoch.number == self._done_epoch:
-            return None
+        if epoch is None or epoch.number == self._done_epoch or epoch.state is EpochState.LOST:
+            return None  # the leaves of a lost epoch are lost too
         state = await self._chain.contract()
         if state.claimable_root != epoch.commitment.fee_root:
             return Step(Progress.WAITING, f"the root of epoch {epoch.number} is not claimable yet")

@@ -1,6 +1,6 @@
 """What a creator is told about their fees, from the book to the chain."""
 
-from bot.domain.errors import TransientError
+from bot.domain.errors import ConfigurationError, TransientError
 from bot.domain.settlement import (
     NO_PAYOUT,
     EarningsStatement,
@@ -47,7 +47,8 @@ class EarningsStatements:
         try:
             (claimed,) = await self._chain.claimed([twin])
             balance = 0 if payout == NO_PAYOUT else await self._chain.balance(payout)
-        except TransientError:
+        except (TransientError, ConfigurationError):
+            # Away, or another chain than it was: the publisher says so to the operator.
             return None, None
         return claimed, balance
 

@@ -1,13 +1,6 @@
-"""The same client class through JSON-RPC, against a real node on loopback (anvil).
+"""The same client class through JSON-RPC, against a real node on loopback (anvil)."""
 
-`scripts/fetch_anvil.sh` puts the node where this file looks for it.
-"""
-
-import os
-import socket
-import subprocess
-import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -28,6 +21,7 @@ from bot.domain.settlement import (
 )
 from bot.ports.chain import Broadcast
 from bot.settlement.publish import EpochPublisher, PublisherState
+from tests.anvil import NEEDS_ANVIL, Anvil, anvil
 from tests.fakes.epochs import MemoryEarnings, MemoryEpochStore
 from tests.fakes.settlement_rig import (
     RELAYER_KEY,
@@ -38,22 +32,16 @@ from tests.fakes.settlement_rig import (
     twin_id,
 )
 
-TOOLS = Path(os.environ.get("TWINPROOF_TOOLS", "~/.cache/twinproof-tools")).expanduser()
-ANVIL = TOOLS / "anvil-1.7.1" / "anvil"
 COMMITMENT = Commitment(1, b"f" * 32, 5, b"l" * 32, 3, b"d" * 32)
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not ANVIL.exists(), reason=f"no anvil at {ANVIL}: scripts/fetch_anvil.sh"),
-]
+pytestmark = NEEDS_ANVIL
 
 
 @dataclass(slots=True)
 class Node:
     """A running anvil."""
 
-    url: str
-    process: subprocess.Popen[bytes]
+    anvil: Anvil
     chain: EvmSettlementChain
     web3: AsyncWeb3[Any]
 
@@ -71,44 +59,19 @@ class Node:
 
 
 @pytest.fixture
-def process() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [str(ANVIL), "--host", "127.0.0.1", "--port", str(port), "--silent"]
-    with subprocess.Popen(command) as process:
-        _wait_for(port)
-        yield f"http://127.0.0.1:{port}", process
-        process.kill()
-
-
-def _wait_for(port: int) -> None:
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.02)
-    pytest.fail("anvil did not start")
-
-
-@pytest.fixture
-async def node(process: tuple[str, subprocess.Popen[bytes]]) -> AsyncIterator[Node]:
-    url, running = process
-    provider = rpc_provider(url)
-    web3: AsyncWeb3[Any] = AsyncWeb3(provider)
-    for key in (SETTLER_KEY, RELAYER_KEY, TREASURY_KEY):
-        balance = [f"0x{address_of(key).hex()}", hex(10**20)]
-        await provider.make_request(RPCEndpoint("anvil_setBalance"), balance)
-    deployment = await deploy(web3, treasury_key=TREASURY_KEY, settler=address_of(SETTLER_KEY))
-    chain = EvmSettlementChain(
-        provider=provider,
-        settlement=deployment.settlement,
-        settler_key=SETTLER_KEY,
-        relayer_key=RELAYER_KEY,
-    )
-    yield Node(url, running, chain, web3)
-    await chain.close()
+async def node(tmp_path: Path) -> AsyncIterator[Node]:
+    with anvil(tmp_path) as started:
+        provider = rpc_provider(started.url)
+        web3: AsyncWeb3[Any] = AsyncWeb3(provider)
+        deployment = await deploy(web3, treasury_key=TREASURY_KEY, settler=address_of(SETTLER_KEY))
+        chain = EvmSettlementChain(
+            provider=provider,
+            settlement=deployment.settlement,
+            settler_key=SETTLER_KEY,
+            relayer_key=RELAYER_KEY,
+        )
+        yield Node(started, chain, web3)
+        await chain.close()
 
 
 def earn(book: MemoryEarnings, nano: int, *, twins: int = 70) -> None:
@@ -175,8 +138,7 @@ async def test_a_transaction_dropped_from_the_pool_is_sent_again(node: Node) -> 
 async def test_a_dead_node_is_waited_for(node: Node) -> None:
     store, book = MemoryEpochStore(), MemoryEarnings()
     earn(book, 5_000_500, twins=3)
-    node.process.kill()
-    node.process.wait()
+    node.anvil.stop()
 
     status = await node.publisher(store, book).tick()
 

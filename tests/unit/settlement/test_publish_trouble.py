@@ -213,3 +213,34 @@ async def test_a_transaction_mined_again_in_another_block_starts_its_count_anew(
         house.chain.mine(empty=2)
         await publisher.tick()
     await house.assert_settled()
+
+
+async def test_what_can_still_be_vetoed_moves_nothing_in_the_book(house: House) -> None:
+    house.earn(5_000_000)
+    house.chain.may_be_vetoed = True
+    publisher = house.publisher()
+
+    early = await publisher.tick()
+    moved, final = dict(house.book.settled), await house.store.last_final()
+    house.chain.may_be_vetoed = False
+    late = await publisher.tick()
+
+    assert (early.state, early.reason) == (
+        PublisherState.WAITING,
+        "epoch 1 can still be vetoed",
+    )
+    assert (moved, final) == ({}, None)
+    assert late.state is PublisherState.IDLE
+    await house.assert_settled()
+
+
+async def test_a_publisher_that_relays_nothing_commits_all_the_same(house: House) -> None:
+    house.relays = False
+    house.earn(5_000_000)
+
+    status = await house.publisher().tick()
+
+    state = await house.chain.contract()
+    assert status.state is PublisherState.IDLE
+    assert (state.commitment.fee_total, state.claimed_total) == (5_000, 0)
+    assert await house.store.transactions(Purpose.CLAIM, 1) == ()

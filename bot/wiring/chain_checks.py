@@ -1,0 +1,87 @@
+"""The check-up of a real chain: whether it is the configured one, and whether it can be paid."""
+
+from pathlib import Path
+
+from bot.config import SettlementSettings
+from bot.crypto.eip712 import address_of, encode_address, parse_address
+from bot.domain.errors import ChainUnavailableError
+from bot.domain.settlement import ChainIdentity
+from bot.ports.checks import Finding, State
+from bot.wiring.epoch_checks import look_at_epochs
+from bot.wiring.settlement import RpcChain, open_rpc_chain, read_rpc_chain
+from bot.wiring.stores import DATABASE, open_stores
+from bot.wiring.verdicts import TOKEN_UNITS, judge_chain
+
+_LATER = "Replies go on; fees are settled when it is back. See whether the RPC's address is right."
+
+
+async def look_at_rpc_chain(
+    settings: SettlementSettings, folder: Path, promised_nano: int
+) -> list[Finding] | None:
+    """Look at the real chain that the configuration names; None where it names none.
+
+    Args:
+        settings: from the configuration.
+        folder: the data folder, which may be empty yet.
+        promised_nano: what the sponsorship still promises to creators.
+
+    Raises:
+        ConfigurationError: the configuration is wrong, or the chain is another one.
+    """
+    rpc = await read_rpc_chain(settings)
+    if rpc is None:
+        return None
+    try:
+        async with open_rpc_chain(rpc) as chain:
+            here = await chain.identity()
+            said = (await chain.contract()).commitment
+        findings = [await _look(rpc, promised_nano)]
+    except ChainUnavailableError as error:
+        what = f"the RPC does not answer now ({error})."
+        return [Finding("chain", State.WARNING, what, _LATER)]
+    other = await _compare(here, folder)
+    return [*findings, *(other or await look_at_epochs(said, folder))]
+
+
+async def _look(rpc: RpcChain, promised_nano: int) -> Finding:
+    from adapters.evm.funds import read_funds
+
+    settler = None if rpc.settler_key is None else parse_address(address_of(rpc.settler_key))
+    funds = await read_funds(rpc.url, rpc.contract, settler)
+    if settler is not None and not funds.gas_wei:
+        return Finding(
+            "chain",
+            State.FAULT,
+            f"the settler {encode_address(settler)} has nothing to pay gas with on chain "
+            f"{rpc.chain_id}.",
+            "Send a little of the chain's own coin there; nothing is committed before.",
+        )
+    found = judge_chain(rpc.chain_id, funds.height, funds.payable_units, promised_nano)
+    if found.state is State.OK:
+        payable = funds.payable_units / TOKEN_UNITS
+        what = f"chain {rpc.chain_id}, block {funds.height}, epoch {funds.epoch}"
+        return Finding("chain", State.OK, f"{what}; {payable:.2f} can be taken from the treasury.")
+    return Finding(
+        "chain",
+        found.state,
+        found.sentence,
+        "Put tokens into the treasury and raise its allowance, or nothing more is committed.",
+    )
+
+
+async def _compare(here: ChainIdentity, folder: Path) -> list[Finding]:
+    """Compare the chain with the one that the book was settled on."""
+    if not (folder / DATABASE).exists():
+        return []
+    async with open_stores(folder, read_only=True) as stores:
+        pinned = await stores.epochs.pinned()
+    if pinned in {None, here}:
+        return []
+    return [
+        Finding(
+            "chain",
+            State.FAULT,
+            "this book was settled on another chain or contract, or the chain was reset.",
+            "Name that one in [settlement] again, or begin a new data folder.",
+        )
+    ]

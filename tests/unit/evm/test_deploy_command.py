@@ -1,0 +1,128 @@
+"""`twinproof chain deploy` on a real node, and what it refuses."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bot.cli.commands import run
+from bot.crypto.eip712 import encode_address
+from tests.anvil import CHAIN_ID, NEEDS_ANVIL, Anvil, anvil
+from tests.fakes.settlement_rig import RELAYER_KEY, SETTLER_KEY, TREASURY_KEY, address_of
+
+pytestmark = NEEDS_ANVIL
+SETTLER, OTHER = (encode_address(address_of(key)) for key in (SETTLER_KEY, RELAYER_KEY))
+
+
+@dataclass(frozen=True, slots=True)
+class Deploying:
+    """The command on one node; returns exit code, standard output and standard error."""
+
+    node: Anvil
+    capsys: pytest.CaptureFixture[str]
+
+    def __call__(self, *more: str, url: str = "") -> tuple[int, str, str]:
+        self.capsys.readouterr()
+        code = run(
+            ["chain", "deploy", "--rpc-url", url or self.node.url, "--settler", SETTLER, *more]
+        )
+        return (code, *self.capsys.readouterr())
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Anvil]:
+    with anvil(tmp_path_factory.mktemp("anvil")) as started:
+        yield started
+
+
+@pytest.fixture
+def deploy(
+    node: Anvil, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Deploying:
+    monkeypatch.setenv("TWINPROOF_DEPLOYER_KEY", TREASURY_KEY.hex())
+    return Deploying(node, capsys)
+
+
+def test_the_rows_that_it_prints_are_what_stands(deploy: Deploying, node: Anvil) -> None:
+    code, out, err = deploy("--test-token")
+
+    assert code == 0
+    rows = dict(line.split(" = ") for line in out.splitlines()[1:])
+    assert out.startswith("[settlement]\n")
+    assert rows["chain_id"] == str(CHAIN_ID)
+    for name in ("contract", "token"):
+        address = json.loads(rows[name])
+        assert len(node.ask("eth_getCode", address, "latest")) > 100
+        assert address in err
+    assert TREASURY_KEY.hex() not in out + err
+
+
+def test_an_existing_token_and_another_treasury_are_named_and_not_made(
+    deploy: Deploying,
+) -> None:
+    token = json.loads(deploy("--test-token", "--json")[1])["token"]
+    code, out, _ = deploy("--token", token, "--treasury", OTHER, "--json")
+    told = deploy("--token", token, "--treasury", OTHER)[2]
+
+    assert code == 0
+    stands = json.loads(out)
+    assert (stands["token"], stands["treasury"]) == (token, OTHER)
+    assert stands["is_allowed"] is False
+    assert f"the treasury {OTHER} must allow" in told
+
+
+def test_a_worthless_token_is_refused_on_a_main_network(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TWINPROOF_DEPLOYER_KEY", TREASURY_KEY.hex())
+    with anvil(tmp_path, "--chain-id", "8453") as base:
+        code, out, err = Deploying(base, capsys)("--test-token")
+        sent = base.ask("eth_getTransactionCount", f"0x{address_of(TREASURY_KEY).hex()}", "latest")
+
+    assert (code, out) == (2, "")
+    assert "main network" in err
+    assert sent == "0x0"
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ((), "name either the token with --token, or --test-token"),
+        (("--test-token", "--token", OTHER), "name either the token with --token"),
+        (("--test-token", "--owner", "0x12"), "--owner '0x12' is no address"),
+        (("--test-token", "--owner", OTHER.swapcase()), "is no address"),
+        (("--test-token", "--allowance", "much"), "--allowance is an amount"),
+        (("--test-token", "--allowance", "-1"), "--allowance is an amount"),
+        (("--test-token", "--allowance", "nan"), "--allowance is an amount"),
+        (("--test-token", "--key", "/nonexistent"), "can't be read"),
+    ],
+)
+def test_wrong_options_are_one_sentence(
+    deploy: Deploying, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...], words: str
+) -> None:
+    if "--key" in more:
+        monkeypatch.delenv("TWINPROOF_DEPLOYER_KEY")
+
+    code, out, err = deploy(*more)
+
+    assert (code, out) == (2, "")
+    assert words in err.replace("\n", " ")
+
+
+def test_a_node_that_is_away_and_an_account_without_coin_are_told_apart(
+    deploy: Deploying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = deploy("--test-token", url="http://127.0.0.1:9/")
+    monkeypatch.setenv("TWINPROOF_DEPLOYER_KEY", "0b" * 32)
+    poor = deploy("--test-token")
+    monkeypatch.setenv("TWINPROOF_DEPLOYER_KEY", "zz")
+    wrong = deploy("--test-token")
+    monkeypatch.delenv("TWINPROOF_DEPLOYER_KEY")
+    none = deploy("--test-token")
+
+    assert (away[0], poor[0], wrong[0], none[0]) == (3, 2, 2, 2), poor
+    assert "for gas" in poor[2]
+    assert "must be 64 hexadecimal digits" in wrong[2]
+    assert "Name the deployer's key" in none[2]
