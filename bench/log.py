@@ -1,8 +1,12 @@
 """The transparency log: durable appends a second, and how fast tiles are served.
 
 Appends are those of the service: leaves and the subtree hashes that they complete, on SQLite with
-full durability (WAL, synchronous=FULL), in transactions of 1, 16 and 64 leaves. Tiles are served by
-the service's own web server to a client in the same process.
+full durability (WAL, synchronous=FULL), in transactions of 1, 16 and 64 leaves. Then whole replies
+as the service commits them, each in a transaction of its own (turn, sequence number, leaf, receipt,
+outbox), one after the other and from 64 conversations at once, which share commits; and the same
+with two readers for each writer. Tiles are served by the service's own web server to a client in
+the same process. `--replies` measures the replies alone, so that a tracer can count the syncs:
+`strace -f -c -e trace=fsync,fdatasync python -m bench.log --replies 64`.
 """
 
 import argparse
@@ -29,6 +33,7 @@ from adapters.sqlite.replies import SqliteStore
 from adapters.sqlite.schema import APPEND_ONLY_SCHEMA, REPLIES_SCHEMA
 from adapters.web.log import LogRoutes
 from adapters.web.log_client import HttpLog, open_session
+from bench.log_replies import MANIFEST, TWIN, Replies, figure
 from bot.crypto.ed25519 import public_key_of
 from bot.crypto.hashing import sha256
 from bot.crypto.signed_note import VerifierKey
@@ -49,10 +54,15 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a tenth of it")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--folder", type=Path, help="where to write; default: a temporary folder")
+    parser.add_argument("--replies", type=int, metavar="N", help="only replies, N at once")
     options = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        figures = asyncio.run(measure(Path(folder), 2_000 if options.quick else 20_000))
+        leaves = 2_000 if options.quick else 20_000
+        if options.replies:
+            figures = asyncio.run(measure_replies(Path(folder), leaves // 5, options.replies))
+        else:
+            figures = asyncio.run(measure(Path(folder), leaves))
     if options.json:
         sys.stdout.write(json.dumps({"figures": figures}, indent=2) + "\n")
     else:
@@ -65,9 +75,11 @@ async def measure(folder: Path, leaves: int) -> list[dict[str, Any]]:
     """Append that many leaves in batches of each size, sign heads, serve every tile twice."""
     schema = (REPLIES_SCHEMA, APPEND_ONLY_SCHEMA, COSIGNATURES_SCHEMA)
     database = await Database.open(folder / "log.db", schema=schema)
+    replies = Replies(SqliteStore(database), database)
+    shown = await replies.rounds(leaves // 20)
     reading = await Database.open(folder / "log.db", schema=(), read_only=True)
     store = SqliteStore(database)
-    figures = []
+    figures = shown
     for batch in BATCHES:
         figures += await _appends(store, leaves if batch > 1 else leaves // 10, batch)
     figures += await _heads(store)
@@ -80,7 +92,16 @@ async def measure(folder: Path, leaves: int) -> list[dict[str, Any]]:
     await database.close()
     total = next(one["value"] for one in figures if one["name"] == "leaves in the log")
     stored = (folder / "log.db").stat().st_size / total
-    return [*figures, _figure("file, leaves and subtree hashes", stored, "B/leaf")]
+    return [*figures, figure("file, leaves and subtree hashes", stored, "B/leaf")]
+
+
+async def measure_replies(folder: Path, count: int, at_once: int) -> list[dict[str, Any]]:
+    """Commit that many replies from so many conversations at once."""
+    schema = (REPLIES_SCHEMA, APPEND_ONLY_SCHEMA)
+    database = await Database.open(folder / "log.db", schema=schema)
+    figures = await Replies(SqliteStore(database), database).round(count, at_once)
+    await database.close()
+    return figures
 
 
 async def _appends(store: SqliteStore, leaves: int, batch: int) -> list[dict[str, Any]]:
@@ -89,12 +110,12 @@ async def _appends(store: SqliteStore, leaves: int, batch: int) -> list[dict[str
         async with store.transaction() as tx:
             for _ in range(batch):
                 unique = os.urandom(32)
-                leaf = ReplyLeaf(unique, unique[:16], 0, unique[:8])
+                leaf = ReplyLeaf(unique, unique[:16], 0, TWIN[:8], MANIFEST[:8])
                 await append_leaf(tx, leaf.encode())
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     return [
-        _figure(f"appends, {batch} a transaction", leaves / wall, "1/s"),
-        _figure(f"append, {batch} a transaction: CPU", 1e6 * cpu / leaves, "µs"),
+        figure(f"appends, {batch} a transaction", leaves / wall, "1/s"),
+        figure(f"append, {batch} a transaction: CPU", 1e6 * cpu / leaves, "µs"),
     ]
 
 
@@ -107,7 +128,7 @@ async def _heads(store: SqliteStore) -> list[dict[str, Any]]:
         begin = time.perf_counter()
         await signer.publish(store)
         times.append(time.perf_counter() - begin)
-    return [_figure("signing a head, median", 1e3 * sorted(times)[len(times) // 2], "ms")]
+    return [figure("signing a head, median", 1e3 * sorted(times)[len(times) // 2], "ms")]
 
 
 @asynccontextmanager
@@ -133,8 +154,8 @@ async def _monitor(address: str, folder: Path) -> list[dict[str, Any]]:
         wall = time.perf_counter() - wall
     await state.close()
     return [
-        _figure("monitor, leaves read for the first time", report.read / wall, "1/s"),
-        _figure("leaves in the log", report.read, ""),
+        figure("monitor, leaves read for the first time", report.read / wall, "1/s"),
+        figure("leaves in the log", report.read, ""),
     ]
 
 
@@ -150,14 +171,10 @@ async def _tiles(address: str, leaves: int) -> list[dict[str, Any]]:
                     await answer.read()
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
             figures.append(
-                _figure(f"tile or bundle from {name}, one client", len(paths) / wall, "1/s")
+                figure(f"tile or bundle from {name}, one client", len(paths) / wall, "1/s")
             )
-            figures.append(_figure("... CPU, client included", 1e3 * cpu / len(paths), "ms"))
+            figures.append(figure("... CPU, client included", 1e3 * cpu / len(paths), "ms"))
     return figures
-
-
-def _figure(name: str, value: float, unit: str) -> dict[str, Any]:
-    return {"name": name, "value": round(value, 1), "unit": unit}
 
 
 if __name__ == "__main__":

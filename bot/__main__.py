@@ -3,10 +3,12 @@
 import sys
 
 from bot.cli.commands import run
+from bot.logs import keep_off_stdout
 
 
 def main() -> int:
     """Run the command line on this process's arguments; return the exit code."""
+    keep_off_stdout()
     return run(sys.argv[1:])
 
 

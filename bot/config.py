@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -17,9 +17,13 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from bot.crypto.ed25519 import check_public_key
+from bot.crypto.errors import FormatError
 from bot.domain.errors import ConfigurationError
 
 ENVIRONMENT_PREFIX = "TWINPROOF_"
+_ACCOUNT = r"^(0x[0-9a-fA-F]{40})?$"
+_KEY = r"^[0-9a-f]{64}$"
 _ADDRESS = r"^(https?://[^/?#\s]+(/[^?#\s]*)?)?$"
 
 
@@ -73,6 +77,20 @@ class MoneySettings(_Section):
     epoch_seconds: Annotated[int, Field(ge=5)] = 60
 
 
+class SettlementSettings(_Section):
+    """Which chain fees are settled on; the embedded one while no RPC is named."""
+
+    rpc_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
+    chain_id: Annotated[int, Field(ge=0, le=2**53 - 1)] = 0
+    contract: Annotated[str, Field(pattern=_ACCOUNT)] = ""
+    token: Annotated[str, Field(pattern=_ACCOUNT)] = ""
+    settler_key: str = ""
+    relayer_key: str = ""
+    password_file: str = ""
+    confirmations: Annotated[int, Field(ge=1, le=10_000)] = 64
+    max_fee_gwei: Annotated[int, Field(ge=1, le=1_000_000)] = 100
+
+
 class CreatorSettings(_Section):
     """Who may make twins with commands."""
 
@@ -106,6 +124,17 @@ class TelegramSettings(_Section):
     webhook_secret_file: str = ""
 
 
+def _check_key(text: str) -> str:
+    try:
+        check_public_key(bytes.fromhex(text))
+    except FormatError as error:
+        raise ValueError(str(error)) from error
+    return text
+
+
+_Ed25519Key = Annotated[str, Field(pattern=_KEY), AfterValidator(_check_key)]
+
+
 class WitnessSettings(_Section):
     """A witness that is asked to cosign the heads of the transparency log."""
 
@@ -119,6 +148,7 @@ class LogSettings(_Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     witnesses: Annotated[tuple[WitnessSettings, ...], Field(max_length=32)] = ()
     quorum: Annotated[int, Field(ge=0, le=32)] = 0
+    auditors: Annotated[tuple[_Ed25519Key, ...], Field(max_length=256)] = ()
 
 
 class Settings(BaseSettings):
@@ -136,6 +166,7 @@ class Settings(BaseSettings):
     personas: PersonaSettings = PersonaSettings()
     limits: LimitSettings = LimitSettings()
     money: MoneySettings = MoneySettings()
+    settlement: SettlementSettings = SettlementSettings()
     creators: CreatorSettings = CreatorSettings()
     discord: DiscordSettings = DiscordSettings()
     telegram: TelegramSettings = TelegramSettings()
@@ -191,6 +222,11 @@ def _sentence(where: str, error: Any) -> str:  # noqa: ANN401 - pydantic's Error
         return _no_such_key(where, key)
     if error["type"] == "string_pattern_mismatch" and key.endswith(("base_url", "_base")):
         return f"{where}: {key} is wrong: it must begin with http:// or https://, without ? or #."
+    if error["type"] == "string_pattern_mismatch" and key.startswith("settlement."):
+        wanted = "http:// or https://" if key.endswith("rpc_url") else "0x and 40 hex digits"
+        return f"{where}: {key} is wrong: it must be an address, {wanted}."
+    if key.startswith("log.auditors"):
+        return f"{where}: {key} is wrong: it must be what `twinproof audit-key` prints."
     return f"{where}: {key} is wrong: {error['msg']}."
 
 

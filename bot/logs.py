@@ -45,6 +45,15 @@ def configure_logs(level: str, file: Path | None) -> None:
     logging.getLogger("asyncio").addFilter(OncePerMinute())
 
 
+def keep_off_stdout() -> None:
+    """Send warnings to standard error until logs are configured: results alone go to stdout."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
 class OncePerMinute(logging.Filter):
     """Lets a library's message through once a minute: a full descriptor table repeats by itself."""
 

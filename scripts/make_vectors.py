@@ -5,26 +5,28 @@ is deterministic, so that running this again writes the same bytes. Each bad bun
 point only; the rest is signed and logged as if it were true.
 """
 
-import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.crypto import dsse, eip712, signed_note
-from bot.crypto.encoding import encode_b64url
+from bot.crypto.tlog_proof import parse_proof
 from bot.domain.fields import Finish, MessagePart
 from bot.domain.ids import SlotInput
-from bot.domain.leaf import OUTCOME_TYPE, Outcome
 from bot.domain.receipt import ReceiptModel, ReceiptPrice
+from bot.domain.statements import OUTCOME_TYPE, OUTCOME_VERSION, Outcome
 from bot.generation.rendering import render
 from bot.receipts.bundle import encode_bundle
+from scripts.vector_answers import bad_answers, good_answers
+from scripts.vector_edges import bad_strict, good_strict
 from scripts.vector_events import bad_events, good_events
+from scripts.vector_file import Vector, expected
+from scripts.vector_log import fixed_key, reproved
 from scripts.vector_parts import (
     FIELDS,
     LOG_KEY,
     MANIFEST,
-    OPENING_KEY,
     OPERATOR_KEY,
     ORIGIN,
     OTHER_CREATOR_KEY,
@@ -41,48 +43,34 @@ from scripts.vector_parts import (
     SPANS,
     Parts,
     Recipe,
-    fixed_key,
     make_bundle,
 )
-from scripts.vector_strict import bad_strict, good_strict, with_high_s, with_unused_bits
+from scripts.vector_revoked import revocation_vectors
+from scripts.vector_strict import with_high_s, with_unused_bits
+from scripts.vector_trust import refused, text_of, trust_vectors
 
 FOLDER = Path(__file__).parents[1] / "docs" / "spec" / "vectors"
-LEVELS = ["L0", "L1-unwitnessed"]
-
-
-@dataclass(frozen=True, slots=True)
-class Vector:
-    """One file: a bundle, what the verifier holds, and what it must find."""
-
-    name: str
-    about: str
-    bundle: bytes
-    expect: Parts
-    key: bytes | None = OPENING_KEY
-    policy: Parts | None = field(default_factory=lambda: POLICY)
-
-    def encode(self) -> str:
-        """Write the file's text."""
-        content = {
-            "name": self.name,
-            "about": self.about,
-            "bundle": self.bundle.decode(),
-            "key": None if self.key is None else encode_b64url(self.key),
-            "policy": self.policy,
-            "expect": self.expect,
-        }
-        return json.dumps(content, indent=1, ensure_ascii=True) + "\n"
 
 
 def make_vectors() -> list[Vector]:
     """Build every vector."""
-    return [*_good(), *_bad_recipes(), *_bad_bundles(), *_bad_bytes(), *_bad_trust(), *_edges()]
+    return [
+        *_good(),
+        *_bad_recipes(),
+        *_bad_bundles(),
+        *_bad_bytes(),
+        *_bad_trust(),
+        *_edges(),
+        *trust_vectors(),
+        *revocation_vectors(),
+    ]
 
 
 def _good() -> list[Vector]:
     data = encode_bundle(make_bundle(Recipe()))
     pending = encode_bundle(replace(make_bundle(Recipe()), outcome=None))
-    known = {"levels": LEVELS, "trust": "policy", "opened": True}
+    public = encode_bundle(replace(make_bundle(Recipe()), sealed=None))
+    known = expected(POLICY)
     spans = (SPANS[0], SPANS[-1])
     local = replace(
         FIELDS,
@@ -101,11 +89,13 @@ def _good() -> list[Vector]:
         Vector("good-first-turn", "an empty reply on the terminal, turn 1", first, known),
         Vector("good-without-key", "steps 5 to 7 are left out", data, {**known, "opened": False},
                key=None),
+        Vector("good-public", "a bundle that can't be opened", public, {**known, "opened": False},
+               key=None),
         Vector(
             "good-without-policy",
             "no outcome yet, and nobody to trust but the link's own host",
             pending,
-            {**known, "trust": "self-consistent"},
+            expected(None),
             policy=None,
         ),
     ]  # fmt: skip
@@ -176,7 +166,7 @@ def _bad_recipes() -> list[Vector]:
          Recipe(outcome=Outcome.REFUNDED)),
     ]  # fmt: skip
     return [
-        Vector(f"bad-{step:02d}-{name}", about, encode_bundle(make_bundle(recipe)), {"step": step})
+        refused(step, name, about, make_bundle(recipe), POLICY)
         for step, name, about, recipe in recipes
     ]
 
@@ -184,9 +174,16 @@ def _bad_recipes() -> list[Vector]:
 def _bad_bundles() -> list[Vector]:
     """True parts, put together wrongly after signing."""
     good = make_bundle(Recipe())
-    assert good.outcome is not None  # noqa: S101 - it was just made
+    assert good.outcome is not None and good.sealed is not None  # noqa: S101, PT018 - it was just made
     body = good.receipt.payload.replace(b'"seq":41', b'"seq":42')
-    renamed = good.checkpoint.partition("\n\n")[0].replace(ORIGIN, "log.example/fork", 1) + "\n"
+    renamed = text_of(good).replace(ORIGIN, "log.example/fork", 1)
+    other_origin = signed_note.sign_note(renamed, ORIGIN, LOG_KEY)
+    dated = b'{"outcome":"delivered","receipt":"%b","time":"2026-11-20T10:00:02Z","v":"%b"}'
+    old = dsse.sign_envelope(
+        OUTCOME_TYPE,
+        dated % (good.receipt.digest.hex().encode(), OUTCOME_VERSION.encode()),
+        OPERATOR_KEY,
+    )
     high_s = with_high_s(good.manifest_signature)
     outcome_of_other = make_bundle(Recipe(receipt={"seq": 42})).outcome
     changes: list[tuple[int, str, str, Parts]] = [
@@ -201,22 +198,21 @@ def _bad_bundles() -> list[Vector]:
         (8, "other-leaf", "the leaf is of another receipt",
          {"log": replace(good.log, leaf=good.log.leaf[:-1] + bytes([good.log.leaf[-1] ^ 1]))}),
         (8, "other-index", "the leaf stands elsewhere",
-         {"log": replace(good.log, index=REPLY_INDEX - 1)}),
+         {"log": reproved(good.log, index=REPLY_INDEX - 1)}),
         (8, "other-origin", "the log's key signed a checkpoint of another origin",
-         {"checkpoint": signed_note.sign_note(renamed, ORIGIN, LOG_KEY)}),
+         {"log": reproved(good.log, checkpoint=other_origin)}),
         (8, "inclusion-short", "a hash of the inclusion proof is missing",
-         {"log": replace(good.log, inclusion=good.log.inclusion[:-1])}),
-        (8, "foreign-line", "a second signature line by an unknown key",
-         {"checkpoint": good.checkpoint + _signature_line(good.checkpoint)}),
+         {"log": reproved(good.log, inclusion=parse_proof(good.log.proof).inclusion[:-1])}),
         (9, "outcome-of-other", "the outcome is of another receipt",
          {"outcome": outcome_of_other}),
         (9, "outcome-index", "the outcome's leaf stands elsewhere",
-         {"outcome": replace(good.outcome, log=replace(good.outcome.log, index=4))}),
+         {"outcome": replace(good.outcome, log=reproved(good.outcome.log, index=4))}),
+        (9, "outcome-time", "the outcome names a time", {"outcome": replace(
+            good.outcome, statement=old)}),
+        (5, "public-with-key", "a public bundle and a key", {"sealed": None}),
     ]  # fmt: skip
     return [
-        Vector(
-            f"bad-{step:02d}-{name}", about, encode_bundle(replace(good, **change)), {"step": step}
-        )
+        refused(step, name, about, replace(good, **change), POLICY)
         for step, name, about, change in changes
     ]
 
@@ -229,13 +225,11 @@ def _bad_bytes() -> list[Vector]:
         ("whitespace", "a space after a colon", lambda data: data.replace(b'":', b'": ', 1)),
         ("cut", "the last byte is missing", lambda data: data[:-1]),
         ("unknown-key", "a key that the format does not know",
-         lambda data: data.replace(b'"v":"twinproof-bundle/1"', b'"v":"twinproof-bundle/1","w":0')),
+         lambda data: data.replace(b'"v":"twinproof-bundle/2"', b'"v":"twinproof-bundle/2","w":0')),
         ("duplicate-key", "a key twice",
-         lambda data: data.replace(b'"v":', b'"v":"twinproof-bundle/1","v":')),
+         lambda data: data.replace(b'"v":', b'"v":"twinproof-bundle/2","v":')),
         ("version", "a version that is not known",
-         lambda data: data.replace(b"twinproof-bundle/1", b"twinproof-bundle/2")),
-        ("float", "an index written as 3.0",
-         lambda data: data.replace(b'"index":3', b'"index":3.0')),
+         lambda data: data.replace(b"twinproof-bundle/2", b"twinproof-bundle/1")),
         ("base64-bits", "base64 whose unused bits are not zero", with_unused_bits),
     ]  # fmt: skip
     return [
@@ -263,23 +257,18 @@ def _edges() -> list[Vector]:
     The former are mostly alone in a log that no policy names.
     """
     kinds = (
-        ("self-consistent", None, good_strict(), bad_strict()),
-        ("policy", POLICY, good_events(), bad_events()),
+        (None, good_strict(), bad_strict()),
+        (POLICY, good_events(), bad_events()),
+        (POLICY, good_answers(), bad_answers()),
     )
     vectors: list[Vector] = []
-    for trust, policy, good, bad in kinds:
-        known = {"levels": LEVELS, "trust": trust, "opened": True}
-        vectors += [Vector(*one, known, policy=policy) for one in good]
+    for policy, good, bad in kinds:
+        vectors += [Vector(*one, expected(policy), policy=policy) for one in good]
         vectors += [
             Vector(f"bad-{step:02d}-{name}", about, data, {"step": step}, policy=policy)
             for step, name, about, data in bad
         ]
     return vectors
-
-
-def _signature_line(checkpoint: str) -> str:
-    text = checkpoint.partition("\n\n")[0] + "\n"
-    return signed_note.sign_note(text, "witness.example", OTHER_LOG_KEY).rpartition("\n\n")[2]
 
 
 def main() -> None:

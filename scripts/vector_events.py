@@ -11,6 +11,7 @@ from bot.crypto import dsse
 from bot.domain.fields import (
     MAX_EVENT,
     MAX_PARTS,
+    Choice,
     Fields,
     Finish,
     MessagePart,
@@ -18,19 +19,12 @@ from bot.domain.fields import (
     Span,
     SpanKind,
 )
-from bot.domain.leaf import (
-    MAX_ATTEMPT,
-    OUTCOME_TYPE,
-    OrderLeaf,
-    Outcome,
-    OutcomeLeaf,
-    OutcomeStatement,
-    ReplyLeaf,
-    twin_prefix,
-)
+from bot.domain.leaf import OutcomeLeaf
 from bot.domain.order import OrderAction, TwinOrder
+from bot.domain.statements import MAX_ATTEMPT, OUTCOME_TYPE, Outcome, OutcomeStatement
 from bot.generation.rendering import render
 from bot.receipts.bundle import ProofBundle, encode_bundle
+from scripts.vector_log import order_leaf, reply_leaf
 from scripts.vector_parts import (
     FIELDS,
     MANIFEST,
@@ -67,7 +61,7 @@ def good_events() -> list[tuple[str, str, bytes]]:
     first = make_bundle(Recipe())
     again = make_bundle(_again(first, attempt=1, wish=WISH, text="Fideuà, then.", output=(70, 71)))
     stopped = _again(again, attempt=2, wish=SECOND_WISH, halt=STOP, **SHORT)
-    order = OrderLeaf(ORDER.hash, twin_prefix(TWIN)).encode()
+    order = order_leaf(ORDER)
     cut = Recipe(
         fields=_halted(Finish.CUT, ORDER.hash.hex()),
         outcome=Outcome.REFUNDED,
@@ -171,7 +165,7 @@ def _bad_attempts() -> list[tuple[int, str, str, Strict]]:
     second = Strict(fields=replace(FIELDS, event=event), receipt={"attempt": 1}, leaf_attempt=1)
     quoted = _next_turn(make_bundle(Recipe()), FIELDS.output)
     alone = (SPANS[0], SPANS[-1])
-    anew = replace(quoted, spans=alone, context=render(RENDERING, alone))
+    anew = replace(quoted, spans=alone, context=render(RENDERING, alone), choice=Choice(3))
     return [
         (6, "attempt-unasked", "a second reply that nobody wished for",
          Strict(receipt={"attempt": 1}, leaf_attempt=1)),
@@ -208,10 +202,8 @@ def _again(
     replaced: ProofBundle, *, attempt: int, wish: str, halt: str | None = None, **changes: object
 ) -> Recipe:
     """Make another reply to the message of `FIELDS`, with the replaced one before it in the log."""
-    receipt = make_receipt(Recipe())
-    leaf = ReplyLeaf(
-        replaced.receipt.digest, receipt.slot_tag, attempt - 1, twin_prefix(receipt.twin)
-    )
+    receipt = replace(make_receipt(Recipe()), attempt=attempt - 1)
+    leaf = reply_leaf(replaced.receipt, receipt)
     return Recipe(
         fields=replace(
             FIELDS,
@@ -220,7 +212,7 @@ def _again(
             **changes,  # type: ignore[arg-type]
         ),
         receipt={"attempt": attempt, "seq": 41 + attempt},
-        other_leaves={REPLY_INDEX - 1: leaf.encode()},
+        other_leaves={REPLY_INDEX - 1: leaf},
     )
 
 
@@ -246,8 +238,7 @@ def _next_turn(previous: ProofBundle, output: tuple[int, ...]) -> Fields:
 
 def _delivered(receipt: bytes) -> bytes:
     """Return the leaf of an earlier outcome of a receipt."""
-    moment = datetime(2026, 11, 20, 10, 0, 1, tzinfo=UTC)
-    body = OutcomeStatement(receipt, Outcome.DELIVERED, moment).encode()
+    body = OutcomeStatement(receipt, Outcome.DELIVERED).encode()
     statement = dsse.sign_envelope(OUTCOME_TYPE, body, OPERATOR_KEY)
     return OutcomeLeaf(statement.digest, receipt, Outcome.DELIVERED).encode()
 

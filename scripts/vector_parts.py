@@ -5,39 +5,35 @@ The vectors are made of it, and tests that need a bundle with one thing changed 
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Any
 
 from bot.crypto import dsse, ed25519, eip712, merkle, signed_note, vrf
-from bot.domain.fields import Fields, Finish, MessagePart, fields_root, fields_to_json
+from bot.domain.field_values import fields_root, fields_to_json
+from bot.domain.fields import FROM_THE_FIRST, Counts, Fields, Finish, MessagePart
 from bot.domain.ids import SlotInput, derive_slot, derive_slot_tag, derive_twin_id
 from bot.domain.leaf import (
-    OUTCOME_TYPE,
     ManifestLeaf,
-    Outcome,
     OutcomeLeaf,
-    OutcomeStatement,
     ReplyLeaf,
     VoidLeaf,
+    manifest_prefix,
     twin_prefix,
 )
 from bot.domain.manifest import Manifest, encode_manifest, signing_data
 from bot.domain.money import split_price
+from bot.domain.order import TwinOrder, order_data
 from bot.domain.persona import Example, Persona
 from bot.domain.receipt import PAYLOAD_TYPE, Receipt, ReceiptModel, ReceiptPrice, encode_receipt
+from bot.domain.statements import OUTCOME_TYPE, Outcome, OutcomeStatement, VoidReason
 from bot.domain.terms import FilterTerms, ModelTerms, RenderingProgram, SamplerTerms
 from bot.generation.rendering import CommittedTurn, fit_window, render
-from bot.receipts.bundle import LogProof, OutcomeProof, ProofBundle, seal_openings
+from bot.receipts.bundle import OutcomeProof, ProofBundle, RevocationProof
+from bot.receipts.openings import seal_openings
+from scripts.vector_log import MadeLog, cosignature, fixed_key, order_leaf, reply_leaf
 
 ORIGIN = "log.twinproof.example/vectors"
 SLUG = "mira"
-REPLY_INDEX, OUTCOME_INDEX = 3, 5
-
-
-def fixed_key(name: str) -> bytes:
-    """Return 32 fixed bytes: a key for tests, public and worthless."""
-    return sha256(b"twinproof test key: " + name.encode()).digest()
-
+REPLY_INDEX, OUTCOME_INDEX, LAST_INDEX = 3, 5, 6
 
 OPERATOR_KEY, OTHER_OPERATOR_KEY = fixed_key("operator"), fixed_key("other operator")
 VRF_KEY, OTHER_VRF_KEY = fixed_key("vrf"), fixed_key("other vrf")
@@ -48,7 +44,16 @@ CREATOR = eip712.address_of(CREATOR_KEY)
 LOG = signed_note.VerifierKey(ORIGIN, ed25519.public_key_of(LOG_KEY))
 OTHER_LOG = signed_note.VerifierKey(ORIGIN, ed25519.public_key_of(OTHER_LOG_KEY))
 TWIN = derive_twin_id(eip712.parse_address(CREATOR), SLUG)
-POLICY = {"creators": [CREATOR], "logs": [LOG.encode()]}
+POLICY = {
+    "v": "twinproof-policy/1",
+    "creators": [CREATOR],
+    "logs": [LOG.encode()],
+    "witnesses": [],
+    "needed": 0,
+    "auditors": [],
+    "anchors": [],
+    "revoked": [],
+}
 
 PERSONA = Persona(
     name="Mira Solano",
@@ -84,7 +89,8 @@ MANIFEST = Manifest(
         presence_penalty="0.2",
         frequency_penalty="0",
     ),
-    filter=FilterTerms(stop_tokens=(2,), stop_strings=("\nFan:", "\nYou are ")),
+    filter=FilterTerms(stop_tokens=(2,), stop_strings=("\nFan:", "\nYou are "), redraws=2),
+    rules=("crisis/1",),
     price_nano=2_000_001,
     price_token="TWIN",  # noqa: S106 - a currency
     creator_bp=8500,
@@ -103,19 +109,32 @@ SPANS = fit_window(
     turns=[CommittedTurn((30, 31), (40, 41, 42), fixed_key("receipt of turn 1"))],
     message=(50, 51, 52),
 )
-FIELDS = Fields(
-    slot=SLOT,
-    conversation=fixed_key("conversation"),
-    turn=2,
-    previous=fixed_key("receipt of turn 1"),
-    parts=(
-        MessagePart(SLOT.message, 'So… what do I eat in València? "Paella"\n\u2028or \ufb33 🍚?'),
-    ),
-    spans=SPANS,
-    context=render(RENDERING, SPANS),
-    output=(60, 61, 62, 63),
-    finish=Finish.END,
-    text="Rice. Always rice 🍚",
+
+
+def counted(fields: Fields) -> Fields:
+    """Return fields whose counts are the lengths of their context and output."""
+    return replace(fields, counts=Counts(len(fields.context), len(fields.output)))
+
+
+FIELDS = counted(
+    Fields(
+        slot=SLOT,
+        conversation=fixed_key("conversation"),
+        turn=2,
+        previous=fixed_key("receipt of turn 1"),
+        parts=(
+            MessagePart(
+                SLOT.message, 'So… what do I eat in València? "Paella"\n\u2028or \ufb33 🍚?'
+            ),
+        ),
+        spans=SPANS,
+        context=render(RENDERING, SPANS),
+        output=(60, 61, 62, 63),
+        finish=Finish.END,
+        text="Rice. Always rice 🍚",
+        choice=FROM_THE_FIRST,
+        counts=Counts(0, 0),
+    )
 )
 Parts = dict[str, Any]
 
@@ -124,13 +143,21 @@ Parts = dict[str, Any]
 class Recipe:
     """One bundle: what is changed before signing, and who signs.
 
-    `other_leaves` are leaves of the log by their index.
+    Attributes:
+        other_leaves: leaves of the log by their index.
+        log: name of the log that signs the checkpoint; `log_key` is its key.
+        seals: envelopes of the seals that lead to it.
+        witnesses: names of those who cosign; the key is `fixed_key` of the name.
+        lines: further signature lines.
+        order: the revocation in the bundle, with `order_index` in the log.
+        anchor: size of the tree that a chain has committed.
     """
 
     manifest: Manifest = MANIFEST
     creator_key: bytes = CREATOR_KEY
     operator_key: bytes = OPERATOR_KEY
     vrf_key: bytes = VRF_KEY
+    log: str = ORIGIN
     log_key: bytes = LOG_KEY
     outcome_key: bytes = OPERATOR_KEY
     persona: Persona = PERSONA
@@ -141,42 +168,47 @@ class Recipe:
     outcome_leaf: Outcome = Outcome.DELIVERED
     logged: bool = True
     other_leaves: dict[int, bytes] = field(default_factory=dict)
+    seals: tuple[dsse.Envelope, ...] = ()
+    witnesses: tuple[str, ...] = ()
+    lines: str = ""
+    order: TwinOrder | None = None
+    order_key: bytes = CREATOR_KEY
+    order_index: int = LAST_INDEX
+    anchor: int | None = None
 
 
 def make_bundle(recipe: Recipe) -> ProofBundle:
     """Sign, seal and log everything that a recipe says."""
     receipt = replace(make_receipt(recipe), **recipe.receipt)
     envelope = dsse.sign_envelope(PAYLOAD_TYPE, encode_receipt(receipt), recipe.operator_key)
-    reply = ReplyLeaf(envelope.digest, receipt.slot_tag, receipt.attempt, twin_prefix(receipt.twin))
-    time = datetime(2026, 11, 20, 10, 0, 2, tzinfo=UTC)
+    reply = reply_leaf(envelope, receipt)
     statement = dsse.sign_envelope(
         OUTCOME_TYPE,
-        OutcomeStatement(envelope.digest, recipe.outcome, time).encode(),
+        OutcomeStatement(envelope.digest, recipe.outcome).encode(),
         recipe.outcome_key,
     )
-    outcome = OutcomeLeaf(statement.digest, envelope.digest, recipe.outcome_leaf)
+    outcome = OutcomeLeaf(statement.digest, envelope.digest, recipe.outcome_leaf).encode()
     leaves = _other_leaves(recipe.manifest)
     for index, leaf in recipe.other_leaves.items():
         leaves[index] = leaf
     if recipe.logged:
-        leaves[REPLY_INDEX] = reply.encode()
-    leaves[OUTCOME_INDEX] = outcome.encode()
-    hashes = [merkle.leaf_hash(leaf) for leaf in leaves]
-    checkpoint = signed_note.Checkpoint(ORIGIN, len(leaves), merkle.root_of(hashes))
-
-    def prove(index: int, leaf: bytes) -> LogProof:
-        return LogProof(leaf, index, tuple(merkle.inclusion_proof(hashes, index)))
-
+        leaves[REPLY_INDEX] = reply
+    leaves[OUTCOME_INDEX] = outcome
+    if recipe.order is not None:
+        leaves[recipe.order_index] = order_leaf(recipe.order)
+    log = MadeLog(leaves, _note(recipe, leaves))
     digest = signing_data(recipe.manifest).digest()
     return ProofBundle(
         receipt=envelope,
         manifest=encode_manifest(recipe.manifest),
         manifest_signature=eip712.sign_digest(recipe.creator_key, digest),
-        log=prove(REPLY_INDEX, reply.encode()),
-        checkpoint=signed_note.sign_note(checkpoint.encode(), ORIGIN, recipe.log_key),
-        outcome=OutcomeProof(statement, prove(OUTCOME_INDEX, outcome.encode())),
+        log=log.prove(REPLY_INDEX, reply),
+        outcome=OutcomeProof(statement, log.prove(OUTCOME_INDEX, outcome)),
+        revocation=_revocation(recipe, log),
+        anchor=None if recipe.anchor is None else log.anchor(REPLY_INDEX, recipe.anchor),
+        seals=recipe.seals,
         sealed=seal_openings(
-            OPENING_KEY, envelope.digest, persona=recipe.persona, fields=recipe.fields
+            OPENING_KEY, envelope.digest, persona=recipe.persona, fields=counted(recipe.fields)
         ),
     )
 
@@ -195,18 +227,35 @@ def make_receipt(recipe: Recipe) -> Receipt:
         model=ReceiptModel(manifest.model.gguf, manifest.library, fixed_key("build"), "exact"),
         vrf_proof=proof,
         slot_tag=derive_slot_tag(vrf.proof_to_hash(proof)),
-        fields_root=fields_root(OPENING_KEY, fields_to_json(recipe.fields)),
+        fields_root=fields_root(OPENING_KEY, fields_to_json(counted(recipe.fields))),
         price=ReceiptPrice(manifest.price_nano, manifest.price_token, *split),
         operator=ed25519.public_key_of(recipe.operator_key),
         time=datetime(2026, 11, 20, 10, tzinfo=UTC),
     )
 
 
+def _note(recipe: Recipe, leaves: list[bytes]) -> str:
+    root = merkle.root_of([merkle.leaf_hash(leaf) for leaf in leaves])
+    text = signed_note.Checkpoint(recipe.log, len(leaves), root).encode()
+    cosigned = "".join(cosignature(text, name) for name in recipe.witnesses)
+    return signed_note.sign_note(text, recipe.log, recipe.log_key) + cosigned + recipe.lines
+
+
+def _revocation(recipe: Recipe, log: MadeLog) -> RevocationProof | None:
+    order = recipe.order
+    if order is None:
+        return None
+    digest = order_data(order, recipe.manifest.name).digest()
+    place = log.prove(recipe.order_index, order_leaf(order))
+    return RevocationProof(order.encode(), eip712.sign_digest(recipe.order_key, digest), place)
+
+
 def _other_leaves(manifest: Manifest) -> list[bytes]:
     """Fill a log of seven leaves with what else may stand in it."""
-    void = VoidLeaf(fixed_key("void"), fixed_key("slot tag")[:16], 0).encode()
+    void = VoidLeaf(fixed_key("void"), fixed_key("slot tag")[:16], 0, VoidReason.FAILED).encode()
     leaves = [ManifestLeaf(manifest.hash, twin_prefix(manifest.twin)).encode(), void]
     for number in range(5):
         receipt = fixed_key(f"receipt {number}")
-        leaves.append(ReplyLeaf(receipt, receipt[:16], 0, twin_prefix(manifest.twin)).encode())
+        twin, version = twin_prefix(manifest.twin), manifest_prefix(manifest.hash)
+        leaves.append(ReplyLeaf(receipt, receipt[:16], 0, twin, version).encode())
     return leaves

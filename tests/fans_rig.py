@@ -50,7 +50,7 @@ class FansRig:
             tombstones=self.tombstones,
             saved=self.saved,
             states=self.stage.engine,
-            endings=Endings(stage.issuer, stage.clock),
+            endings=Endings(stage.issuer),
             turns=stage.turns,
             running=stage.running,
             forgotten=stage.forgotten,

@@ -35,7 +35,7 @@ from bot.twins.roster import LiveTwin, Roster
 from bot.twins.running import RunningReplies
 from bot.twins.turns import ConversationTurns
 from bot.twins.withdrawal import WithdrawMessage
-from scripts.vector_parts import fixed_key
+from scripts.vector_log import fixed_key
 from tests.fakes.chain import MemoryChain
 from tests.fakes.clock import CountingEntropy, SetClock
 from tests.fakes.engine import MemoryEngine
@@ -174,7 +174,7 @@ class Stage:
         """What takes messages back."""
         return WithdrawMessage(
             store=self.store,
-            endings=Endings(self.issuer, self.clock),
+            endings=Endings(self.issuer),
             turns=self.turns,
             running=self.running,
             states=self.engine,
@@ -183,7 +183,7 @@ class Stage:
     @property
     def delivery(self) -> RecordDelivery:
         """What records outcomes."""
-        return RecordDelivery(store=self.store, issuer=self.issuer, clock=self.clock)
+        return RecordDelivery(store=self.store, issuer=self.issuer)
 
     @property
     def recovery(self) -> Recovery:

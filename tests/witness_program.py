@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.wiring.transparency import make_witness
+from bot.wiring.witnesses import make_witness
 
 ROOT = Path(__file__).parents[1]
 

@@ -95,6 +95,7 @@ def encode_request(request: GenerationRequest) -> Message:
         "sampler": asdict(request.sampler),
         "stop_tokens": request.stop_tokens,
         "stop_strings": request.stop_strings,
+        "refused": request.refused,
     }
 
 
@@ -107,6 +108,7 @@ def parse_request(message: Message) -> GenerationRequest:
         sampler=SamplerPolicy(**message["sampler"]),
         stop_tokens=tuple(message["stop_tokens"]),
         stop_strings=tuple(message["stop_strings"]),
+        refused=tuple(tuple(output) for output in message["refused"]),
     )
 
 

@@ -7,9 +7,10 @@ import aiosqlite
 
 from adapters.sqlite import rows
 from adapters.sqlite.database import Database
+from adapters.sqlite.verdicts import SELECT_VERDICT, read_verdict
 from bot.domain.errors import InvariantError
 from bot.domain.ledger import LedgerTransaction, Posting
-from bot.ports.audit import AuditReader, StoredRecords
+from bot.ports.audit import AuditReader, StoredRecords, StoredSeal
 
 _LEDGER = """
 SELECT t.key, t.kind, p.account, p.nano FROM ledger_transactions t
@@ -34,6 +35,10 @@ class SqliteAuditReader(AuditReader):
             manifests = await _fetch(connection, f"{rows.SELECT_MANIFEST} ORDER BY log_index")
             intents = await _fetch(connection, f"{rows.SELECT_INTENT} ORDER BY rowid")
             orders = await _fetch(connection, f"{rows.SELECT_ORDER} ORDER BY log_index")
+            verdicts = await _fetch(connection, f"{SELECT_VERDICT} ORDER BY log_index")
+            seals = await _fetch(
+                connection, "SELECT log_index, envelope FROM seals ORDER BY log_index"
+            )
             replies = await _fetch(connection, f"{rows.SELECT_REPLY} ORDER BY twin, seq")
             ledger = await _fetch(connection, _LEDGER)
             balances = await _fetch(connection, "SELECT account, nano FROM balances")
@@ -48,6 +53,8 @@ class SqliteAuditReader(AuditReader):
                 ledger=tuple(_transactions(ledger)),
                 balances={row[0]: row[1] for row in balances},
                 orders=tuple(map(rows.read_order, orders)),
+                verdicts=tuple(map(read_verdict, verdicts)),
+                seals=tuple(StoredSeal(*row) for row in seals),
             )
         except (ValueError, TypeError, LookupError) as error:
             raise InvariantError(f"a stored row can't be read: {error}") from error

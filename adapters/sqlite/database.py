@@ -1,8 +1,9 @@
 """One SQLite file, one writer: who may write, how a transaction begins, commits and fails.
 
 Two coroutines on one connection would share one transaction, so all work on the connection goes
-through `transaction()`, which holds a lock from BEGIN to COMMIT. Durability: WAL with
-synchronous=FULL, so a transaction that returned is on disk, and one that did not is not there.
+through `transaction()` and `reading()`, one at a time (`turns`). Writers that wait for each other
+share one COMMIT, which is one write to the disk. Durability: WAL with synchronous=FULL, so a
+transaction that returned is on disk, and one that did not is there whole or not at all.
 
 What waits for a disk or another process (COMMIT, a BEGIN that finds the file locked, long reads)
 runs in the connection's thread. A look-up by key, or a write that COMMIT makes durable, takes less
@@ -11,17 +12,27 @@ time than the way to that thread and back: it runs at once, by `raw_of`.
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
 
 import aiosqlite
 
-from bot.domain.errors import ConfigurationError, InvariantError, StoreBusyError
+from adapters.sqlite.tables import look_into, prepare_tables
+from adapters.sqlite.turns import Group, Turns
+from bot.domain.errors import (
+    BotError,
+    ConfigurationError,
+    InvariantError,
+    OutcomeUnknownError,
+    StoreBusyError,
+)
 
+_T = TypeVar("_T")
 BUSY_TIMEOUT_MS = 5_000
-SCHEMA_VERSION = 2  # of all tables together; development versions before it had none
+SCHEMA_VERSION = 3  # of all tables together; 3: formats of version 2, seals, verdicts
 
 
 def raw_of(connection: aiosqlite.Connection) -> sqlite3.Connection:
@@ -35,12 +46,12 @@ def raw_of(connection: aiosqlite.Connection) -> sqlite3.Connection:
 class Database:
     """An open SQLite file; `transaction()` is the only door to it.
 
-    The connection is owned by whoever holds `_lock`; nobody keeps a cursor past it.
+    The connection is owned by whoever has the turn; nobody keeps a cursor past it.
     """
 
     def __init__(self, connection: aiosqlite.Connection) -> None:
         self._connection = connection
-        self._lock = asyncio.Lock()
+        self._turns = Turns(self._commit)
 
     @classmethod
     async def open(
@@ -75,9 +86,9 @@ class Database:
         try:
             await connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
             await connection.execute("PRAGMA foreign_keys = ON")
-            tables, version = await _look(connection)
+            tables, version = await look_into(connection)
             if not read_only and (not tables or version == expected):
-                await _prepare(connection, schema, version=0 if tables else expected)
+                await prepare_tables(connection, schema, version=0 if tables else expected)
         except sqlite3.Error as error:
             await connection.close()
             raise ConfigurationError(f"The database {path} can't be used: {error}.") from error
@@ -96,24 +107,37 @@ class Database:
     async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
         """Run the block in one transaction: all of it is durable when the block ends, or none.
 
+        Blocks that wait for each other share a COMMIT, each inside a savepoint: one that fails is
+        undone alone, and none has ended before the shared commit has. If that fails, or SQLite had
+        to end the transaction by itself, nothing of any member is there, and each is told.
+
+        Whoever is cancelled in the block is undone; whoever is cancelled after it, while the commit
+        is under way, hears of that when it is over, and may be there.
+
         Raises:
             StoreBusyError: another process holds the database, or the disk is full.
             InvariantError: the file is damaged.
         """
-        async with self._lock:
+        async with self._turns.joining():
+            group = self._turns.group
             try:
-                # Whoever is cancelled while it begins leaves an open transaction: it ends below.
-                await self._begin()
+                if group is None:
+                    # Whoever is cancelled while it begins leaves an open transaction.
+                    await self._begin()
+                    group = self._turns.group = Group()
+                else:
+                    raw_of(self._connection).execute("SAVEPOINT member")
                 yield self._connection
-                await self._connection.execute("COMMIT")
-            except sqlite3.OperationalError as error:
-                await self._roll_back()
-                raise StoreBusyError(f"the database can't be written now: {error}") from error
+                if group.members:
+                    raw_of(self._connection).execute("RELEASE member")
             except BaseException as error:
-                await self._roll_back()
-                if type(error) is sqlite3.DatabaseError:
-                    raise InvariantError(f"the database is damaged: {error}") from error
-                raise
+                await self._undo(group)
+                explained = _explained(error, "written")
+                if explained is None:
+                    raise
+                raise explained from error
+            group.members += 1
+        await group.wait()
 
     async def _begin(self) -> None:
         """Take the file's write lock: at once if it is free, else wait for it in the thread."""
@@ -127,28 +151,64 @@ class Database:
         else:
             raw.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
 
-    async def _roll_back(self) -> None:
-        """End the transaction behind whatever is still under way in the thread.
+    async def _undo(self, group: Group | None) -> None:
+        """Take back what one member did, behind whatever of it is still under way in the thread.
 
-        It is waited for in any case: the next transaction begins at once.
+        The group goes on without it. It is over if nobody else is in it, or if SQLite has ended the
+        transaction (a full disk does that): then the work of all of them is gone.
         """
-        ending = asyncio.ensure_future(self._connection.rollback())
+        raw = raw_of(self._connection)
+
+        def undo() -> None:
+            if group is not None and group.members and raw.in_transaction:
+                with suppress(sqlite3.Error):
+                    raw.execute("ROLLBACK TO member")
+                    raw.execute("RELEASE member")
+                    return
+            raw.rollback()
+
         try:
-            await asyncio.shield(ending)
+            await _to_its_end(self._in_thread(undo))
         finally:
-            while not ending.done():
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait([ending])
+            if not raw.in_transaction:
+                self._turns.group = None
+                if group is not None:
+                    group.end(StoreBusyError("the database went back to before this was written"))
+
+    async def _commit(self, group: Group) -> None:
+        """Make a group's work durable, or tell each of its members that none of it is there."""
+        raw = raw_of(self._connection)
+        try:
+            await _to_its_end(self._in_thread(lambda: raw.execute("COMMIT")))
+        except sqlite3.Error as error:
+            await self._roll_back()
+            group.end(_explained(error, "written") or InvariantError(str(error)))
+        except BaseException:  # the loop ends; so do the members
+            await self._roll_back()
+            group.end(OutcomeUnknownError("the program ended while this was written"))
+            raise
+        else:
+            group.end()
+
+    async def _in_thread(self, job: Callable[[], _T]) -> _T:
+        done: _T = await self._connection._execute(job)  # type: ignore[no-untyped-call]  # noqa: SLF001
+        return done
+
+    async def _roll_back(self) -> None:
+        """End the transaction behind whatever is still under way in the thread."""
+        await _to_its_end(self._connection.rollback())
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[aiosqlite.Connection]:
         """Run the block against one consistent snapshot, without writing.
 
+        It stands between two groups of writers: what is not durable yet is not seen.
+
         Raises:
             StoreBusyError: the file can't be read now.
             InvariantError: the file is damaged.
         """
-        async with self._lock:
+        async with self._turns.alone():
             raw = raw_of(self._connection)
             try:
                 raw.execute("BEGIN")  # takes no lock and waits for nobody
@@ -156,18 +216,17 @@ class Database:
                 raw.rollback()
             except BaseException as error:
                 await self._roll_back()
-                if isinstance(error, sqlite3.OperationalError):
-                    raise StoreBusyError(f"the database can't be read now: {error}") from error
-                if isinstance(error, sqlite3.DatabaseError):
-                    raise InvariantError(f"the database is damaged: {error}") from error
-                raise
+                explained = _explained(error, "read")
+                if explained is None:
+                    raise
+                raise explained from error
 
     async def truncate_wal(self) -> bool:
         """Empty the write-ahead log, in which deleted rows may still lie; return whether it is.
 
         False while another process reads: what was deleted goes with a later try, or at the close.
         """
-        async with self._lock:
+        async with self._turns.alone():
             found = await self._connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
             return all(row[0] == 0 for row in found)
 
@@ -180,7 +239,7 @@ class Database:
         Args:
             max_bytes: do nothing to a larger file: it would keep everybody waiting.
         """
-        async with self._lock:
+        async with self._turns.alone():
             (size,) = await self._connection.execute_fetchall(
                 "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
             )
@@ -197,27 +256,29 @@ class Database:
 
     async def close(self) -> None:
         """Close the connection after the transaction in progress, if there is one."""
-        async with self._lock:
+        async with self._turns.alone():
             await self._connection.close()
 
 
-async def _look(connection: aiosqlite.Connection) -> tuple[bool, int]:
-    """Return whether there are tables, and the version that they were made with."""
-    tables = await connection.execute_fetchall("SELECT 1 FROM sqlite_schema LIMIT 1")
-    versions = await connection.execute_fetchall("PRAGMA user_version")
-    return bool(list(tables)), next(iter(versions))[0]
+async def _to_its_end(work: Coroutine[None, None, _T]) -> _T:
+    """Wait for work in the thread, also for whoever is cancelled meanwhile: the next one begins."""
+    running = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not running.done():
+        try:
+            await asyncio.wait([running])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    result = running.result()
+    if cancelled is not None:
+        raise cancelled
+    return result
 
 
-async def _prepare(
-    connection: aiosqlite.Connection, schema: Sequence[str], *, version: int
-) -> None:
-    """Make the file durable and its tables complete; what is deleted is overwritten.
-
-    The version is written into a new file alone (0: none): it would change the others each time.
-    """
-    await connection.execute("PRAGMA journal_mode = WAL")
-    await connection.execute("PRAGMA synchronous = FULL")
-    await connection.execute("PRAGMA secure_delete = ON")
-    stamp = f"PRAGMA user_version = {version};" if schema and version else ""
-    script = ("BEGIN IMMEDIATE;", *schema, stamp, "COMMIT;")
-    await connection.executescript("\n".join(script))
+def _explained(error: BaseException, what: str) -> BotError | None:
+    """Return the error of ours that a driver's error is, if it is one that says so."""
+    if isinstance(error, sqlite3.OperationalError):
+        return StoreBusyError(f"the database can't be {what} now: {error}")
+    if type(error) is sqlite3.DatabaseError:
+        return InvariantError(f"the database is damaged: {error}")
+    return None

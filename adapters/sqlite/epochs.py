@@ -4,12 +4,12 @@ import sqlite3
 from typing import Any
 
 from adapters.sqlite.database import Database
+from adapters.sqlite.epoch_rows import add_earnings, read_epoch, read_transaction
 from bot.domain.errors import InvariantError
 from bot.domain.settlement import (
     TRANSACTION_MOVES,
     ChainIdentity,
     Commitment,
-    Earnings,
     Epoch,
     EpochState,
     Inclusion,
@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS chain_pin (
 
 CREATE TABLE IF NOT EXISTS epochs (
   number INTEGER PRIMARY KEY,
-  state TEXT NOT NULL CHECK (state IN ('planned', 'signed', 'sent', 'mined', 'final')),
+  state TEXT NOT NULL CHECK (state IN ('planned', 'signed', 'sent', 'mined', 'final', 'lost')),
   fee_root BLOB NOT NULL,
   fee_total INTEGER NOT NULL,
   log_root BLOB NOT NULL,
@@ -40,7 +40,8 @@ CREATE TABLE IF NOT EXISTS epochs (
   data_hash BLOB NOT NULL,
   cutoff INTEGER NOT NULL
 ) STRICT;
-CREATE UNIQUE INDEX IF NOT EXISTS one_open_epoch ON epochs ((1)) WHERE state <> 'final';
+CREATE UNIQUE INDEX IF NOT EXISTS one_open_epoch ON epochs ((1))
+  WHERE state NOT IN ('final', 'lost');
 
 CREATE TABLE IF NOT EXISTS epoch_earnings (
   epoch INTEGER NOT NULL REFERENCES epochs (number),
@@ -75,6 +76,7 @@ CREATE INDEX IF NOT EXISTS transactions_in_flight
   ON chain_transactions (purpose) WHERE state IN ('signed', 'sent', 'mined');
 """
 
+_PIN = "chain_id, genesis_hash, settlement, token, code_hash"
 _EPOCH = "number, state, fee_root, fee_total, log_root, log_size, data_hash, cutoff"
 _TRANSACTION = "purpose, epoch, chunk, nonce, hash, raw, state, block_number, block_hash, gas_used"
 
@@ -99,12 +101,30 @@ class SqliteEpochStore(EpochStore):
                 ),
             )
             cursor = await connection.execute(
-                "SELECT chain_id, genesis_hash, settlement, token, code_hash FROM chain_pin"
+                f"SELECT {_PIN} FROM chain_pin"  # noqa: S608 - a constant
             )
             row = await cursor.fetchone()
         if row is None:
             raise InvariantError("the pinned chain has vanished")
         return ChainIdentity(*row)
+
+    async def pinned(self) -> ChainIdentity | None:
+        """See the port."""
+        async with self._database.reading() as connection:
+            cursor = await connection.execute(f"SELECT {_PIN} FROM chain_pin")  # noqa: S608
+            row = await cursor.fetchone()
+        return None if row is None else ChainIdentity(*row)
+
+    async def anchoring(self, leaf_index: int) -> Commitment | None:
+        """See the port."""
+        async with self._database.reading() as connection:
+            cursor = await connection.execute(
+                "SELECT number, fee_root, fee_total, log_root, log_size, data_hash FROM epochs "
+                "WHERE state = 'final' AND log_size > ? ORDER BY number LIMIT 1",
+                (leaf_index,),
+            )
+            row = await cursor.fetchone()
+        return None if row is None else Commitment(*row)
 
     async def plan(self, epoch: Epoch) -> bool:
         """See the port."""
@@ -115,7 +135,7 @@ class SqliteEpochStore(EpochStore):
             cursor = await connection.execute(
                 "INSERT INTO epochs SELECT ?, 'planned', ?, ?, ?, ?, ?, ? "
                 "WHERE ? = (SELECT coalesce(max(number), 0) + 1 FROM epochs) "
-                "AND NOT EXISTS (SELECT 1 FROM epochs WHERE state <> 'final')",
+                "AND NOT EXISTS (SELECT 1 FROM epochs WHERE state NOT IN ('final', 'lost'))",
                 (
                     epoch.number,
                     commitment.fee_root,
@@ -129,30 +149,44 @@ class SqliteEpochStore(EpochStore):
             )
             if cursor.rowcount == 0:
                 return False
-            await connection.executemany(
-                "INSERT INTO epoch_earnings VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (
-                        epoch.number,
-                        position,
-                        item.twin,
-                        item.payout,
-                        item.cumulative_nano,
-                        item.receipt_count,
-                        item.twin_log_root,
-                    )
-                    for position, item in enumerate(epoch.earnings)
-                ],
-            )
+            await add_earnings(connection, epoch)
         return True
+
+    async def take_over(self, epoch: Epoch) -> None:
+        """See the port."""
+        if epoch.state is not EpochState.LOST:
+            raise InvariantError(f"epoch {epoch.number} is {epoch.state}, not lost")
+        said = epoch.commitment
+        async with self._database.transaction() as connection:
+            cursor = await connection.execute(
+                "SELECT 1 FROM epochs WHERE number >= ? AND state IN ('final', 'lost')",
+                (epoch.number,),
+            )
+            if await cursor.fetchone() is not None:
+                raise InvariantError(f"epoch {epoch.number} was not lost")
+            await connection.execute(
+                "UPDATE chain_transactions SET state = 'final' "
+                "WHERE purpose = 'commit' AND state IN ('signed', 'sent', 'mined')"
+            )
+            await connection.execute("UPDATE epochs SET state = 'final' WHERE state <> 'lost'")
+            await connection.execute("DELETE FROM epoch_earnings WHERE epoch = ?", (epoch.number,))
+            await connection.execute(
+                "INSERT INTO epochs VALUES (?, 'lost', ?, ?, ?, ?, ?, ?) ON CONFLICT (number) "
+                "DO UPDATE SET state = 'lost', cutoff = excluded.cutoff",
+                (
+                    *(epoch.number, said.fee_root, said.fee_total, said.log_root, said.log_size),
+                    *(said.data_hash, epoch.cutoff),
+                ),
+            )
+            await add_earnings(connection, epoch)
 
     async def open_epoch(self) -> Epoch | None:
         """See the port."""
-        return await self._epoch("state <> 'final'", ())
+        return await self._epoch("state NOT IN ('final', 'lost')", ())
 
     async def last_final(self) -> Epoch | None:
         """See the port."""
-        return await self._epoch("state = 'final' ORDER BY number DESC LIMIT 1", ())
+        return await self._epoch("state IN ('final', 'lost') ORDER BY number DESC LIMIT 1", ())
 
     async def epoch(self, number: int) -> Epoch | None:
         """See the port."""
@@ -241,7 +275,7 @@ class SqliteEpochStore(EpochStore):
         query = f"SELECT {_TRANSACTION} FROM chain_transactions WHERE {condition}"  # noqa: S608
         async with self._database.reading() as connection:
             rows = await (await connection.execute(query, values)).fetchall()
-        return tuple(_read_transaction(tuple(row)) for row in rows)
+        return tuple(read_transaction(tuple(row)) for row in rows)
 
     async def _epoch(self, condition: str, values: tuple[Any, ...]) -> Epoch | None:
         query = f"SELECT {_EPOCH} FROM epochs WHERE {condition}"  # noqa: S608 - constants
@@ -256,21 +290,4 @@ class SqliteEpochStore(EpochStore):
                     (row[0],),
                 )
             ).fetchall()
-        number, state, fee_root, fee_total, log_root, log_size, data_hash, cutoff = row
-        return Epoch(
-            commitment=Commitment(number, fee_root, fee_total, log_root, log_size, data_hash),
-            earnings=tuple(Earnings(*item) for item in earnings),
-            cutoff=cutoff,
-            state=EpochState(state),
-        )
-
-
-def _read_transaction(row: tuple[Any, ...]) -> StoredTransaction:
-    purpose, epoch, chunk, nonce, transaction_hash, raw, state, *block = row
-    return StoredTransaction(
-        signed=SignedTransaction(Purpose(purpose), epoch, chunk, nonce, transaction_hash, raw),
-        state=TransactionState(state),
-        block_number=block[0],
-        block_hash=block[1],
-        gas_used=block[2],
-    )
+        return read_epoch(tuple(row), [tuple(item) for item in earnings])

@@ -7,7 +7,8 @@ compares both with the tables that there are, so that a new one can't be overloo
 
 PLAIN_TABLES = frozenset(
     {
-        *("manifests", "orders", "log_leaves", "log_nodes", "checkpoints", "cosignatures"),
+        *("manifests", "orders", "log_leaves", "log_nodes", "checkpoints", "cosignatures", "seals"),
+        "verdicts",
         *("ledger_transactions", "postings", "balances", "erasures", "secrets"),
         *("chain_pin", "epochs", "epoch_earnings", "chain_transactions"),
         *("discord_webhooks", "discord_talk", "telegram_talkative"),
@@ -31,7 +32,9 @@ UNSETTLED = f"""
 SELECT EXISTS (SELECT 1 FROM intents WHERE state = 'open' AND key IN {_THEIRS})
     OR EXISTS (SELECT 1 FROM replies WHERE outcome IS NULL AND intent IN {_THEIRS})
 """
-RECENT = f"SELECT COUNT(*) FROM intents WHERE key IN {_THEIRS} AND created_at >= :since"
+RECENT = f"""
+SELECT COUNT(*) FROM intents WHERE key IN {_THEIRS} AND created_at >= :since AND rejected = 0
+"""
 
 PICKS = f"""
 SELECT bot, chat, thread, twin FROM telegram_picks WHERE :platform = 'telegram' AND chat = :fan
@@ -75,7 +78,8 @@ UPDATE replies SET fan_text = '', text = '', fan_tokens = '[]', output_tokens = 
 INTENTS = f"""
 UPDATE intents SET bot = '', chat = '', thread = '', message_id = '', fan = '', text = '',
        spans = '[]', context = '[]', parts = '[]', opening_key = x'',
-       regenerate = NULL, replaces = NULL, conversation = COALESCE(
+       regenerate = NULL, replaces = NULL, older = NULL, older_tokens = NULL,
+       conversation = COALESCE(
          (SELECT receipt_hash FROM replies WHERE replies.intent = intents.key),
          CAST(slot_tag || zeroblob(16) AS BLOB))
  WHERE key IN {_THEIRS}

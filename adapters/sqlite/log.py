@@ -12,6 +12,7 @@ NODES = (
     "WITH wanted(level, idx) AS (VALUES {marks}) "
     "SELECT level, idx, hash FROM wanted CROSS JOIN log_nodes USING (level, idx)"
 )
+SEALS = "SELECT envelope FROM seals ORDER BY log_index"
 
 
 class LogTables(Statements):
@@ -68,3 +69,11 @@ class LogTables(Statements):
             "checkpoints",
             {"size": checkpoint.size, "root": checkpoint.root, "note": checkpoint.note},
         )
+
+    async def seals(self) -> Sequence[bytes]:
+        """Return the envelopes of the seals in the log, oldest first."""
+        return [rows.blob(row[0]) for row in await self.few(SEALS)]
+
+    async def add_seal(self, index: int, envelope: bytes) -> None:
+        """Keep the seal that the leaf of this index cites."""
+        await self.insert("seals", {"log_index": index, "envelope": envelope})

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from adapters.sqlite import rows
 from adapters.sqlite.database import Database
-from adapters.sqlite.log import LogTables
+from adapters.sqlite.log import SEALS, LogTables
 from adapters.sqlite.statements import Statements
 from bot.crypto.canonical import encode_canonical
 from bot.crypto.encoding import encode_b64
@@ -17,16 +17,23 @@ from bot.ports.transparency import CheckpointRow, LogReader, StoredCosignature
 
 _T = TypeVar("_T")
 _CITED = """
-SELECT l.leaf, m.body, m.signature, o.body, o.signature, a.outcome_statement, b.reversal_statement
+SELECT l.leaf, m.body, m.signature, o.body, o.signature, a.outcome_statement, b.reversal_statement,
+  s.envelope, v.envelope
 FROM log_leaves l
   LEFT JOIN manifests m ON m.log_index = l.idx
   LEFT JOIN orders o ON o.log_index = l.idx
   LEFT JOIN replies a ON a.outcome_index = l.idx
   LEFT JOIN replies b ON b.reversal_index = l.idx
+  LEFT JOIN seals s ON s.log_index = l.idx
+  LEFT JOIN verdicts v ON v.log_index = l.idx
 WHERE l.idx >= ? AND l.idx < ? ORDER BY l.idx
 """
 _VOID = "SELECT void_statement FROM intents WHERE slot_tag = ? AND attempt = ?"
 _HEADS = "SELECT size, root, note FROM checkpoints ORDER BY size DESC LIMIT ?"
+_WITNESSED = (
+    "SELECT size, root, note FROM checkpoints WHERE size IN (SELECT size FROM cosignatures) "
+    "ORDER BY size DESC LIMIT ?"
+)
 _OF_HEAD = "SELECT witness, size, time, line FROM cosignatures WHERE size = ? ORDER BY witness"
 _SIGNED = (
     "SELECT body, signature FROM manifests WHERE hash = ?1 "
@@ -43,6 +50,10 @@ class SqliteLogReader(LogReader):
     async def newest(self, at_most: int) -> Sequence[CheckpointRow]:
         """Return the newest signed heads, newest first."""
         return await self._work(lambda raw: _heads(raw, at_most))
+
+    async def witnessed(self, at_most: int) -> Sequence[CheckpointRow]:
+        """Return the newest signed heads of which there is a cosignature, newest first."""
+        return await self._work(lambda raw: _heads(raw, at_most, _WITNESSED))
 
     async def hashes(self, level: int, start: int, count: int) -> Sequence[bytes]:
         """Return the hashes of up to `count` complete subtrees of height `level`, from `start`."""
@@ -77,6 +88,10 @@ class SqliteLogReader(LogReader):
 
         return await self._work(read)
 
+    async def seals(self) -> Sequence[bytes]:
+        """Return the envelopes of the seals in the log, in its order."""
+        return await self._blobs(SEALS)
+
     async def _blobs(self, sql: str, *values: int) -> list[bytes]:
         return await self._work(
             lambda raw: [rows.blob(row[0]) for row in raw.execute(sql, values).fetchall()]
@@ -87,9 +102,9 @@ class SqliteLogReader(LogReader):
             return await Statements(connection).work(job)
 
 
-def _heads(raw: sqlite3.Connection, at_most: int) -> list[CheckpointRow]:
+def _heads(raw: sqlite3.Connection, at_most: int, sql: str = _HEADS) -> list[CheckpointRow]:
     found = []
-    for size, root, note in raw.execute(_HEADS, (at_most,)).fetchall():
+    for size, root, note in raw.execute(sql, (at_most,)).fetchall():
         kept = [StoredCosignature(*row) for row in raw.execute(_OF_HEAD, (size,))]
         found.append(CheckpointRow(StoredCheckpoint(size, root, note), tuple(kept)))
     return found
@@ -97,13 +112,14 @@ def _heads(raw: sqlite3.Connection, at_most: int) -> list[CheckpointRow]:
 
 def _body(raw: sqlite3.Connection, leaf: bytes, *cited: bytes | None) -> bytes:
     """Return what one leaf cites, from the row of `_CITED`."""
-    manifest, manifest_signature, order, order_signature, outcome, reversal = cited
+    manifest, manifest_signature, order, order_signature, *statements = cited
     if manifest is not None:
         return _signed(manifest, manifest_signature)
     if order is not None:
         return _signed(order, order_signature)
-    if outcome is not None or reversal is not None:
-        return outcome or reversal or b""
+    for statement in statements:
+        if statement is not None:
+            return statement
     try:
         void = parse_leaf(leaf)
     except FormatError:

@@ -1,7 +1,7 @@
 """A monitor's memory of one log, in one SQLite file."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
@@ -9,6 +9,8 @@ from typing import Self
 from adapters.sqlite import rows
 from adapters.sqlite.database import Database
 from adapters.sqlite.statements import Statements
+from bot.crypto.merkle import Node
+from bot.domain.errors import InvariantError
 from bot.ports.monitor import (
     MonitorState,
     MonitorTransaction,
@@ -16,10 +18,11 @@ from bot.ports.monitor import (
     SeenAttempt,
     SeenReply,
     SeenTwin,
+    SeenVersion,
     StoredFinding,
 )
 
-VERSION = 1
+VERSION = 2
 _HASH_BYTES = 32
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS position (
@@ -28,16 +31,24 @@ CREATE TABLE IF NOT EXISTS position (
 ) STRICT;
 CREATE TABLE IF NOT EXISTS attempts (
   slot_tag BLOB NOT NULL, idx INTEGER NOT NULL, attempt INTEGER NOT NULL, receipt BLOB,
-  twin BLOB NOT NULL, PRIMARY KEY (slot_tag, idx)
+  twin BLOB NOT NULL, void INTEGER, PRIMARY KEY (slot_tag, idx)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS replies (
-  receipt BLOB PRIMARY KEY, idx INTEGER NOT NULL, twin BLOB NOT NULL, outcomes BLOB NOT NULL,
-  against INTEGER
+  receipt BLOB PRIMARY KEY, idx INTEGER NOT NULL, twin BLOB NOT NULL, manifest BLOB NOT NULL,
+  outcomes BLOB NOT NULL, against INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS twins (
   prefix BLOB PRIMARY KEY, twin BLOB NOT NULL, creator TEXT NOT NULL, names TEXT NOT NULL,
   orders INTEGER NOT NULL, stopped_by INTEGER, revoked INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS versions (
+  id INTEGER PRIMARY KEY, twin BLOB NOT NULL, manifest BLOB NOT NULL, operator BLOB NOT NULL,
+  redraws INTEGER NOT NULL, revoked_by INTEGER, UNIQUE (twin, manifest)
+) STRICT;
+CREATE TABLE IF NOT EXISTS nodes (
+  level INTEGER NOT NULL, idx INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (level, idx)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS seals (id INTEGER PRIMARY KEY, envelope BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS counts (
   kind TEXT PRIMARY KEY, number INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -97,7 +108,8 @@ class SqliteMonitorTransaction(MonitorTransaction, Statements):
     async def attempts(self, slot_tag: bytes) -> Sequence[SeenAttempt]:
         """Return what was seen of a slot, in the order of the log."""
         found = await self.few(
-            "SELECT attempt, idx, receipt, twin FROM attempts WHERE slot_tag = ? ORDER BY idx",
+            "SELECT attempt, idx, receipt, twin, void FROM attempts WHERE slot_tag = ? "
+            "ORDER BY idx",
             slot_tag,
         )
         return [SeenAttempt(*row) for row in found]  # type: ignore[arg-type]
@@ -105,26 +117,30 @@ class SqliteMonitorTransaction(MonitorTransaction, Statements):
     async def add_attempt(self, slot_tag: bytes, attempt: SeenAttempt) -> None:
         """Keep an attempt."""
         await self.change(
-            "INSERT INTO attempts (slot_tag, idx, attempt, receipt, twin) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO attempts (slot_tag, idx, attempt, receipt, twin, void) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
             *(slot_tag, attempt.index, attempt.attempt, attempt.receipt, attempt.twin),
+            attempt.void,
         )
 
     async def reply(self, receipt: bytes) -> SeenReply | None:
         """Return a reply by its receipt hash."""
         row = await self.one(
-            "SELECT idx, twin, outcomes, against FROM replies WHERE receipt = ?", receipt
+            "SELECT idx, twin, manifest, outcomes, against FROM replies WHERE receipt = ?", receipt
         )
         if row is None:
             return None
-        index, twin, outcomes, against = row
-        return SeenReply(index, twin, tuple(rows.blob(outcomes)), against)  # type: ignore[arg-type]
+        index, twin, manifest, outcomes, against = row
+        codes = tuple(rows.blob(outcomes))
+        return SeenReply(index, twin, manifest, codes, against)  # type: ignore[arg-type]
 
     async def keep_reply(self, receipt: bytes, reply: SeenReply) -> None:
         """Keep a reply, or what has become of it."""
         await self.change(
-            "INSERT OR REPLACE INTO replies (receipt, idx, twin, outcomes, against) "
-            "VALUES (?, ?, ?, ?, ?)",
-            *(receipt, reply.index, reply.twin, bytes(reply.outcomes), reply.against),
+            "INSERT OR REPLACE INTO replies (receipt, idx, twin, manifest, outcomes, against) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            *(receipt, reply.index, reply.twin, reply.manifest, bytes(reply.outcomes)),
+            reply.against,
         )
 
     async def twin(self, prefix: bytes) -> SeenTwin | None:
@@ -154,6 +170,51 @@ class SqliteMonitorTransaction(MonitorTransaction, Statements):
             *(prefix, twin.twin, twin.creator, names, twin.orders, twin.stopped_by),
             int(twin.revoked),
         )
+
+    async def versions(self, prefix: bytes) -> Sequence[SeenVersion]:
+        """Return a twin's versions, in the order of their first manifest leaf."""
+        found = await self.few(
+            "SELECT manifest, operator, redraws, revoked_by FROM versions WHERE twin = ? "
+            "ORDER BY id",
+            prefix,
+        )
+        return [SeenVersion(*row) for row in found]  # type: ignore[arg-type]
+
+    async def keep_version(self, prefix: bytes, version: SeenVersion) -> None:
+        """Keep a version of a twin, or what has become of it."""
+        await self.change(
+            "INSERT INTO versions (twin, manifest, operator, redraws, revoked_by) "
+            "VALUES (?, ?, ?, ?, ?) ON CONFLICT (twin, manifest) "
+            "DO UPDATE SET revoked_by = excluded.revoked_by",
+            *(prefix, version.manifest, version.operator, version.redraws, version.revoked_by),
+        )
+
+    async def add_nodes(self, nodes: Sequence[tuple[int, int, bytes]]) -> None:
+        """Keep hashes of complete subtrees, each once."""
+        await self.many("INSERT INTO nodes (level, idx, hash) VALUES (?, ?, ?)", nodes)
+
+    async def nodes(self, addresses: Sequence[Node]) -> Mapping[Node, bytes]:
+        """Return kept hashes by (level, index)."""
+        hashes = {}
+        for level, index in addresses:
+            row = await self.one("SELECT hash FROM nodes WHERE level = ? AND idx = ?", level, index)
+            if row is None:
+                raise InvariantError(f"the monitor's memory lacks node {level}/{index}")
+            hashes[level, index] = rows.blob(row[0])
+        return hashes
+
+    async def seals(self) -> Sequence[bytes]:
+        """Return the envelopes of the seals that were followed, oldest first."""
+        return [
+            rows.blob(row[0]) for row in await self.few("SELECT envelope FROM seals ORDER BY id")
+        ]
+
+    async def start_over(self, seals: Sequence[bytes]) -> None:
+        """Forget all leaves, and keep these seals; findings stay."""
+        for table in ("position", "attempts", "replies", "twins", "versions", "nodes", "counts"):
+            await self.change(f"DELETE FROM {table}")  # noqa: S608 - a literal
+        await self.change("DELETE FROM seals")
+        await self.insert("seals", *({"envelope": one} for one in seals))
 
     async def count(self, kind: str, number: int = 1) -> None:
         """Add to the number of leaves of a kind."""

@@ -11,6 +11,7 @@ from adapters.sqlite.database import Database
 from adapters.sqlite.ledger import LedgerTables
 from adapters.sqlite.log import LogTables
 from adapters.sqlite.manifests import ManifestTables
+from adapters.sqlite.verdicts import VerdictTables
 from bot.domain.errors import InvariantError
 from bot.ports.chat import Surface
 from bot.ports.stores import Intent, PastTurn, Store, StoredReply, StoreTransaction
@@ -29,6 +30,11 @@ TURNS = (
     f"{rows.SELECT_TURN} WHERE conversation = ? AND turn < ? AND {LAST_ATTEMPT} "
     "ORDER BY turn DESC LIMIT ?"
 )
+
+CHAIN_BREAK = f"""
+SELECT MAX(turn) FROM replies WHERE conversation = ? AND turn < ?
+   AND (finish = 'fixed' OR outcome = 'withdrawn' OR reversal = 'withdrawn') AND {LAST_ATTEMPT}
+"""  # noqa: S608 - literals of this module
 
 
 class SqliteStore(Store):
@@ -53,7 +59,7 @@ class SqliteStore(Store):
             yield SqliteTransaction(connection)
 
 
-class SqliteTransaction(ManifestTables, LogTables, LedgerTables, StoreTransaction):
+class SqliteTransaction(ManifestTables, LogTables, LedgerTables, VerdictTables, StoreTransaction):
     """The operations on an open connection; lives as long as its transaction."""
 
     async def add_intent(self, intent: Intent) -> None:
@@ -104,9 +110,10 @@ class SqliteTransaction(ManifestTables, LogTables, LedgerTables, StoreTransactio
         )
 
     async def count_intents(self, platform: str, fan: str, since: datetime) -> int:
-        """Count a fan's messages since a time, over all twins."""
+        """Count a fan's messages since a time, over all twins; what was drawn again counts once."""
         return await self.integer(
-            "SELECT COUNT(*) FROM intents WHERE platform = ? AND fan = ? AND created_at >= ?",
+            "SELECT COUNT(*) FROM intents "
+            "WHERE platform = ? AND fan = ? AND created_at >= ? AND rejected = 0",
             *(platform, fan, since.isoformat()),
         )
 
@@ -158,6 +165,11 @@ class SqliteTransaction(ManifestTables, LogTables, LedgerTables, StoreTransactio
             return turns
 
         return await self.work(read)
+
+    async def chain_start(self, conversation: bytes, *, before: int | None = None) -> int:
+        """Return the number of the first turn that a context may quote."""
+        bound = 2**62 if before is None else before
+        return 1 + await self.integer(CHAIN_BREAK, conversation, bound)
 
     async def undelivered_replies(self) -> list[tuple[Intent, StoredReply]]:
         """Return the replies whose outcome is undecided, oldest first (the outbox)."""

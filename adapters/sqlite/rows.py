@@ -1,13 +1,13 @@
 """Values to rows and back: the only place that knows the column order."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import cast
 
 from bot.domain.errors import InvariantError
-from bot.domain.fields import MessagePart, Span, SpanKind
+from bot.domain.fields import Choice, Finish, LeftOut, MessagePart, Span, SpanKind
 from bot.domain.salted import spell_tokens
 from bot.ports.chat import IncomingMessage, Surface
 from bot.ports.stores import (
@@ -26,17 +26,18 @@ _INTENT = (
     *("key", "slot_tag", "attempt", "twin", "manifest", "conversation", "twin_slug", "platform"),
     *("bot", "chat", "thread", "message_id", "fan", "text", "spans", "context", "prefix_tokens"),
     *("vrf_proof", "seed", "opening_key", "price_nano", "created_at", "state"),
-    *("void_statement", "parts", "regenerate", "replaces"),
+    *("void_statement", "parts", "regenerate", "replaces", "rule", "rejected"),
+    *("chain_start", "older", "older_tokens", "log_size"),
 )
 _REPLY = (
     *("receipt_hash", "receipt_id", "intent", "twin", "seq", "conversation", "turn"),
     *("fan_tokens", "output_tokens", "fan_text", "text", "finish", "price_nano", "creator_nano"),
     *("opening_key", "envelope", "sealed", "log_index"),
     *("outcome", "outcome_statement", "outcome_index", "attempt", "halt"),
-    *("reversal", "reversal_statement", "reversal_index"),
+    *("reversal", "reversal_statement", "reversal_index", "rejected"),
 )
 _ORDER = ("hash", "twin", "number", "body", "signature", "log_index")
-_TURN = ("turn", "receipt_hash", "fan_tokens", "output_tokens", "outcome", "reversal")
+_TURN = ("turn", "receipt_hash", "fan_tokens", "output_tokens", "outcome", "reversal", "finish")
 # Column names are literals of this module.
 SELECT_MANIFEST = f"SELECT {', '.join(_MANIFEST)} FROM manifests"  # noqa: S608
 SELECT_INTENT = f"SELECT {', '.join(_INTENT)} FROM intents"  # noqa: S608
@@ -126,6 +127,12 @@ def intent_values(intent: Intent) -> dict[str, object]:
         "parts": json.dumps([[part.id, part.text] for part in intent.parts]),
         "regenerate": intent.regenerate,
         "replaces": intent.replaces,
+        "rule": intent.rule,
+        "rejected": intent.rejected,
+        "chain_start": intent.choice.start,
+        "older": None if intent.choice.older is None else intent.choice.older.receipt,
+        "older_tokens": None if intent.choice.older is None else intent.choice.older.tokens,
+        "log_size": intent.log_size,
     }
 
 
@@ -160,7 +167,18 @@ def read_intent(row: Row) -> Intent:
         parts=tuple(MessagePart(*part) for part in json.loads(text["parts"])),
         regenerate=text.get("regenerate"),
         replaces=cast("bytes | None", values["replaces"]),
+        choice=_read_choice(values),
+        rejected=cast("int", values["rejected"]),
+        rule=text.get("rule"),
+        log_size=cast("int", values["log_size"]),
     )
+
+
+def _read_choice(values: Mapping[str, object]) -> Choice:
+    older = None
+    if values["older"] is not None:
+        older = LeftOut(blob(values["older"]), cast("int", values["older_tokens"]))
+    return Choice(cast("int", values["chain_start"]), older)
 
 
 def reply_values(reply: StoredReply) -> dict[str, object]:
@@ -191,8 +209,9 @@ def read_turns(found: Sequence[Row]) -> list[PastTurn]:
             fan_tokens=tuple(next(tokens)),
             output_tokens=tuple(next(tokens)),
             withdrawn="withdrawn" in {outcome, reversal},
+            fixed=finish == Finish.FIXED.value,
         )
-        for turn, receipt_hash, _, _, outcome, reversal in found
+        for turn, receipt_hash, _, _, outcome, reversal, finish in found
     ]
 
 

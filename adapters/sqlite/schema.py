@@ -19,8 +19,10 @@ CREATE TABLE IF NOT EXISTS intents (
   price_nano INTEGER NOT NULL, created_at TEXT NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('open', 'done', 'void')),
   void_statement BLOB CHECK ((state = 'void') = (void_statement IS NOT NULL)),
-  parts TEXT NOT NULL, regenerate TEXT, replaces BLOB,
-  CHECK ((regenerate IS NULL) = (replaces IS NULL))
+  parts TEXT NOT NULL, regenerate TEXT, replaces BLOB, rule TEXT, rejected INTEGER NOT NULL,
+  chain_start INTEGER NOT NULL, older BLOB, older_tokens INTEGER, log_size INTEGER NOT NULL,
+  CHECK ((regenerate IS NULL) = (replaces IS NULL)),
+  CHECK ((older IS NULL) = (older_tokens IS NULL))
 ) STRICT;
 CREATE TABLE IF NOT EXISTS message_parts (
   platform TEXT NOT NULL, bot TEXT NOT NULL, chat TEXT NOT NULL, thread TEXT NOT NULL,
@@ -38,6 +40,7 @@ CREATE TABLE IF NOT EXISTS replies (
   output_tokens TEXT NOT NULL, fan_text TEXT NOT NULL, text TEXT NOT NULL, finish TEXT NOT NULL,
   price_nano INTEGER NOT NULL, creator_nano INTEGER NOT NULL, opening_key BLOB NOT NULL,
   log_index INTEGER NOT NULL UNIQUE, attempt INTEGER NOT NULL, halt TEXT,
+  rejected INTEGER NOT NULL,
   outcome TEXT, outcome_index INTEGER UNIQUE, reversal TEXT, reversal_index INTEGER UNIQUE,
   outcome_statement BLOB, reversal_statement BLOB, envelope BLOB NOT NULL, sealed BLOB NOT NULL,
   CHECK (reversal IS NULL OR outcome = 'delivered'),
@@ -47,11 +50,20 @@ CREATE TABLE IF NOT EXISTS orders (
   hash BLOB PRIMARY KEY, twin BLOB NOT NULL, number INTEGER NOT NULL, body BLOB NOT NULL,
   signature TEXT NOT NULL, log_index INTEGER NOT NULL UNIQUE, UNIQUE (twin, number)
 ) STRICT;
+CREATE INDEX IF NOT EXISTS replies_breaks ON replies(conversation, turn)
+  WHERE finish = 'fixed' OR outcome = 'withdrawn' OR reversal = 'withdrawn';
 CREATE INDEX IF NOT EXISTS replies_undecided ON replies(log_index) WHERE outcome IS NULL;
 CREATE TABLE IF NOT EXISTS log_leaves (idx INTEGER PRIMARY KEY, leaf BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS log_nodes (
   level INTEGER NOT NULL, idx INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (level, idx)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS seals (
+  log_index INTEGER PRIMARY KEY, envelope BLOB NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS verdicts (
+  log_index INTEGER PRIMARY KEY, receipt BLOB NOT NULL, auditor BLOB NOT NULL,
+  envelope BLOB NOT NULL, UNIQUE (receipt, auditor)
+) STRICT;
 CREATE TABLE IF NOT EXISTS checkpoints (
   size INTEGER PRIMARY KEY, root BLOB NOT NULL, note TEXT NOT NULL
 ) STRICT;
@@ -70,6 +82,7 @@ CREATE TABLE IF NOT EXISTS balances (
 
 _APPEND_ONLY = (
     *("manifests", "orders", "log_leaves", "log_nodes", "checkpoints", "ledger_transactions"),
+    *("seals", "verdicts"),
 )
 
 APPEND_ONLY_SCHEMA = "\n".join(

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from importlib import resources
 
+_OWN_POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">')
 _INLINE = re.compile(r"<(script|style)(?:\s[^>]*)?>(.*?)</\1>", re.DOTALL)
 _BASE_POLICY = (
     "default-src 'none'",
@@ -35,8 +36,16 @@ class Page:
     framing: str
 
 
+def load_picture(name: str) -> bytes:
+    """Read a picture that stands beside the pages."""
+    return resources.files("adapters.web").joinpath("pages", name).read_bytes()
+
+
 def load_page(name: str, *, embeds_proofs: bool = False, embeddable: bool = False) -> Page:
-    """Read `pages/<name>` and derive its policy from the scripts and styles that stand in it.
+    """Read `pages/<name>` and find the policy that it is served with.
+
+    A page that was built with a policy inside is served with that very one, so that it may do the
+    same from a server as from disk. Another one gets a policy from the scripts and styles in it.
 
     Args:
         name: file name.
@@ -46,11 +55,12 @@ def load_page(name: str, *, embeds_proofs: bool = False, embeddable: bool = Fals
     body = resources.files("adapters.web").joinpath("pages", name).read_bytes()
     ancestors = "'self'" if embeddable else "'none'"
     frames = ("frame-src 'self'",) if embeds_proofs else ()
-    sources = _inline_sources(body.decode())
-    policy = (*_BASE_POLICY, *sources, *frames, f"frame-ancestors {ancestors}")
+    html = body.decode()
+    own = _OWN_POLICY.search(html)
+    rules = [own[1]] if own else [*_BASE_POLICY, *_inline_sources(html)]
     return Page(
         body=body,
-        policy="; ".join(policy),
+        policy="; ".join((*rules, *frames, f"frame-ancestors {ancestors}")),
         etag=f'"{hashlib.sha256(body).hexdigest()}"',
         framing="SAMEORIGIN" if embeddable else "DENY",
     )

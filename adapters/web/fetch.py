@@ -6,7 +6,7 @@ from bot.domain.errors import TransientError, UserError
 
 TIMEOUT_S = 20.0
 MAX_BYTES = 4 * 1024 * 1024
-NOT_FOUND = 404
+PENDING, NOT_FOUND = 202, 404
 
 
 async def fetch_bundle(address: str) -> bytes:
@@ -25,6 +25,10 @@ async def fetch_bundle(address: str) -> bytes:
             if answer.status == NOT_FOUND:
                 raise UserError(
                     "The host knows no such reply: the link is incomplete or was changed."
+                )
+            if answer.status == PENDING:
+                raise TransientError(
+                    "The reply is not in a signed head of the log yet: try again in some seconds."
                 )
             answer.raise_for_status()
             data = await answer.content.read(MAX_BYTES + 1)

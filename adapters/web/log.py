@@ -37,6 +37,7 @@ class LogRoutes:
             web.get(f"/log/tile/entries/{_POSITION}", self.entries),
             web.get(f"/log/tile/{{level:[0-9]{{1,2}}}}/{_POSITION}", self.tile),
             web.get(f"/log/bodies/{_POSITION}", self.bodies),
+            web.get("/log/seals", self.seals),
             web.get("/log/body/{hash:[0-9a-f]{64}}", self.body),
         ]
 
@@ -71,6 +72,10 @@ class LogRoutes:
         if body is None:
             return Refusal(404, "The log cites no manifest and no order of this hash.").response()
         return _answer(request, body, JSON, FOR_EVER)
+
+    async def seals(self, request: web.Request) -> web.Response:
+        """Serve the seals of the logs that this one continues."""
+        return _answer(request, await self._log.seals(), JSON, REVALIDATE)
 
 
 def _tile(request: web.Request, level: str = "0") -> Tile | None:

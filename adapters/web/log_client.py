@@ -7,6 +7,7 @@ import aiohttp
 
 from bot.crypto.cosignature import WitnessKey
 from bot.crypto.errors import FormatError
+from bot.crypto.hashing import sha256
 from bot.crypto.tiles import TILE_WIDTH, Tile, encode_bundle, parse_bundle
 from bot.domain.errors import TransientError
 from bot.ports.monitor import RemoteLog
@@ -57,6 +58,10 @@ class HttpLog(RemoteLog):
         data, is_full = await self._either("bodies", tile, MAX_BUNDLE_BYTES)
         return _cut(data, tile.width, BODY_PREFIX_BYTES) if is_full else data
 
+    async def seals(self) -> bytes | None:
+        """Fetch the seals of the logs that this one continues."""
+        return await self._fetch("seals", MAX_NOTE_BYTES)
+
     async def _either(self, kind: str, tile: Tile, limit: int) -> tuple[bytes | None, bool]:
         """Fetch a partial tile, else the full one; return whether it is the full one instead."""
         data = await self._fetch(f"{kind}/{tile.position}", limit)
@@ -105,6 +110,20 @@ class HttpWitness(WitnessPeer):
                 allow_redirects=False,
             ) as answer:
                 return WitnessAnswer(answer.status, await _read(answer, MAX_ANSWER_BYTES))
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise TransientError(
+                f"the witness {self._key.name} can't be asked: {_reason(error)}"
+            ) from error
+
+    async def head(self, origin: str) -> str | None:
+        """Return the newest head that it knows of a log."""
+        address = f"{self._prefix}/head/{sha256(origin.encode()).hex()}"
+        timeout = aiohttp.ClientTimeout(total=ASK_TIMEOUT_S)
+        try:
+            async with self._session.get(address, timeout=timeout, allow_redirects=False) as answer:
+                if answer.status != _OK:
+                    return None
+                return (await _read(answer, MAX_NOTE_BYTES)).decode()
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise TransientError(
                 f"the witness {self._key.name} can't be asked: {_reason(error)}"

@@ -55,11 +55,14 @@ class ProofReads:
     async def bundle(self, request: web.Request) -> web.StreamResponse:
         """Serve the bundle of one receipt."""
         receipt_id = request.match_info["id"]
-        found = None
+        found, pending = None, False
         if _RECEIPT_ID.fullmatch(receipt_id):
             found = await self._proofs.bundle(receipt_id)
+            pending = found is None and await self._proofs.is_pending(receipt_id)
+        if pending:
+            return web.Response(status=202, headers=_REVALIDATE | {"Retry-After": "1"})
         if found is None:
-            sentence = "No bundle: no such receipt, not yet in the log, or erased."
+            sentence = "No bundle: no such receipt, or erased."
             return Refusal(404, sentence).response()
         return tagged_response(request, found, content_type="application/json")
 

@@ -7,18 +7,20 @@ from collections.abc import Iterable
 import structlog
 from aiohttp import web
 
-from adapters.web.assets import Page, load_page
+from adapters.web.assets import Page, load_page, load_picture
 from adapters.web.avatars import Avatars
 from adapters.web.guard import Guard, add_headers
 from adapters.web.log import LogRoutes
 from adapters.web.reads import ChatReads, ProofReads, tagged_response
 from adapters.web.signing import SigningRoutes
 from adapters.web.talk import MAX_BODY_BYTES, Talk
+from adapters.web.verdicts import VerdictRoutes
 from bot.domain.errors import ConfigurationError, InvariantError
 from bot.ports.chat import ChatInbox
 from bot.ports.proofs import ProofSource
 from bot.ports.signing import SigningDesk
 from bot.ports.transparency import PublicLog
+from bot.ports.verdicts import VerdictDesk
 
 _DRAIN_S = 10.0
 _log = structlog.get_logger("web")
@@ -32,6 +34,7 @@ class WebServer:
         proofs: bundles and checkpoint.
         signing: the core's door for the signing page; without it there is none.
         log: tiles and cosigned checkpoint of the log; without it the checkpoint of `proofs` alone.
+        verdicts: of auditors; without it none are taken in and none given out.
         host: address to bind; the default configuration is 127.0.0.1.
         port: TCP port; 0 takes a free one.
         allowed_hosts: names under which a reverse proxy forwards chat requests, beside `host` and
@@ -47,6 +50,7 @@ class WebServer:
         proofs: ProofSource,
         signing: SigningDesk | None = None,
         log: PublicLog | None = None,
+        verdicts: VerdictDesk | None = None,
         host: str,
         port: int,
         allowed_hosts: Iterable[str] = (),
@@ -59,6 +63,7 @@ class WebServer:
         self._proofs = proofs
         self._signing = signing
         self._public_log = log
+        self._verdicts = verdicts
         self._routes = tuple(routes)
         self._note = note
         self._guard = Guard(host=host, allowed_hosts=allowed_hosts)
@@ -118,10 +123,13 @@ class WebServer:
         app.router.add_get("/r/{id:[^/]{1,64}}.json", proofs.bundle)
         proof_page = _PageRoute(load_page("proof.html", embeddable=True))
         app.router.add_get("/r/{id:[A-Za-z0-9_-]{22}}", proof_page.handle)
+        app.router.add_get("/card.png", _CardRoute(load_picture("card.png")).handle)
         if self._public_log is None:
             app.router.add_get("/log/checkpoint", proofs.checkpoint)
         else:
             app.router.add_routes(LogRoutes(self._public_log).routes())
+        if self._verdicts is not None:
+            app.router.add_routes(VerdictRoutes(self._verdicts).routes())
         app.router.add_get("/healthz", _health)
         app.router.add_routes(Avatars(self._inbox).routes())
         if self._signing is not None:
@@ -142,6 +150,20 @@ class _PageRoute:
         response = tagged_response(request, page.body, content_type="text/html", etag=page.etag)
         response.headers["Content-Security-Policy"] = page.policy
         response.headers["X-Frame-Options"] = page.framing
+        return response
+
+
+class _CardRoute:
+    """Serves the picture that link previews show of every proof alike: it says nothing of any."""
+
+    def __init__(self, picture: bytes) -> None:
+        self._picture = picture
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Answer one GET."""
+        response = tagged_response(request, self._picture, content_type="image/png", charset=None)
+        response.headers["Cache-Control"] = "public, max-age=86400"
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         return response
 
 

@@ -6,7 +6,6 @@ The token in the address is a secret that lets its holder see a draft, so it is 
 
 import asyncio
 import re
-from collections import OrderedDict
 from dataclasses import asdict
 from typing import Final
 
@@ -14,6 +13,7 @@ from aiohttp import web
 
 from adapters.web.assets import load_page
 from adapters.web.guard import Refusal, RefusedRequestError
+from adapters.web.wrong_tries import TRIES, WrongTries
 from bot.domain.errors import LinkExpiredError, UserError
 from bot.domain.times import encode_time
 from bot.ports.signing import SigningDesk, SigningRequest
@@ -21,10 +21,8 @@ from bot.ports.signing import SigningDesk, SigningRequest
 MAX_ADDRESS: Final = 100
 MAX_SIGNATURE: Final = 1000
 MAX_STATEMENT: Final = 48 * 1024
-GUESSES: Final = 30
-GUESSING_S: Final = 60.0
+GUESSES: Final = TRIES
 READ_WITHIN_S: Final = 10.0
-_MAX_ADDRESSES = 1024
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _BROKEN_LINK = "This link is not whole: open it again from the message that you got."
 
@@ -35,7 +33,7 @@ class SigningRoutes:
     def __init__(self, desk: SigningDesk) -> None:
         self._desk = desk
         self._page = load_page("sign.html")
-        self._guesses = _Guesses()
+        self._guesses = WrongTries("Too many links that do not work: wait a minute.")
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to mount."""
@@ -105,36 +103,6 @@ class SigningRoutes:
             raise RefusedRequestError(Refusal(status, str(error))) from error
 
 
-class _Guesses:
-    """How often each address has asked for a token that does not work, lately.
-
-    Tokens have 256 bits, so this hides nothing; it tells a broken client to slow down.
-    """
-
-    def __init__(self) -> None:
-        self._wrong: OrderedDict[str, list[float]] = OrderedDict()
-
-    def check(self, address: str | None) -> None:
-        """Refuse an address that guesses."""
-        wrong = self._recent(address)
-        if len(wrong) < GUESSES:
-            return
-        wait = wrong[0] + GUESSING_S - _now()
-        sentence = "Too many links that do not work: wait a minute."
-        raise RefusedRequestError(Refusal(429, sentence, retry_after_s=wait))
-
-    def count(self, address: str | None) -> None:
-        """Remember one wrong token."""
-        self._wrong[address or ""] = [*self._recent(address), _now()]
-        self._wrong.move_to_end(address or "")
-        if len(self._wrong) > _MAX_ADDRESSES:
-            self._wrong.popitem(last=False)
-
-    def _recent(self, address: str | None) -> list[float]:
-        since = _now() - GUESSING_S
-        return [moment for moment in self._wrong.get(address or "", []) if moment > since]
-
-
 async def _read(request: web.Request, sizes: dict[str, int]) -> dict[str, str]:
     """Read an object of exactly these strings, each of at most so many characters."""
     try:
@@ -165,7 +133,3 @@ def _token(request: web.Request) -> str:
 
 def _shown(found: SigningRequest) -> dict[str, object]:
     return asdict(found) | {"expires_at": encode_time(found.expires_at)}
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

@@ -7,9 +7,11 @@ import structlog
 from aiohttp import web
 
 from bot.crypto.add_checkpoint import MAX_REQUEST_BYTES, SIZE_TYPE
+from bot.crypto.encoding import parse_hex
 from bot.domain.errors import BotError, ConfigurationError, InvariantError
 from bot.ports.witness import WitnessDesk
 
+_HASH_BYTES = 32
 _CONFLICT, _UNAVAILABLE = 409, 503
 _DRAIN_S = 5.0
 _READ_S = 20.0
@@ -43,6 +45,7 @@ class WitnessServer:
         app = web.Application(middlewares=[_boundary], client_max_size=MAX_REQUEST_BYTES)
         app.router.add_post("/add-checkpoint", self._add_checkpoint)
         app.router.add_get("/", self._introduce)
+        app.router.add_get("/head/{hash:[0-9a-f]{64}}", self._head)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_DRAIN_S)
         await runner.setup()
         try:
@@ -73,6 +76,12 @@ class WitnessServer:
 
     async def _introduce(self, _request: web.Request) -> web.Response:
         return web.Response(text=self._desk.introduction())
+
+    async def _head(self, request: web.Request) -> web.Response:
+        note = await self._desk.head(parse_hex(request.match_info["hash"], _HASH_BYTES))
+        if note is None:
+            raise web.HTTPNotFound(reason="This witness has promised no head of that log.")
+        return web.Response(text=note)
 
 
 @web.middleware

@@ -12,6 +12,7 @@ from bot.domain.manifest import Manifest, parse_manifest, signing_data
 from bot.domain.order import OrderAction, TwinOrder, order_data, parse_order
 from bot.ports.audit import StoredRecords
 from bot.ports.stores import StoredManifest, StoredOrder
+from bot.transparency.lineage import Lineage
 
 
 def audit_manifests(records: StoredRecords, findings: Findings) -> None:
@@ -38,12 +39,12 @@ def _check_manifest(records: StoredRecords, stored: StoredManifest, findings: Fi
     findings.expect(leaf_at(records, stored.log_index) == leaf, f"{where}: not in the log")
 
 
-def audit_orders(records: StoredRecords, origin: str, findings: Findings) -> None:
+def audit_orders(records: StoredRecords, lineage: Lineage, findings: Findings) -> None:
     """Check that each order is logged, next in its twin's count, and signed by the creator.
 
     Args:
         records: what is stored.
-        origin: name of the log in which the orders stand.
+        lineage: the logs in which the orders stand.
         findings: collects what is wrong.
     """
     before: dict[bytes, list[TwinOrder]] = defaultdict(list)
@@ -60,7 +61,8 @@ def audit_orders(records: StoredRecords, origin: str, findings: Findings) -> Non
             continue
         leaf = OrderLeaf(order.hash, twin_prefix(order.twin))
         findings.expect(leaf_at(records, stored.log_index) == leaf, f"{where}: not in the log")
-        findings.expect(order.log == origin, f"{where}: is for another log")
+        taken_by = lineage.at(stored.log_index).name
+        findings.expect(order.log == taken_by, f"{where}: is for another log")
         earlier.append(order)
 
 

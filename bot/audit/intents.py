@@ -9,7 +9,8 @@ from bot.crypto import vrf
 from bot.crypto.dsse import parse_envelope, verify_envelope
 from bot.domain.fields import join_parts
 from bot.domain.ids import derive_seed, derive_slot_tag
-from bot.domain.leaf import VOID_TYPE, VoidLeaf, VoidStatement
+from bot.domain.leaf import VoidLeaf
+from bot.domain.statements import VOID_TYPE, VoidReason, VoidStatement
 from bot.ports.audit import StoredRecords
 from bot.ports.stores import Intent, StoredReply
 
@@ -69,11 +70,14 @@ def _check_attempts(
     ended = all(one.state != "open" for one in attempts[:-1])
     findings.expect(ended, f"{where}: an attempt is open, and another one was made")
     latest: StoredReply | None = None
+    before: Intent | None = None
     for one in attempts:
         reply = replies.get(one.key)
         if not one.erased:
             _check_replaced(one, reply, latest, attempts[0], findings)
-        latest = reply or latest
+        _check_redrawn(one, before, findings)
+        latest, before = reply or latest, one
+    findings.expect(not _is_rejected(attempts[-1]), f"{where}: rejected, and not drawn again")
 
 
 def _check_replaced(
@@ -91,11 +95,38 @@ def _check_replaced(
         f"{where}: answers another message than the first attempt",
     )
     asked = intent.regenerate is not None
-    findings.expect(asked == (intent.attempt > 0), f"{where}: asked for again {asked}")
+    first_draw = intent.attempt - intent.rejected
+    findings.expect(asked == (first_draw > 0), f"{where}: asked for again {asked}")
     wanted = None if latest is None else latest.receipt_hash
     findings.expect(intent.replaces == wanted, f"{where}: replaces another reply")
     if reply is not None and latest is not None:
         findings.expect(reply.turn == latest.turn, f"{where}: is of another turn than it replaces")
+
+
+def _check_redrawn(intent: Intent, before: Intent | None, findings: Findings) -> None:
+    """Check that an attempt counts on from a rejected one, in the same context."""
+    where = f"intent {intent.key}"
+    if before is None or not _is_rejected(before):
+        findings.expect(intent.rejected == 0, f"{where}: the one before it was not rejected")
+        return
+    findings.expect(
+        intent.rejected == before.rejected + 1, f"{where}: counts its rejected attempts wrongly"
+    )
+    same = (before.spans, before.context, before.choice, before.regenerate, before.replaces)
+    findings.expect(
+        (intent.spans, intent.context, intent.choice, intent.regenerate, intent.replaces) == same,
+        f"{where}: has another context than the rejected attempt before it",
+    )
+
+
+def _is_rejected(intent: Intent) -> bool:
+    if intent.void_statement is None:
+        return False
+    try:
+        payload = parse_envelope(intent.void_statement).payload
+        return VoidStatement.parse(payload).reason is VoidReason.REJECTED
+    except FALSE:
+        return False  # found by `_check_void`
 
 
 def _check_void(intent: Intent, leaf: VoidLeaf, signing_key: bytes, findings: Findings) -> None:
@@ -107,8 +138,8 @@ def _check_void(intent: Intent, leaf: VoidLeaf, signing_key: bytes, findings: Fi
     except FALSE as error:
         findings.wrong.append(f"intent {intent.key}: its void: {error}")
         return
-    of_this = (statement.twin, statement.slot_tag, statement.attempt) == (
-        *(intent.twin, intent.slot_tag, intent.attempt),
+    of_this = (statement.twin, statement.slot_tag, statement.attempt, statement.reason) == (
+        *(intent.twin, intent.slot_tag, intent.attempt, leaf.reason),
     )
     findings.expect(
         of_this and envelope.digest == leaf.statement,

@@ -1,10 +1,9 @@
 """The ledger: balances are sums, and every posting follows from an intent or a receipt."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bot.audit.findings import Findings
-from bot.domain.leaf import Outcome
 from bot.domain.ledger import (
     OPERATOR_FEES,
     LedgerTransaction,
@@ -12,10 +11,12 @@ from bot.domain.ledger import (
     hold_account,
     settled_account,
 )
+from bot.domain.restored import epoch_of
+from bot.domain.statements import Outcome
 from bot.ports.audit import StoredRecords
 from bot.ports.stores import Intent, StoredReply
 
-_OF_NO_INTENT = frozenset({"fund", "settle"})
+_OF_NO_INTENT = frozenset({"fund", "settle", "restore"})
 
 
 def audit_ledger(records: StoredRecords, findings: Findings) -> None:
@@ -73,6 +74,8 @@ def _check_earned(records: StoredRecords, sums: Mapping[str, int], findings: Fin
         if reply.outcome == Outcome.DELIVERED.word:
             earned[creator_account(reply.twin)] += reply.creator_nano
             earned[OPERATOR_FEES] += reply.price_nano - reply.creator_nano
+    for twin, nano in carried_by(records.ledger).items():
+        earned[f"{creator_account(b'')}{twin}"] += nano
     has: dict[str, int] = defaultdict(int)
     paid = settled_account(b"")
     for account, nano in sums.items():
@@ -83,6 +86,26 @@ def _check_earned(records: StoredRecords, sums: Mapping[str, int], findings: Fin
             earned[account] == has[account],
             f"ledger: {account} has {has[account]} nano, its replies earned {earned[account]}",
         )
+
+
+def carried_by(ledger: Sequence[LedgerTransaction], *, before: int | None = None) -> dict[str, int]:
+    """Return what was taken over of books that were lost, by twin in hexadecimal, in nano-units.
+
+    Args:
+        ledger: all of it.
+        before: leave out what was taken over with this epoch or a later one.
+    """
+    carried: dict[str, int] = defaultdict(int)
+    for transaction in ledger:
+        if transaction.kind != "restore":
+            continue
+        if before is not None and epoch_of(transaction.key) >= before:
+            continue
+        for posting in transaction.postings:
+            kind, _, twin = posting.account.partition(":")
+            if f"{kind}:" in {creator_account(b""), settled_account(b"")}:
+                carried[twin] += posting.nano
+    return carried
 
 
 def _end_of(intent: Intent, reply: StoredReply | None) -> str | None:

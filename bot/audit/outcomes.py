@@ -4,7 +4,8 @@ from bot.audit.findings import Findings
 from bot.audit.log import leaf_at
 from bot.crypto.dsse import parse_envelope, verify_envelope
 from bot.domain.fields import Finish
-from bot.domain.leaf import OUTCOME_TYPE, Outcome, OutcomeLeaf, OutcomeStatement
+from bot.domain.leaf import OutcomeLeaf
+from bot.domain.statements import OUTCOME_TYPE, Outcome, OutcomeStatement
 from bot.ports.audit import StoredRecords
 from bot.ports.stores import StoredReply
 

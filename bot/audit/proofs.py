@@ -7,7 +7,6 @@ a context are the stored ones, and that none that fits was left out.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
 
 from bot.audit.findings import FALSE, Findings
 from bot.crypto import merkle
@@ -15,19 +14,21 @@ from bot.crypto.dsse import parse_envelope
 from bot.crypto.eip712 import parse_signature
 from bot.crypto.errors import FormatError
 from bot.crypto.signed_note import Checkpoint
-from bot.domain.fields import Span
-from bot.domain.leaf import Outcome, OutcomeStatement
+from bot.crypto.tlog_proof import format_proof
+from bot.domain.fields import Choice, Finish, Span
 from bot.domain.manifest import parse_manifest
-from bot.generation.rendering import CommittedTurn, fit_window
+from bot.domain.statements import Outcome
+from bot.generation.rendering import CommittedTurn, Fitted, fit_turns
 from bot.ports.audit import StoredRecords
 from bot.ports.stores import Intent, StoredCheckpoint, StoredManifest, StoredReply
 from bot.receipts.bundle import LogProof, OutcomeProof, ProofBundle, encode_bundle
 from bot.receipts.verify import verify_bundle
+from bot.transparency.lineage import Lineage
 
 _FEWEST_SPANS = 2  # persona and message
 
 
-def audit_proofs(records: StoredRecords, findings: Findings) -> None:
+def audit_proofs(records: StoredRecords, lineage: Lineage, findings: Findings) -> None:
     """Verify every reply that a signed head covers."""
     if not records.checkpoints:
         return
@@ -41,46 +42,54 @@ def audit_proofs(records: StoredRecords, findings: Findings) -> None:
             continue  # the first two are found by `book`; the last has no proof yet
         findings.count("proofs")
         try:
-            _verify(records, reply, manifest, head)
+            _verify(records, reply, manifest, head, lineage)
         except FALSE as error:
             findings.wrong.append(f"receipt {reply.receipt_id}: its proof is false: {error}")
 
 
 def _verify(
-    records: StoredRecords, reply: StoredReply, manifest: StoredManifest, head: StoredCheckpoint
+    records: StoredRecords,
+    reply: StoredReply,
+    manifest: StoredManifest,
+    head: StoredCheckpoint,
+    lineage: Lineage,
 ) -> None:
+    seals = lineage.between(parse_manifest(manifest.body).log, lineage.at(head.size - 1))
     bundle = ProofBundle(
         receipt=parse_envelope(reply.envelope),
         manifest=manifest.body,
         manifest_signature=parse_signature(manifest.signature),
-        log=_proof(records, reply.log_index, head.size),
-        checkpoint=head.note,
-        outcome=_outcome(records, reply, head.size),
+        log=_proof(records, reply.log_index, head),
+        outcome=_outcome(records, reply, head),
+        seals=tuple(seal.envelope for seal in seals),
         sealed=reply.sealed,
     )
     key = None if reply.erased else reply.opening_key
     verify_bundle(encode_bundle(bundle), key=key, policy=None, receipt_id=reply.receipt_id)
 
 
-def _outcome(records: StoredRecords, reply: StoredReply, size: int) -> OutcomeProof | None:
+def _outcome(
+    records: StoredRecords, reply: StoredReply, head: StoredCheckpoint
+) -> OutcomeProof | None:
     outcomes = (
         (reply.reversal_statement, reply.reversal_index),
         (reply.outcome_statement, reply.outcome_index),
     )
     for statement, index in outcomes:
-        if statement is not None and index is not None and index < size:
-            return OutcomeProof(parse_envelope(statement), _proof(records, index, size))
+        if statement is not None and index is not None and index < head.size:
+            return OutcomeProof(parse_envelope(statement), _proof(records, index, head))
     return None
 
 
-def _proof(records: StoredRecords, index: int, size: int) -> LogProof:
+def _proof(records: StoredRecords, index: int, head: StoredCheckpoint) -> LogProof:
+    size = head.size
     if not index < size <= len(records.leaves):
         raise FormatError("its leaf is outside the log")
     nodes = records.nodes
     if any(node not in nodes for node in merkle.inclusion_nodes(index, size)):
         raise FormatError("the log lacks nodes of its inclusion proof")
     inclusion = merkle.inclusion_from_nodes(index, size, nodes)
-    return LogProof(records.leaves[index], index, tuple(inclusion))
+    return LogProof(records.leaves[index], format_proof(index, inclusion, head.note))
 
 
 def audit_quotes(records: StoredRecords, findings: Findings) -> None:
@@ -112,63 +121,65 @@ def _check_quotes(
     manifest: StoredManifest,
     findings: Findings,
 ) -> None:
-    if len(intent.spans) < _FEWEST_SPANS:
-        findings.wrong.append(f"receipt {reply.receipt_id}: its context: has no message")
+    where = f"receipt {reply.receipt_id}"
+    if intent.rule is not None:
+        quoted = (intent.spans, intent.choice)
+        findings.expect(quoted == ((), Choice(reply.turn)), f"{where}: a fixed answer quotes turns")
         return
-    windows = [
-        _window(intent.spans, earlier[start:], manifest)
-        for start in _starts(reply, intent, earlier)
-    ]
+    if len(intent.spans) < _FEWEST_SPANS:
+        findings.wrong.append(f"{where}: its context: has no message")
+        return
+    start = 1 + max((turn.turn for turn in earlier if _ends_chain(turn, intent)), default=0)
+    chain = [turn for turn in earlier if turn.turn >= start]
+    fitted = _fit(intent.spans, chain, manifest)
+    findings.expect(intent.spans == fitted.spans, f"{where}: quotes other turns than were said")
     findings.expect(
-        intent.spans in windows, f"receipt {reply.receipt_id}: quotes other turns than were said"
+        intent.choice == Choice(start, fitted.older),
+        f"{where}: names another choice of turns than there was",
     )
 
 
-def _starts(reply: StoredReply, intent: Intent, earlier: Sequence[StoredReply]) -> set[int]:
-    """Return where the quoted turns may begin: after the last one that was withdrawn by then.
-
-    Both sides are right where it was withdrawn in the second in which this message was admitted,
-    or while it was being admitted.
-    """
-    begin, maybe = 0, set[int]()
-    for number, turn in enumerate(earlier, start=1):
-        withdrawn = _withdrawal(turn)
-        if withdrawn is None or withdrawn[0] > reply.log_index:
-            continue  # quoted rightly, if it was withdrawn later
-        if withdrawn[1] < intent.created_at.replace(microsecond=0):
-            begin = number
-        else:
-            maybe.add(number)
-    return {begin, *(number for number in maybe if number > begin)}
-
-
-def _withdrawal(reply: StoredReply) -> tuple[int, datetime] | None:
-    """Return the log index and the time of a withdrawal."""
-    for word, statement, index in (
-        (reply.outcome, reply.outcome_statement, reply.outcome_index),
-        (reply.reversal, reply.reversal_statement, reply.reversal_index),
+def _ends_chain(turn: StoredReply, intent: Intent) -> bool:
+    """Return whether no context may reach past a turn: it is fixed, or was withdrawn by then."""
+    if turn.finish == Finish.FIXED:
+        return True
+    for word, index in (
+        (turn.outcome, turn.outcome_index),
+        (turn.reversal, turn.reversal_index),
     ):
-        if word == Outcome.WITHDRAWN.word and statement is not None and index is not None:
-            return index, OutcomeStatement.parse(parse_envelope(statement).payload).time
-    return None
+        if word == Outcome.WITHDRAWN.word and index is not None:
+            return index < intent.log_size
+    return False
 
 
-def _window(
-    spans: Sequence[Span], earlier: Sequence[StoredReply], stored: StoredManifest
-) -> tuple[Span, ...]:
-    return fit_window(
+def _fit(spans: Sequence[Span], chain: Sequence[StoredReply], stored: StoredManifest) -> Fitted:
+    return fit_turns(
         parse_manifest(stored.body).rendering,
         persona=spans[0].tokens,
-        turns=[CommittedTurn(r.fan_tokens, r.output_tokens, r.receipt_hash) for r in earlier],
+        turns=[CommittedTurn(r.fan_tokens, r.output_tokens, r.receipt_hash) for r in chain],
         message=spans[-1].tokens,
     )
 
 
-def audit_seen(records: StoredRecords, seen: Sequence[Checkpoint], findings: Findings) -> None:
-    """Check that heads which were given out are heads of this log: nothing was cut off."""
+def audit_seen(
+    records: StoredRecords, seen: Sequence[Checkpoint], lineage: Lineage, findings: Findings
+) -> None:
+    """Check that heads which were given out are heads of this log, or of one that it continues.
+
+    Nothing was cut off but what a seal says: a head above what was kept is true if the sealed log
+    had it.
+    """
     derived = merkle.tree_nodes([merkle.leaf_hash(leaf) for leaf in records.leaves])
     for head in seen:
         findings.count("heads in bundles that were given out")
+        seal = next((one for one in lineage.seals if one.statement.log.name == head.origin), None)
+        if seal is not None and head.size > seal.statement.kept:
+            findings.expect(
+                not seal.contradicts(head),
+                f"a head of size {head.size} was given out by {head.origin}, whose seal says that "
+                f"it never had one: the largest was {seal.statement.size}",
+            )
+            continue
         here = head.size <= len(records.leaves)
         findings.expect(
             here and merkle.root_from_nodes(head.size, derived) == head.root,

@@ -9,12 +9,12 @@ from bot.audit.outcomes import check_outcomes
 from bot.crypto.dsse import parse_envelope, verify_envelope
 from bot.domain.fields import Fields, Finish, ReplyEvent
 from bot.domain.ids import receipt_id_of
-from bot.domain.leaf import ReplyLeaf, twin_prefix
+from bot.domain.leaf import ReplyLeaf, manifest_prefix, twin_prefix
 from bot.domain.receipt import PAYLOAD_TYPE, Receipt, parse_receipt
 from bot.ports.audit import StoredRecords
 from bot.ports.stores import Intent, StoredReply
-from bot.receipts.bundle import open_openings
 from bot.receipts.issue import slot_of
+from bot.receipts.openings import open_openings
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -72,7 +72,11 @@ def _check_receipt(
     verify_envelope(envelope, payload_type=PAYLOAD_TYPE, key=signing_key)
     receipt = parse_receipt(envelope.payload)
     leaf = ReplyLeaf(
-        reply.receipt_hash, receipt.slot_tag, receipt.attempt, twin_prefix(receipt.twin)
+        reply.receipt_hash,
+        receipt.slot_tag,
+        receipt.attempt,
+        twin_prefix(receipt.twin),
+        manifest_prefix(receipt.manifest),
     )
     findings.expect(envelope.digest == reply.receipt_hash, f"{where}: another hash")
     findings.expect(leaf_at(records, reply.log_index) == leaf, f"{where}: not in the log")
@@ -100,6 +104,7 @@ def _check_origin(
         *(receipt.slot_tag, receipt.attempt, receipt.manifest, receipt.twin, receipt.vrf_proof),
     )
     findings.expect(drawn == stated, f"{where}: another intent")
+    findings.expect(intent.rule == receipt.rule, f"{where}: another rule")
     kept = (intent.opening_key, intent.price_nano, intent.conversation)
     findings.expect(
         kept == (reply.opening_key, reply.price_nano, reply.conversation),
@@ -131,6 +136,10 @@ def _check_openings(reply: StoredReply, intent: Intent | None, findings: Finding
         findings.expect(
             given == (opened.slot, opened.parts, opened.spans, opened.context),
             f"{where}: its intent has another message or context",
+        )
+        findings.expect(
+            (intent.choice, intent.rejected) == (opened.choice, opened.rejected),
+            f"{where}: its intent has another choice of turns or of attempts",
         )
         event = ReplyEvent(intent.regenerate, intent.replaces, reply.halt)
         findings.expect(opened.event == event, f"{where}: its intent has another event")

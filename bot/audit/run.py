@@ -7,9 +7,10 @@ from bot.audit.epochs import audit_epochs
 from bot.audit.findings import Findings
 from bot.audit.intents import audit_intents
 from bot.audit.ledger import audit_ledger
-from bot.audit.log import audit_leaves, audit_log
+from bot.audit.log import audit_leaves, audit_log, audit_seals
 from bot.audit.proofs import audit_proofs, audit_quotes, audit_seen
 from bot.audit.records import audit_replies
+from bot.audit.verdicts import audit_verdicts
 from bot.crypto.signed_note import Checkpoint, VerifierKey
 from bot.domain.errors import InvariantError
 from bot.ports.audit import AuditReader
@@ -22,10 +23,11 @@ class Audit:
     """The use case; reads only.
 
     Attributes:
-        log: the key under which heads must be signed.
+        log: the key under which the service signs heads now.
         signing_key: the operator's public key of receipts.
         chain: None to leave the chain out.
         chain_lost: there is no chain where one must be, if anything was ever answered.
+        payouts_stay: nobody but us moves tokens there, so what was paid must still be there.
         seen: heads that were given out, in bundles that people have kept.
     """
 
@@ -36,6 +38,7 @@ class Audit:
     signing_key: bytes
     seen: tuple[Checkpoint, ...] = ()
     chain_lost: bool = False
+    payouts_stay: bool = True
 
     async def run(self) -> Findings:
         """Check everything that is stored; return what was found."""
@@ -45,16 +48,25 @@ class Audit:
         except InvariantError as error:
             findings.wrong.append(f"ledger: {error}")
             return findings
-        audit_log(records, self.log, findings)
+        lineage = audit_seals(records, self.log, findings)
+        audit_log(records, lineage, findings)
         audit_leaves(records, findings)
+        audit_verdicts(records, findings)
         audit_manifests(records, findings)
-        audit_orders(records, self.log.name, findings)
+        audit_orders(records, lineage, findings)
         audit_replies(records, self.signing_key, findings)
         audit_intents(records, self.signing_key, findings)
-        audit_proofs(records, findings)
+        audit_proofs(records, lineage, findings)
         audit_quotes(records, findings)
-        audit_seen(records, self.seen, findings)
+        audit_seen(records, self.seen, lineage, findings)
         audit_ledger(records, findings)
         findings.expect(not (self.chain_lost and records.replies), "chain: it is missing")
-        await audit_epochs(records, self.epochs, self.chain, findings)
+        await audit_epochs(
+            records,
+            self.epochs,
+            self.chain,
+            findings,
+            seals=[seal.statement for seal in lineage.seals],
+            payouts_stay=self.payouts_stay,
+        )
         return findings

@@ -6,18 +6,21 @@ from pathlib import Path
 
 from bot.audit.findings import Findings
 from bot.cli import printing
+from bot.config import SettlementSettings
 from bot.wiring.offline import open_audit
 
 SETTLE_S = 1.5
 
 
-async def audit(data: Path, *, bundles: Sequence[Path], as_json: bool) -> int:
+async def audit(
+    data: Path, *, bundles: Sequence[Path], settlement: SettlementSettings, as_json: bool
+) -> int:
     """Audit a data folder and print the findings; return the exit code."""
-    findings = await _run(data, bundles)
+    findings = await _run(data, bundles, settlement)
     if findings.wrong:
         # A running service moves between our look at the book and at the chain: look again.
         await asyncio.sleep(SETTLE_S)
-        findings = await _run(data, bundles)
+        findings = await _run(data, bundles, settlement)
     if as_json:
         printing.print_json({"checked": findings.checked, "wrong": findings.wrong})
     else:
@@ -35,6 +38,6 @@ def print_findings(findings: Findings) -> None:
     printing.out.print(f"Audit: {verdict}.")
 
 
-async def _run(data: Path, bundles: Sequence[Path]) -> Findings:
-    async with open_audit(data, bundles=bundles) as opened:
+async def _run(data: Path, bundles: Sequence[Path], settlement: SettlementSettings) -> Findings:
+    async with open_audit(data, bundles=bundles, settlement=settlement) as opened:
         return await opened.run()

@@ -12,7 +12,9 @@ from typing import Any
 
 import click
 
-from bot.cli import operating, printing
+from bot.cli import auditors, operating, printing
+from bot.cli.chain import chain
+from bot.cli.log import log
 from bot.cli.model import model
 from bot.cli.monitor import monitor
 from bot.cli.sign import sign
@@ -160,35 +162,54 @@ def serve(config: Path | None, data: Path | None, port: int | None) -> int:
     return _await(serve_command(settings.model_copy(update={"service": service})))
 
 
-cli.add_command(operating.init)
-cli.add_command(operating.doctor)
-cli.add_command(sign)
-cli.add_command(model)
-cli.add_command(witness)
-cli.add_command(monitor)
-
-
-_trust = click.option(
-    "--trust",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help='JSON file with the keys that you trust: {"creators": ["0x…"], "logs": ["…"]}.',
-)
+for _command in (
+    *(operating.init, operating.doctor, sign, model, witness, monitor, log, chain),
+    *auditors.COMMANDS,
+):
+    cli.add_command(_command)
 
 
 @cli.command()
 @click.argument("link")
-@_trust
+@auditors.trust
 @_data
+@click.option(
+    "--rpc",
+    "rpcs",
+    multiple=True,
+    metavar="URL",
+    help="A node of your own choosing: ask it about the anchor. Repeat: all must agree.",
+)
+@click.option(
+    "--verdicts",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Auditors' verdicts on it, kept from RECEIPT.verdicts. Default: where the link leads.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def verify(link: str, trust: Path | None, data: Path | None, as_json: bool) -> int:  # noqa: FBT001
-    """Check a proof link, or a saved bundle FILE#k=KEY, on this machine.
+def verify(  # noqa: PLR0917 - click passes them by name
+    link: str,
+    trust: Path | None,
+    data: Path | None,
+    rpcs: tuple[str, ...],
+    verdicts: Path | None,
+    as_json: bool,  # noqa: FBT001
+) -> int:
+    """Check a proof link, a saved bundle FILE#k=KEY, or a disclosure, on this machine.
 
     Needs no trust in the service: every step is recomputed here. Without --trust the keys come
     from the proof itself, and the result is called self-consistent.
+
+    With --rpc a blockchain is asked whether it names the log that the reply stands in (level L2).
+    A chain, or a node of it, that the operator runs shows nothing. Exit codes then: 1 the chain
+    says something else; 2 the node is of another chain; 3 not final yet, or out of reach.
     """
     from bot.cli import proofs
 
-    return _await(proofs.verify(link, trust=trust, data=_data_of(data), as_json=as_json))
+    return _await(
+        proofs.verify(
+            link, trust=trust, data=_data_of(data), rpcs=rpcs, verdicts=verdicts, as_json=as_json
+        )
+    )
 
 
 @cli.command()
@@ -199,7 +220,7 @@ def verify(link: str, trust: Path | None, data: Path | None, as_json: bool) -> i
     help="The weights (GGUF) that the receipts name. Default: the store's, or the starter model.",
 )
 @click.option("--threads", type=click.IntRange(0, 256), default=0, help="0: all cores but one.")
-@_trust
+@auditors.trust
 @_data
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def replay(  # noqa: PLR0917 - click passes them by name
@@ -242,7 +263,11 @@ def audit(data: Path | None, bundles: tuple[Path, ...], as_json: bool) -> int:  
     """
     from bot.cli import audit as audit_command
 
-    return _await(audit_command.audit(_data_of(data), bundles=bundles, as_json=as_json))
+    settings = _settings(None, data, None)
+    folder, settlement = settings.service.data_dir, settings.settlement
+    return _await(
+        audit_command.audit(folder, bundles=bundles, settlement=settlement, as_json=as_json)
+    )
 
 
 @cli.command()

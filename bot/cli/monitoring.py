@@ -15,13 +15,17 @@ from bot.crypto.encoding import parse_hex
 from bot.crypto.errors import FormatError
 from bot.domain.errors import TransientError, UserError
 from bot.domain.printable import printable
-from bot.transparency.monitor import Monitor, MonitorReport
+from bot.transparency.monitor import Monitor
+from bot.transparency.report import MonitorReport
 from bot.transparency.rules import NOTES
 from bot.wiring.transparency import ChainPlace, open_monitor, parse_logs, parse_witnesses
 
 FALSE, LATER = 1, 3
 _ADDRESS_BYTES = 20
-_KINDS = ("replies", "outcomes", "voids", "manifests", "orders", "unreadable leaves")
+_KINDS = (
+    *("replies", "outcomes", "voids", "manifests", "orders", "verdicts", "seals"),
+    "unreadable leaves",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

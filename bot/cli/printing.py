@@ -13,7 +13,7 @@ from rich.text import Text
 from bot.domain.printable import indented, printable
 from bot.domain.wording import AI_LABEL
 from bot.ports.inference import ReplayOutcome
-from bot.receipts.verified import REPLAYABLE, VerifiedReceipt
+from bot.receipts.verified import ANCHORABLE, REPLAYABLE, VerifiedReceipt
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -85,8 +85,14 @@ def step_bar() -> Iterator[StepBar]:
             progress.update(task, total=1.0, completed=1.0)
 
 
-def print_verified(verified: VerifiedReceipt, source: str) -> None:
-    """Print what was verified, step by step, and what that does not show."""
+def print_verified(verified: VerifiedReceipt, source: str, level: str | None = None) -> None:
+    """Print what was verified, step by step, and what that does not show.
+
+    Args:
+        verified: the reply.
+        source: where its bundle came from.
+        level: what asking a chain has added.
+    """
     _foreign("Bundle from ", source)
     if verified.openings is not None:
         fields = verified.openings.fields
@@ -101,20 +107,32 @@ def print_verified(verified: VerifiedReceipt, source: str) -> None:
         mark = "[green]ok[/green]" if step.done else "[yellow]--[/yellow]"
         table.add_row(str(step.number), mark, step.title, Text(printable(step.sentence)))
     out.print(table)
-    out.print(f"\nVerified on this machine: {', '.join(verified.levels)} ({trust_words(verified)})")
-    print_unproved(verified)
+    levels = [*verified.levels, *([] if level is None else [level])]
+    out.print(f"\nVerified on this machine: {', '.join(levels)} ({trust_words(verified)})")
+    print_unproved(verified, anchored=level is not None)
 
 
-def print_unproved(verified: VerifiedReceipt, *, replayed: bool = False) -> None:
+def print_unproved(
+    verified: VerifiedReceipt, *, replayed: bool = False, anchored: bool = False
+) -> None:
     """Print what a verification, and an exact replay if there was one, does not show."""
     out.print("\nWhat this does not show:")
-    for sentence in unproved_after(verified, replayed=replayed):
+    for sentence in unproved_after(verified, replayed=replayed, anchored=anchored):
         _foreign("  - ", sentence)
 
 
-def unproved_after(verified: VerifiedReceipt, *, replayed: bool) -> list[str]:
-    """Return what stays unproved after a verification, and after an exact replay."""
-    return [s for s in verified.unproved if not (replayed and s == REPLAYABLE)]
+def unproved_after(
+    verified: VerifiedReceipt, *, replayed: bool, anchored: bool = False
+) -> list[str]:
+    """Return what stays unproved after a verification, an exact replay, and asking a chain."""
+    shown = {*([REPLAYABLE] if replayed else []), *([ANCHORABLE] if anchored else [])}
+    return [sentence for sentence in verified.unproved if sentence not in shown]
+
+
+def print_chain(state: str, sentence: str) -> None:
+    """Print what a chain says of a reply's anchor, in other people's words."""
+    out.print(f"\nThe chain, asked by you: {state}.")
+    _foreign("  ", sentence)
 
 
 def print_subject(verified: VerifiedReceipt) -> None:

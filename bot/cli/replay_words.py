@@ -42,6 +42,7 @@ def describe_replay(found: Replayed) -> dict[str, object]:
         "largest_margin": max((token.margin for token in outcome.tokens), default=0.0),
         "tokenisation_same": outcome.tokenisation_same,
         "text_same": outcome.text_same and outcome.finish_same,
+        "rejected_attempts_same": outcome.redrawn_same,
         "engine_exact": outcome.engine_exact,
         "weighed": finding.evidence and describe_evidence(finding.evidence, found),
     }

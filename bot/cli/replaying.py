@@ -141,6 +141,13 @@ class Row:
 
 async def _rows(links: Sequence[str], options: Options, progress: Progress) -> list[Row]:
     """Verify every link, then replay those that can be, together."""
+    rows = await verify_links(links, options, progress)
+    await replay_rows(rows, options, progress)
+    return rows
+
+
+async def verify_links(links: Sequence[str], options: Options, progress: Progress) -> list[Row]:
+    """Verify links one after the other; one that is false or can't be read stops no other."""
     rows = [Row(link.partition("#")[0]) for link in links]
     title = f"Verifying {len(links)} proofs"
     for number, (link, row) in enumerate(zip(links, rows, strict=True)):
@@ -149,6 +156,11 @@ async def _rows(links: Sequence[str], options: Options, progress: Progress) -> l
             row.verified, row.source = await _opened(link, options)
         except BotError as error:
             row.error = error
+    return rows
+
+
+async def replay_rows(rows: Sequence[Row], options: Options, progress: Progress) -> None:
+    """Replay what was verified, together, and note in each row what came of it."""
     whole = [(row, row.verified) for row in rows if row.verified is not None]
     if whole:
         found = await replay_together(
@@ -163,16 +175,26 @@ async def _rows(links: Sequence[str], options: Options, progress: Progress) -> l
                 row.error = one
             else:
                 row.found = one
-    return rows
 
 
 def conclude(rows: list[Row], *, as_json: bool) -> int:
     """Print every row and what all weigh together; return the exit code."""
-    together = _together([row.found for row in rows if row.found is not None])
+    together = weigh_together(rows)
     if as_json:
         printing.print_json({"replies": [_as_json(row) for row in rows], "together": together})
     else:
         _print_rows(rows, together)
+    refuse_false(rows, together)
+    return 0
+
+
+def refuse_false(rows: Sequence[Row], together: dict[str, object] | None) -> None:
+    """Leave with an error, unless all replies are what the model gives.
+
+    Raises:
+        VerificationError: one is not, alone or together with the others.
+        UserError: one could not be replayed, or all together are undecided.
+    """
     wrong = [row for row in rows if row.false]
     if wrong or (together and together["verdict"] == Verdict.INCONSISTENT.value):
         names = ", ".join(printable(row.name) for row in wrong) or "all of them together"
@@ -183,11 +205,11 @@ def conclude(rows: list[Row], *, as_json: bool) -> int:
         )
     if together and together["verdict"] == Verdict.UNDECIDED.value:
         raise UserError(f"Undecided, also together: {together['reason']}.")
-    return 0
 
 
-def _together(found: Sequence[Replayed]) -> dict[str, object] | None:
+def weigh_together(rows: Sequence[Row]) -> dict[str, object] | None:
     """Return what those replies weigh together that are not the same bit for bit."""
+    found = [row.found for row in rows if row.found is not None]
     weighed = [one.finding.evidence for one in found if one.finding.evidence is not None]
     if not weighed:
         return None
@@ -206,7 +228,7 @@ def _as_json(row: Row) -> dict[str, object]:
     return describe_one(row.verified, row.source, row.found)
 
 
-def _print_rows(rows: list[Row], together: dict[str, object] | None) -> None:
+def _print_rows(rows: Sequence[Row], together: dict[str, object] | None) -> None:
     table = Table(box=None, padding=(0, 1))
     for heading in ("reply", "twin", "tokens", "same", "verdict"):
         table.add_column(heading, justify="left", no_wrap=True)

@@ -8,9 +8,10 @@ import structlog
 
 from bot.cli import printing
 from bot.config import Settings
-from bot.domain.errors import BotError
+from bot.domain.errors import BotError, RestoredBackupError
 from bot.ports.surfaces import ChatSurface
 from bot.wiring.app import App, open_app
+from bot.wiring.reads_only import open_reading
 
 _log = structlog.get_logger()
 
@@ -19,8 +20,28 @@ async def serve(settings: Settings) -> int:
     """Run the configured platforms; one that fails or has no token does not stop the others.
 
     Returns:
-        0 after a clean stop, 2 if every platform was refused.
+        0 after a clean stop, 2 if every platform was refused, or nothing may be signed.
     """
+    try:
+        return await _serve(settings)
+    except RestoredBackupError as error:
+        _log.critical("log.restored_backup", reason=str(error))
+        printing.refuse(str(error))
+        return await _serve_reads(settings)
+
+
+async def _serve_reads(settings: Settings) -> int:
+    """Serve log and proofs until a signal, and answer nobody."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    async with open_reading(settings) as base_url:
+        printing.say(f"Only log and earlier proofs are served, at {base_url}. Stop with Ctrl-C.")
+        await stopping.wait()
+    return 2
+
+
+async def _serve(settings: Settings) -> int:
     async with AsyncExitStack() as stack:
         with printing.step_bar() as bar:
             app = await stack.enter_async_context(open_app(settings, progress=bar, serving=True))

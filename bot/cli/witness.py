@@ -49,7 +49,7 @@ def witness() -> None:
 )
 def init(folder: Path, name: str) -> int:
     """Make a witness: its key, and the empty record of what it has signed."""
-    from bot.wiring.transparency import make_witness
+    from bot.wiring.witnesses import make_witness
 
     key = asyncio.run(make_witness(folder, name))
     printing.say(f"The witness is in {folder}. Publish its key; logs ask you by it:")
@@ -91,7 +91,8 @@ def status(folder: Path, as_json: bool) -> int:  # noqa: FBT001 - click passes f
 
 async def _run(folder: Path, logs: tuple[str, ...], host: str, port: int) -> int:
     from bot.logs import configure_logs
-    from bot.wiring.transparency import open_witness, parse_logs
+    from bot.wiring.transparency import parse_logs
+    from bot.wiring.witnesses import open_witness
 
     configure_logs("info", None)
     watched = parse_logs(logs)
@@ -106,7 +107,7 @@ async def _run(folder: Path, logs: tuple[str, ...], host: str, port: int) -> int
 
 
 async def _status(folder: Path, *, as_json: bool) -> int:
-    from bot.wiring.transparency import look_at_witness
+    from bot.wiring.witnesses import look_at_witness
 
     key, heads, conflicts = await look_at_witness(folder)
     if as_json:

@@ -50,6 +50,18 @@ def parse_canonical(data: bytes) -> JsonValue:
     Raises:
         CanonicalJsonError: the bytes are not JSON, or not its one canonical spelling.
     """
+    value = parse_json(data)
+    if encode_canonical(value) != data:
+        raise CanonicalJsonError("not canonical: it re-encodes to other bytes")
+    return value
+
+
+def parse_json(data: bytes) -> JsonValue:
+    """Parse the same values in any spelling: white space, order of keys and escapes are free.
+
+    Raises:
+        CanonicalJsonError: the bytes are not JSON, or hold a number that canonical JSON can't.
+    """
     if is_deeper(data, MAX_DEPTH):
         raise CanonicalJsonError("nested too deeply")
     try:
@@ -64,8 +76,7 @@ def parse_canonical(data: bytes) -> JsonValue:
         raise CanonicalJsonError("not UTF-8") from error
     except json.JSONDecodeError as error:
         raise CanonicalJsonError(f"not JSON: {error.msg} at character {error.pos}") from error
-    if encode_canonical(value) != data:
-        raise CanonicalJsonError("not canonical: it re-encodes to other bytes")
+    _check_value(value, MAX_DEPTH)
     return value
 
 

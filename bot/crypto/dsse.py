@@ -11,6 +11,8 @@ from bot.crypto.encoding import encode_b64, parse_b64, parse_hex
 from bot.crypto.errors import FormatError, MismatchError
 from bot.crypto.hashing import sha256
 
+MAX_TYPE = 65_536  # as any string (formats.md section 12)
+
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
@@ -86,6 +88,8 @@ def envelope_from_json(value: JsonValue) -> Envelope:
             "signatures": [{"keyid": str(keyid), "sig": str(sig), **other_fields}],
             **others,
         } if not others and not other_fields:
+            if len(payload_type) > MAX_TYPE:
+                raise FormatError(f"a payload type has at most {MAX_TYPE} characters")
             signature = parse_b64(sig)
             if len(signature) != ed25519.SIGNATURE_BYTES:
                 raise FormatError("an Ed25519 signature is 64 bytes")

@@ -18,6 +18,7 @@ BotError
 ├── VerificationError            the evidence is false; names its step; never retried
 │   └── MalformedProofError      the bytes are not what the format says
 ├── ConfigurationError           the operator must act; raised at start only
+│   └── RestoredBackupError      others have seen more of the log than is here
 └── InvariantError               our bug or corrupted state: stop that room, page a person
     └── UnbalancedTransactionError
 ```
@@ -103,6 +104,10 @@ class MalformedProofError(VerificationError):
 
 class ConfigurationError(BotError):
     """The operator must change something before the service can run."""
+
+
+class RestoredBackupError(ConfigurationError):
+    """Others have seen more of this log than its database holds: nothing may be signed."""
 
 
 class InvariantError(BotError):

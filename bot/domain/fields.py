@@ -1,23 +1,15 @@
-"""The nine salted fields of a receipt (docs/spec/formats.md section 7.1)."""
+"""What a receipt's eleven salted fields say (docs/spec/formats.md section 7.1)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.crypto.canonical import JsonValue, encode_canonical
-from bot.crypto.errors import FormatError, MismatchError
-from bot.crypto.merkle import leaf_hash, root_of
-from bot.crypto.sealing import derive_salt
+from bot.crypto.errors import FormatError
 from bot.domain.ids import SlotInput
-from bot.domain.reading import ObjectReader
+from bot.domain.terms import MAX_REDRAWS
 
-FIELD_NAMES = (
-    *("slot", "conversation", "turn", "message", "spans", "context", "output", "reply", "event"),
-)
-HASH_BYTES = 32
 MAX_PARTS = 16
 MAX_EVENT = 200
-_SLOT_KEYS = "platform bot chat thread message"
 
 
 class SpanKind(StrEnum):
@@ -33,10 +25,10 @@ _EARLIER = frozenset({SpanKind.FAN, SpanKind.TWIN})
 
 
 class Finish(StrEnum):
-    """Why a generation ended.
+    """Why a reply ended.
 
     A stop token, the longest output, a stop string; the fan stopped it, or its creator cut it
-    off.
+    off. A fixed answer was never generated.
     """
 
     END = "end"
@@ -44,6 +36,7 @@ class Finish(StrEnum):
     STOP = "stop"
     STOPPED = "stopped"
     CUT = "cut"
+    FIXED = "fixed"
 
     @property
     def halted(self) -> bool:
@@ -89,8 +82,7 @@ class ReplyEvent:
     """What people did to a reply beside asking for it.
 
     Attributes:
-        regenerate: the platform's id of the fan's wish for another reply; set, with `replaces`,
-            in attempts above 0 only.
+        regenerate: the platform's id of the fan's wish for another reply; set with `replaces`.
         replaces: receipt hash of the reply, of the same slot, that this one stands in for.
         halt: what ended the reply early: the platform's id of the fan's stop or of the creator's
             command, or the hash of the creator's signed order in lower-case hexadecimal; None where
@@ -116,6 +108,39 @@ NO_EVENT = ReplyEvent()
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """An earlier turn that did not fit: its receipt hash, and the tokens that its pair has."""
+
+    receipt: bytes
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which earlier turns could have been quoted.
+
+    Attributes:
+        start: number of the first turn of the chain: 1, or the one after the latest turn that was
+            withdrawn or has a fixed answer.
+        older: the latest turn of the chain that is not quoted; None if all of it is.
+    """
+
+    start: int
+    older: LeftOut | None = None
+
+
+FROM_THE_FIRST = Choice(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The lengths of context and output in tokens."""
+
+    context: int
+    output: int
+
+
+@dataclass(frozen=True, slots=True)
 class Fields:
     """Everything about one reply that only its fan's key opens.
 
@@ -127,6 +152,9 @@ class Fields:
         context: the rendered token ids.
         output: the committed token ids, without the stop token.
         text: the reply's text.
+        choice: what was to choose the quoted turns from.
+        counts: what the receipt says of the lengths of `context` and `output`.
+        rejected: how many attempts right before this one the filter has rejected.
 
     Raises:
         FormatError: `previous` does not fit `turn`, `parts` not the slot, or `event` not `finish`.
@@ -142,16 +170,18 @@ class Fields:
     output: tuple[int, ...]
     finish: Finish
     text: str
+    choice: Choice
+    counts: Counts
+    rejected: int = 0
     event: ReplyEvent = NO_EVENT
 
     def __post_init__(self) -> None:
-        if (self.turn == 1) != (self.previous is None):
-            raise FormatError("only the first turn of a conversation has no previous receipt")
-        ids = [part.id for part in self.parts]
-        if not 1 <= len(ids) <= MAX_PARTS or len(set(ids)) != len(ids):
-            raise FormatError(f"a message has 1 to {MAX_PARTS} parts with ids of their own")
-        if ids[0] != self.slot.message:
+        check_turn(self.turn, self.previous)
+        check_parts(self.parts)
+        if self.parts[0].id != self.slot.message:
             raise FormatError("the first part of the message is not the slot's")
+        if not 0 <= self.rejected <= MAX_REDRAWS:
+            raise FormatError(f"at most {MAX_REDRAWS} attempts in a row are rejected")
         if self.finish.halted != (self.event.halt is not None):
             raise FormatError("a reply names what halted it exactly if it was halted")
 
@@ -166,71 +196,25 @@ def join_parts(parts: Sequence[MessagePart]) -> str:
     return "\n".join(part.text for part in parts)
 
 
-def fields_to_json(fields: Fields) -> dict[str, JsonValue]:
-    """Turn the fields into their JSON values by name, in the order of the format."""
-    slot = fields.slot
-    previous = None if fields.previous is None else fields.previous.hex()
-    return {
-        "slot": {
-            "bot": slot.bot,
-            "chat": slot.chat,
-            "message": slot.message,
-            "platform": slot.platform,
-            "thread": slot.thread,
-        },
-        "conversation": {"id": fields.conversation.hex()},
-        "turn": {"n": fields.turn, "previous": previous},
-        "message": {"parts": [{"id": part.id, "text": part.text} for part in fields.parts]},
-        "spans": [_span_to_json(span) for span in fields.spans],
-        "context": {"tokens": fields.context},
-        "output": {"tokens": fields.output},
-        "reply": {"finish": fields.finish.value, "text": fields.text},
-        "event": {
-            "halt": fields.event.halt,
-            "regenerate": fields.event.regenerate,
-            "replaces": None if fields.event.replaces is None else fields.event.replaces.hex(),
-        },
-    }
-
-
-def fields_from_json(values: Mapping[str, JsonValue]) -> Fields:
-    """Read the fields from their JSON values by name.
+def check_turn(number: int, previous: bytes | None) -> None:
+    """Check that a turn cites the one before it, if there is one.
 
     Raises:
-        FormatError: a field is missing, unknown or of another shape.
+        FormatError: it does not, or the first turn cites one.
     """
-    reader = ObjectReader(values, "fields", " ".join(FIELD_NAMES))
-    slot = reader.object("slot", _SLOT_KEYS)
-    turn = reader.object("turn", "n previous")
-    reply = reader.object("reply", "finish text")
-    reply.constant("finish", *(finish.value for finish in Finish))
-    return Fields(
-        slot=SlotInput(**{key: slot.text(key) for key in _SLOT_KEYS.split()}),
-        conversation=reader.object("conversation", "id").hex("id", HASH_BYTES),
-        turn=turn.integer("n", minimum=1),
-        previous=turn.hex_or_null("previous", HASH_BYTES),
-        parts=reader.object("message", "parts").items("parts", _part_from_json),
-        spans=reader.items("spans", _span_from_json),
-        context=reader.object("context", "tokens").tokens("tokens"),
-        output=reader.object("output", "tokens").tokens("tokens"),
-        finish=Finish(reply.text("finish")),
-        text=reply.text("text", minimum=1),
-        event=_read_event(reader.object("event", "halt regenerate replaces")),
-    )
+    if (number == 1) != (previous is None):
+        raise FormatError("only the first turn of a conversation has no previous receipt")
 
 
-def fields_root(key: bytes, values: Mapping[str, JsonValue]) -> bytes:
-    """Return the root over the salted field values under an opening key (32 bytes)."""
-    leaves = [
-        field_leaf(name, derive_salt(key, name), encode_canonical(values[name]))
-        for name in FIELD_NAMES
-    ]
-    return root_of([leaf_hash(leaf) for leaf in leaves])
+def check_parts(parts: Sequence[MessagePart]) -> None:
+    """Check the parts of a message.
 
-
-def field_leaf(name: str, salt: bytes, value: bytes) -> bytes:
-    """Return the data of a field's leaf under that root; `value` are its canonical bytes."""
-    return b"twinproof/v1/field\x00" + name.encode() + b"\x00" + salt + value
+    Raises:
+        FormatError: there are none or too many, or an id stands twice.
+    """
+    ids = [part.id for part in parts]
+    if not 1 <= len(ids) <= MAX_PARTS or len(set(ids)) != len(ids):
+        raise FormatError(f"a message has 1 to {MAX_PARTS} parts with ids of their own")
 
 
 def check_span_order(spans: Sequence[Span]) -> None:
@@ -252,48 +236,6 @@ def check_span_order(spans: Sequence[Span]) -> None:
         raise FormatError("each pair of fan and twin spans cites one receipt of its own")
 
 
-def check_earlier_turns(fields: Fields) -> None:
-    """Check that the pairs, if there are any, end with the conversation's previous turn.
-
-    Raises:
-        FormatError: the spans are outside the grammar.
-        MismatchError: more pairs than earlier turns, the last one is of another turn, or the reply
-            that this one replaces counts as an earlier turn.
-    """
-    check_span_order(fields.spans)
-    *_, last, _message = fields.spans
-    if (len(fields.spans) - 2) // 2 >= fields.turn:
-        raise MismatchError("the context holds more turns than the conversation has")
-    if last.kind is SpanKind.TWIN and last.receipt != fields.previous:
-        raise MismatchError("the last earlier turn in the context is not the previous turn")
-    replaced = fields.event.replaces
-    if replaced is not None and replaced in {fields.previous, *(s.receipt for s in fields.spans)}:
-        raise MismatchError("the reply that is replaced counts as an earlier turn")
-
-
-def _part_from_json(value: JsonValue, path: str) -> MessagePart:
-    reader = ObjectReader(value, path, "id text")
-    return MessagePart(id=reader.text("id"), text=reader.text("text"))
-
-
-def _read_event(reader: ObjectReader) -> ReplyEvent:
-    return ReplyEvent(
-        regenerate=reader.text_or_null("regenerate"),
-        replaces=reader.hex_or_null("replaces", HASH_BYTES),
-        halt=reader.text_or_null("halt"),
-    )
-
-
-def _span_to_json(span: Span) -> JsonValue:
-    receipt = None if span.receipt is None else span.receipt.hex()
-    return {"kind": span.kind.value, "receipt": receipt, "tokens": span.tokens}
-
-
-def _span_from_json(value: JsonValue, path: str) -> Span:
-    reader = ObjectReader(value, path, "kind receipt tokens")
-    reader.constant("kind", *(kind.value for kind in SpanKind))
-    return Span(
-        kind=SpanKind(reader.text("kind")),
-        tokens=reader.tokens("tokens"),
-        receipt=reader.hex_or_null("receipt", HASH_BYTES),
-    )
+def pairs_of(spans: Sequence[Span]) -> list[tuple[Span, Span]]:
+    """Return the (fan, twin) spans of earlier turns, oldest first, of spans in order."""
+    return list(zip(spans[1:-1:2], spans[2:-1:2], strict=True))

@@ -11,6 +11,8 @@ from bot.domain.errors import UnbalancedTransactionError
 EQUITY = "equity:operator"
 SPONSOR = "sponsor:operator"
 OPERATOR_FEES = "fees:operator"
+RESTORED = "equity:restored"
+"""Owes what a lost book had earned and the chain has committed."""
 
 
 def hold_account(intent: str) -> str:
@@ -42,7 +44,7 @@ class LedgerTransaction:
 
     Attributes:
         key: unique for ever; posting the same key again changes nothing.
-        kind: `fund`, `hold`, `capture`, `release` or `settle`.
+        kind: `fund`, `hold`, `capture`, `release`, `settle` or `restore`.
         postings: sum to zero.
 
     Raises:

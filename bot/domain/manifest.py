@@ -24,18 +24,19 @@ from bot.domain.terms import (
     read_filter,
     read_model,
     read_rendering,
+    read_rules,
     read_sampler,
 )
 from bot.domain.times import encode_time, parse_time
 
-VERSION = "twinproof-manifest/1"
+VERSION = "twinproof-manifest/2"
 PROFILE = "exact/1"
 ISA = "x86-64-v3"
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 _TOKEN_SYMBOL = re.compile(r"[A-Za-z0-9._-]{1,16}", re.ASCII)
 _KEYS = (
-    "v twin slug name version previous persona model engine rendering sampler filter price split "
-    "creator payout operator log beacon valid_from valid_until"
+    "v twin slug name version previous persona model engine rendering sampler filter rules "
+    "knowledge price split creator payout operator log beacon valid_from valid_until"
 )
 
 
@@ -49,6 +50,7 @@ class Manifest:
         previous: hash of the manifest that this one replaces.
         persona: hash of the persona.
         library: the inference library and its version.
+        rules: ids of the rules of fixed answers in force.
         price_nano: per reply, in 1e-9 of `price_token`.
         creator_bp: the creator's share in basis points; the operator has the rest.
         creator: EIP-55 address; so is `payout`.
@@ -68,6 +70,7 @@ class Manifest:
     rendering: RenderingProgram
     sampler: SamplerTerms
     filter: FilterTerms
+    rules: tuple[str, ...]
     price_nano: int
     price_token: str
     creator_bp: int
@@ -106,11 +109,12 @@ def parse_manifest(data: bytes) -> Manifest:
     """Parse canonical JSON; neither the twin id nor any signature is checked here.
 
     Raises:
-        FormatError: the bytes are not a manifest of version 1.
+        FormatError: the bytes are not a manifest of version 2.
     """
     reader = ObjectReader(parse_canonical(data), "manifest", _KEYS)
     reader.constant("v", VERSION)
     reader.constant("beacon", None)
+    reader.constant("knowledge", None)
     price = reader.object("price", "nano token")
     operator = reader.object("operator", "signing_key vrf_key")
     return Manifest(
@@ -125,6 +129,7 @@ def parse_manifest(data: bytes) -> Manifest:
         rendering=read_rendering(reader),
         sampler=read_sampler(reader),
         filter=read_filter(reader),
+        rules=read_rules(reader),
         price_nano=price.integer("nano"),
         price_token=price.convert("token", _parse_symbol),
         creator_bp=_read_split(reader.object("split", "creator_bp operator_bp")),
@@ -171,6 +176,8 @@ def _to_json(manifest: Manifest) -> JsonValue:
         "rendering": manifest.rendering.to_json(),
         "sampler": manifest.sampler.to_json(),
         "filter": manifest.filter.to_json(),
+        "rules": manifest.rules,
+        "knowledge": None,
         "price": {"nano": manifest.price_nano, "token": manifest.price_token},
         "split": {
             "creator_bp": manifest.creator_bp,

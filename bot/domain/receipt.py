@@ -6,13 +6,14 @@ from datetime import datetime
 from bot.crypto.canonical import JsonValue, encode_canonical, parse_canonical
 from bot.crypto.encoding import encode_b64
 from bot.crypto.errors import FormatError
-from bot.domain.fields import FIELD_NAMES
+from bot.domain.field_values import FIELD_NAMES
 from bot.domain.ids import SLOT_TAG_BYTES
 from bot.domain.reading import ObjectReader
 from bot.domain.times import encode_time, parse_time
 
-VERSION = "twinproof-receipt/1"
+VERSION = "twinproof-receipt/2"
 PAYLOAD_TYPE = "application/vnd.twinproof.receipt+json"
+REPLY, FIXED = "reply", "fixed"
 PROFILE = "exact/1"
 HASH_BYTES = 32
 VRF_PROOF_BYTES = 80
@@ -55,12 +56,13 @@ class Receipt:
     Attributes:
         twin: 32 bytes, as are `manifest` (its hash) and `operator` (the signing key).
         seq: counts the twin's receipts from 1, without holes.
-        attempt: 0, or one more than that of the reply that this one replaces, at least.
+        attempt: which draw at its slot this is, from 0.
         numbering: `operator` or `platform`: who numbers the messages of the surface.
         vrf_proof: 80 bytes.
         slot_tag: 16 bytes.
         fields_root: root over the salted fields.
         time: aware UTC, whole seconds.
+        rule: id of the rule whose fixed answer this is; None for a generated reply.
     """
 
     twin: bytes
@@ -75,6 +77,12 @@ class Receipt:
     price: ReceiptPrice
     operator: bytes
     time: datetime
+    rule: str | None = None
+
+    @property
+    def type(self) -> str:
+        """The kind of reply: `fixed`, or `reply`, which a model has made."""
+        return REPLY if self.rule is None else FIXED
 
 
 def encode_receipt(receipt: Receipt) -> bytes:
@@ -93,7 +101,7 @@ def parse_receipt(data: bytes) -> Receipt:
     """Parse canonical JSON; nothing is verified here.
 
     Raises:
-        FormatError: the bytes are not a receipt of version 1.
+        FormatError: the bytes are not a receipt of version 2.
     """
     return _from_json(parse_canonical(data))
 
@@ -101,10 +109,13 @@ def parse_receipt(data: bytes) -> Receipt:
 def _from_json(value: JsonValue) -> Receipt:
     reader = ObjectReader(value, "receipt", _KEYS)
     reader.constant("v", VERSION)
-    reader.constant("type", "reply")
+    reader.constant("type", REPLY, FIXED)
     reader.constant("numbering", "operator", "platform")
-    for reserved in ("rule", "rate_table", "payer", "registry_block"):
+    for reserved in ("rate_table", "payer", "registry_block"):
         reader.constant(reserved, None)
+    rule = reader.text_or_null("rule")
+    if (rule is None) != (reader.text("type") == REPLY):
+        raise FormatError("receipt.rule: a fixed answer names its rule, and no other reply does")
     seed = reader.object("seed", "vrf_proof slot_tag beacon")
     seed.constant("beacon", None)
     fields = reader.object("fields", "root count")
@@ -122,6 +133,7 @@ def _from_json(value: JsonValue) -> Receipt:
         price=_read_price(reader.object("price", "nano token creator_nano operator_nano")),
         operator=reader.hex("operator", HASH_BYTES),
         time=reader.convert("time", parse_time),
+        rule=rule,
     )
 
 
@@ -149,7 +161,7 @@ def _to_json(receipt: Receipt) -> JsonValue:
     model, price = receipt.model, receipt.price
     return {
         "v": VERSION,
-        "type": "reply",
+        "type": receipt.type,
         "twin": receipt.twin.hex(),
         "manifest": receipt.manifest.hex(),
         "seq": receipt.seq,
@@ -174,7 +186,7 @@ def _to_json(receipt: Receipt) -> JsonValue:
             "creator_nano": price.creator_nano,
             "operator_nano": price.operator_nano,
         },
-        "rule": None,
+        "rule": receipt.rule,
         "rate_table": None,
         "payer": None,
         "registry_block": None,

@@ -11,7 +11,8 @@ from bot.crypto.canonical import encode_canonical
 from bot.crypto.errors import FormatError
 from bot.crypto.merkle import leaf_hash, root_of
 from bot.crypto.sealing import derive_salt
-from bot.domain.fields import Fields, Span, field_leaf, fields_to_json
+from bot.domain.field_values import field_leaf, fields_to_json
+from bot.domain.fields import Fields, Span
 from bot.domain.reading import MAX_TOKEN_ID
 
 REMEMBERED = 32_768

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bot.domain.errors import InvariantError
+from bot.domain.statements import SealStatement
 
 NANO_PER_UNIT = 1_000
 NO_PAYOUT = bytes(20)
@@ -62,13 +63,14 @@ class EarningsSnapshot:
         earnings: one per twin that has ever had a receipt, in any order.
         log_size: entries of a checkpointed log that holds every receipt counted in `earnings`.
         log_root: 32 bytes; RFC 6962 root at `log_size`.
-        cutoff: the ledger's newest entry that is counted; opaque, stored for the audit.
+        cutoff: the ledger's newest entry that is counted; `seals`: of the logs before this one.
     """
 
     earnings: tuple[Earnings, ...]
     log_size: int
     log_root: bytes
     cutoff: int
+    seals: tuple[SealStatement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,7 @@ class EpochState(StrEnum):
     SENT = "sent"
     MINED = "mined"
     FINAL = "final"
+    LOST = "lost"  # on the chain; the book that made it was lost (`bot.settlement.restored`)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +186,8 @@ class TransactionState(StrEnum):
 TRANSACTION_MOVES: dict[TransactionState, frozenset[TransactionState]] = {
     TransactionState.SIGNED: frozenset({TransactionState.SENT, TransactionState.DEAD}),
     TransactionState.SENT: frozenset({TransactionState.MINED, TransactionState.DEAD}),
-    TransactionState.MINED: frozenset(
-        {TransactionState.SENT, TransactionState.FINAL, TransactionState.DEAD}
-    ),
+    TransactionState.MINED: frozenset(TransactionState)
+    - {TransactionState.SIGNED, TransactionState.MINED},
     TransactionState.FINAL: frozenset(),
     TransactionState.DEAD: frozenset(),
 }
@@ -266,11 +268,13 @@ class ContractState:
         commitment: the newest one; epoch 0 before the first.
         claimed_total: token units paid to creators so far.
         claimable_root: the fee root against which claims are checked now.
+        may_be_vetoed: whether the guardian can still take it back.
     """
 
     commitment: Commitment
     claimed_total: int
     claimable_root: bytes
+    may_be_vetoed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

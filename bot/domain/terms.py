@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from bot.crypto.canonical import JsonValue
 from bot.crypto.errors import FormatError
 from bot.domain.reading import ObjectReader, read_text
+from bot.domain.rules import check_rules
 
 RENDERING_PROGRAM = "typed-spans/1"
 SAMPLER_ALGORITHM = "gumbel-max/1"
-FILTER_POLICY = "stop/1"
+FILTER_POLICY = "stop-repeat/1"
+MAX_REDRAWS = 4
+MAX_RULES = 16
 HASH_BYTES = 32
 MAX_NAME = 64
 MAX_TOP_K = 256
@@ -88,10 +91,17 @@ class SamplerTerms:
 
 @dataclass(frozen=True, slots=True)
 class FilterTerms:
-    """What ends a reply: token ids, and texts before which it is cut."""
+    """What ends a reply, and which replies are drawn again.
+
+    Attributes:
+        stop_tokens: token ids that end it.
+        stop_strings: texts before which it is cut.
+        redraws: how often in a row a reply that repeats another one is drawn again; 0: never.
+    """
 
     stop_tokens: tuple[int, ...]
     stop_strings: tuple[str, ...]
+    redraws: int = 0
 
     def to_json(self) -> JsonValue:
         """Turn into the manifest's `filter`."""
@@ -99,6 +109,7 @@ class FilterTerms:
             "policy": FILTER_POLICY,
             "stop_tokens": self.stop_tokens,
             "stop_strings": self.stop_strings,
+            "redraws": self.redraws,
         }
 
 
@@ -138,13 +149,13 @@ def read_sampler(manifest: ObjectReader) -> SamplerTerms:
     )
     reader.constant("algorithm", SAMPLER_ALGORITHM)
     sampler = SamplerTerms(
-        temperature=reader.convert("temperature", _parse_positive),
+        temperature=reader.convert("temperature", parse_positive),
         top_k=reader.integer("top_k", minimum=1, maximum=MAX_TOP_K),
-        top_p=reader.convert("top_p", _parse_positive),
+        top_p=reader.convert("top_p", parse_positive),
         max_tokens=reader.integer("max_tokens", minimum=1, maximum=MAX_TOKENS),
-        min_p=reader.convert("min_p", _parse_decimal),
-        presence_penalty=reader.convert("presence_penalty", _parse_decimal),
-        frequency_penalty=reader.convert("frequency_penalty", _parse_decimal),
+        min_p=reader.convert("min_p", parse_decimal),
+        presence_penalty=reader.convert("presence_penalty", parse_decimal),
+        frequency_penalty=reader.convert("frequency_penalty", parse_decimal),
     )
     for name, value, most in (
         ("top_p", sampler.top_p, 1),
@@ -159,23 +170,42 @@ def read_sampler(manifest: ObjectReader) -> SamplerTerms:
 
 def read_filter(manifest: ObjectReader) -> FilterTerms:
     """Read the manifest's `filter`."""
-    reader = manifest.object("filter", "policy stop_tokens stop_strings")
+    reader = manifest.object("filter", "policy stop_tokens stop_strings redraws")
     reader.constant("policy", FILTER_POLICY)
     return FilterTerms(
         stop_tokens=reader.tokens("stop_tokens"),
         stop_strings=reader.items(
             "stop_strings", lambda v, path: read_text(v, path, minimum=1, maximum=MAX_NAME)
         ),
+        redraws=reader.integer("redraws", maximum=MAX_REDRAWS),
     )
 
 
-def _parse_decimal(text: str) -> str:
+def read_rules(manifest: ObjectReader) -> tuple[str, ...]:
+    """Read the manifest's `rules`: known ones, ascending, each once."""
+    rules = manifest.items("rules", read_text)
+    if len(rules) > MAX_RULES:
+        raise FormatError(f"manifest.rules: more than {MAX_RULES}")
+    return check_rules(rules)
+
+
+def parse_decimal(text: str) -> str:
+    """Return a decimal number as it is written (`dec0` of formats.md section 1).
+
+    Raises:
+        FormatError: another spelling.
+    """
     if not _DECIMAL.fullmatch(text):
         raise FormatError("not a decimal number")
     return text
 
 
-def _parse_positive(text: str) -> str:
-    if float(_parse_decimal(text)) == 0:
+def parse_positive(text: str) -> str:
+    """Return a decimal number above zero as it is written (`dec` of formats.md section 1).
+
+    Raises:
+        FormatError: another spelling, or zero.
+    """
+    if float(parse_decimal(text)) == 0:
         raise FormatError("not greater than 0")
     return text

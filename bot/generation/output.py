@@ -1,4 +1,4 @@
-"""What of the generated tokens becomes text: output policy `stop/1` (formats.md section 5).
+"""What of the generated tokens becomes text: output policy `stop-repeat/1` (formats.md section 5).
 
 The same code streams a reply and recomputes it in a replay. Streaming runs a little behind
 generation: nothing is shown that a stop string, an unfinished character or trimming takes back.
@@ -6,7 +6,6 @@ generation: nothing is shown that a stop string, an unfinished character or trim
 
 from dataclasses import dataclass, field
 
-POLICY = "stop/1"
 EMPTY_REPLY = "…"
 
 

@@ -8,14 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.domain.errors import MessageTooLongError
-from bot.domain.fields import Span, SpanKind, check_span_order
+from bot.domain.fields import LeftOut, Span, SpanKind, check_span_order
 from bot.domain.terms import RenderingProgram
 
 __all__ = [
     "CommittedTurn",
+    "Fitted",
     "RenderingProgram",
     "Span",
     "SpanKind",
+    "fit_turns",
     "fit_window",
     "persona_prefix",
     "render",
@@ -55,6 +57,14 @@ def persona_prefix(program: RenderingProgram, persona: tuple[int, ...]) -> tuple
     return program.before_persona + persona + program.persona_to_fan
 
 
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """The spans that were chosen, and the latest turn that did not fit; None if all do."""
+
+    spans: tuple[Span, ...]
+    older: LeftOut | None
+
+
 def fit_window(
     program: RenderingProgram,
     *,
@@ -73,14 +83,34 @@ def fit_window(
     Raises:
         MessageTooLongError: the message does not fit even alone.
     """
+    return fit_turns(program, persona=persona, turns=turns, message=message).spans
+
+
+def fit_turns(
+    program: RenderingProgram,
+    *,
+    persona: tuple[int, ...],
+    turns: Sequence[CommittedTurn],
+    message: tuple[int, ...],
+) -> Fitted:
+    """Choose as `fit_window` does, and say what was left out.
+
+    Raises:
+        MessageTooLongError: the message does not fit even alone.
+    """
     used = len(persona_prefix(program, persona)) + len(message) + len(program.fan_to_twin)
     if used > program.window_tokens:
         raise MessageTooLongError("This message is too long for the twin: please shorten it.")
     pairs: list[Span] = []
+    older: LeftOut | None = None
+    between = len(program.fan_to_twin) + len(program.twin_to_fan)
     for turn in reversed(turns):
-        used += len(turn.fan) + len(program.fan_to_twin) + len(turn.twin) + len(program.twin_to_fan)
-        if used > program.window_tokens:
+        added = len(turn.fan) + len(turn.twin) + between
+        if used + added > program.window_tokens:
+            older = LeftOut(turn.receipt, added)
             break
+        used += added
         fan = Span(SpanKind.FAN, turn.fan, turn.receipt)
         pairs[:0] = [fan, Span(SpanKind.TWIN, turn.twin, turn.receipt)]
-    return (Span(SpanKind.PERSONA, persona), *pairs, Span(SpanKind.MESSAGE, message))
+    spans = (Span(SpanKind.PERSONA, persona), *pairs, Span(SpanKind.MESSAGE, message))
+    return Fitted(spans, older)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from bot.generation.output import OutputText, decode_text
+from bot.generation.repeats import Repeats
 from bot.generation.sampling import Draw
 from bot.ports.inference import ANYONE, Caller, Generated, GenerationRequest, TextDelta
 
@@ -90,8 +91,12 @@ class ReplyWork:
     background: bool = False
     _output: OutputText = field(init=False)
     _made: list[int] = field(default_factory=list)
+    _repeats: Repeats = field(init=False)
+    _held: bool = field(init=False)  # whether what was made so far may still be rejected
 
     def __post_init__(self) -> None:
+        self._repeats = Repeats(self.request.refused)
+        self._held = bool(self.request.refused)
         self.tokens = list(self.request.context)
         self._output = OutputText(self.request.stop_strings)
 
@@ -121,20 +126,25 @@ class ReplyWork:
             return None
         self._made.append(token)
         self.tokens.append(token)
+        self._held = self._held and self._repeats.may_reject(tuple(self._made))
         if self._output.append(self.piece(token)):
             self.finish = "stop"
         elif len(self._made) == self.request.sampler.max_tokens:
             self.finish = "length"
-        elif shown := self._output.showable():
+        elif not self._held and (shown := self._output.showable()):
             return TextDelta(shown)
         return None
 
     def end(self) -> list[TextDelta | Generated]:
-        """Return the rest of the text and the result; a reply that has no `finish` was halted."""
+        """Return the rest of the text and the result; a reply that has no `finish` was halted.
+
+        Of a whole output that is refused no text is returned but in the result.
+        """
         made = tuple(self._made)
         halted = decode_text(b"".join(map(self.piece, made)))
         text = self._output.final() if self.finish else halted
         # Nothing stands in for the text of a reply that was halted before it had any.
-        rest = self._output.rest() if text else ""
+        refused = bool(self.finish) and self._repeats.rejects(made)
+        rest = self._output.rest() if text and not refused else ""
         shown: list[TextDelta | Generated] = [TextDelta(rest)] if rest else []
         return [*shown, Generated(made, text, self.finish or "halted")]

@@ -12,6 +12,15 @@ from bot.ports.stores import (
     StoredOrder,
     StoredReply,
 )
+from bot.ports.verdicts import StoredVerdict
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSeal:
+    """The seal of a log that this one continues, and the index of the leaf that cites it."""
+
+    log_index: int
+    envelope: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +35,8 @@ class StoredRecords:
         ledger: transactions in the order of posting.
         balances: the cached balance of each account, nano-units.
         orders: in the order of the log.
+        verdicts: of auditors, in the order of the log.
+        seals: in the order of the log.
     """
 
     leaves: tuple[bytes, ...]
@@ -37,6 +48,8 @@ class StoredRecords:
     ledger: tuple[LedgerTransaction, ...]
     balances: dict[str, int]
     orders: tuple[StoredOrder, ...]
+    verdicts: tuple[StoredVerdict, ...] = ()
+    seals: tuple[StoredSeal, ...] = ()
 
 
 class AuditReader(Protocol):

@@ -103,6 +103,14 @@ class LogTransaction(Protocol):
         """Keep a signed head; its size must be larger than the newest one's."""
         ...
 
+    async def seals(self) -> Sequence[bytes]:
+        """Return the envelopes of the seals in the log, oldest first."""
+        ...
+
+    async def add_seal(self, index: int, envelope: bytes) -> None:
+        """Keep the seal that the leaf of this index cites."""
+        ...
+
 
 class LedgerPostings(Protocol):
     """The ledger's part of a transaction."""

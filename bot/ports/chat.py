@@ -69,7 +69,7 @@ class ReplyShown:
         token: symbol of the settlement token.
         twin_name: display name.
         finish: `end`, `length` or `stop`; `stopped` by the fan, or `cut` off by the creator.
-        attempt: 0, or which other reply to the same message this is.
+        attempt: above 0 if it is another reply to the same message, which the fan wished for.
     """
 
     receipt_id: str

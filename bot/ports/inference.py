@@ -23,6 +23,8 @@ class GenerationRequest:
         seed: 32 bytes, docs/spec/formats.md section 4.
         stop_tokens: ids that end the reply and are not part of it.
         stop_strings: texts before which the reply is cut.
+        refused: outputs that are not kept (formats.md section 5.1): of an output that may still
+            become one of them nothing is shown.
     """
 
     context: tuple[int, ...]
@@ -31,6 +33,7 @@ class GenerationRequest:
     sampler: SamplerPolicy
     stop_tokens: tuple[int, ...]
     stop_strings: tuple[str, ...]
+    refused: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,8 @@ class ReplayOutcome:
 
     Attributes:
         engine_exact: whether the engine that replayed holds the exact profile.
+        redrawn_same: whether each attempt that is said to be rejected right before this reply
+            repeats another one; True where there is none.
     """
 
     tokens: tuple[ReplayedToken, ...]
@@ -107,6 +112,7 @@ class ReplayOutcome:
     finish_same: bool
     text_same: bool
     engine_exact: bool = True
+    redrawn_same: bool = True
 
     @property
     def formal(self) -> bool:
@@ -116,7 +122,7 @@ class ReplayOutcome:
     @property
     def exact(self) -> bool:
         """Whether the replay gives the same reply in every part."""
-        return self.formal and all(token.same for token in self.tokens)
+        return self.formal and self.redrawn_same and all(token.same for token in self.tokens)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """What a monitor asks of the world: a log somewhere, and a memory of what was seen in it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.crypto.merkle import Node
 from bot.crypto.tiles import Tile
 
 
@@ -31,6 +32,10 @@ class RemoteLog(Protocol):
         """Fetch a bundle of what leaves cite."""
         ...
 
+    async def seals(self) -> bytes | None:
+        """Fetch the seals of the logs that this one continues."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Position:
@@ -49,12 +54,20 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class SeenAttempt:
-    """An attempt at one slot: the leaf that ended it, and the receipt, or None if it was voided."""
+    """An attempt at one slot, and how it ended.
+
+    Attributes:
+        index: of the leaf that ended it.
+        receipt: None if it was voided.
+        twin: the first 8 bytes of its id; empty of a void, whose leaf does not say.
+        void: code of the void's reason; None of a reply.
+    """
 
     attempt: int
     index: int
     receipt: bytes | None
     twin: bytes
+    void: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +75,13 @@ class SeenReply:
     """A reply, its outcome codes so far, and the leaf of the order that stood against it, if any.
 
     Attributes:
+        manifest: the first 8 bytes of its manifest's hash.
         against: leaf index of a pause or revocation that was in force when the reply was logged.
     """
 
     index: int
     twin: bytes
+    manifest: bytes
     outcomes: tuple[int, ...] = ()
     against: int | None = None
 
@@ -90,6 +105,23 @@ class SeenTwin:
     orders: int = 0
     stopped_by: int | None = None
     revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SeenVersion:
+    """A version of a twin, as its manifest says.
+
+    Attributes:
+        manifest: the first 8 bytes of the manifest's hash.
+        operator: Ed25519 key that signs its receipts and statements.
+        redraws: how many attempts in a row may be rejected.
+        revoked_by: leaf index of the order that revoked this version alone.
+    """
+
+    manifest: bytes
+    operator: bytes
+    redraws: int
+    revoked_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +174,33 @@ class MonitorTransaction(Protocol):
 
     async def keep_twin(self, prefix: bytes, twin: SeenTwin) -> None:
         """Keep a twin, or what has become of it."""
+        ...
+
+    async def versions(self, prefix: bytes) -> Sequence[SeenVersion]:
+        """Return a twin's versions, in the order of their first manifest leaf."""
+        ...
+
+    async def keep_version(self, prefix: bytes, version: SeenVersion) -> None:
+        """Keep a version of a twin, or what has become of it."""
+        ...
+
+    async def add_nodes(self, nodes: Sequence[tuple[int, int, bytes]]) -> None:
+        """Keep hashes of complete subtrees, each once: level, index, hash."""
+        ...
+
+    async def nodes(self, addresses: Sequence[Node]) -> Mapping[Node, bytes]:
+        """Return kept hashes by (level, index); all of them must be there."""
+        ...
+
+    async def seals(self) -> Sequence[bytes]:
+        """Return the envelopes of the seals that were followed, oldest first."""
+        ...
+
+    async def start_over(self, seals: Sequence[bytes]) -> None:
+        """Forget all leaves, and keep these seals; findings stay.
+
+        The leaves of a log that continues another one are read from the first one on.
+        """
         ...
 
     async def count(self, kind: str, number: int = 1) -> None:

@@ -13,6 +13,11 @@ class ProofSource(Protocol):
         """
         ...
 
+    async def is_pending(self, receipt_id: str) -> bool:
+        """Return whether a receipt without a bundle will have one: a checkpoint is all it lacks."""
+        del receipt_id
+        return False
+
     async def checkpoint(self) -> str | None:
         """Return the newest signed checkpoint; None before the first one."""
         ...

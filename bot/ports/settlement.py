@@ -2,8 +2,10 @@
 
 from typing import Protocol
 
+from bot.domain.restored import Restored, TwinBook
 from bot.domain.settlement import (
     ChainIdentity,
+    Commitment,
     Earnings,
     EarningsSnapshot,
     Epoch,
@@ -28,6 +30,14 @@ class EpochStore(Protocol):
         """Store the identity if none is stored yet, and return the stored one."""
         ...
 
+    async def pinned(self) -> ChainIdentity | None:
+        """Return the stored identity; None before anything was settled."""
+        ...
+
+    async def anchoring(self, leaf_index: int) -> Commitment | None:
+        """Return the commitment of the first final epoch whose log holds that leaf."""
+        ...
+
     async def plan(self, epoch: Epoch) -> bool:
         """Store a planned epoch.
 
@@ -43,11 +53,23 @@ class EpochStore(Protocol):
         ...
 
     async def last_final(self) -> Epoch | None:
-        """Return the final epoch with the highest number."""
+        """Return the final or lost epoch with the highest number."""
         ...
 
     async def epoch(self, number: int) -> Epoch | None:
         """Return an epoch by its number."""
+        ...
+
+    async def take_over(self, epoch: Epoch) -> None:
+        """Store a lost epoch as the newest one, with whatever number; nothing is open after it.
+
+        An epoch that was open becomes final, for the chain is past it, and its commits with it; the
+        open one of the same number is replaced.
+
+        Raises:
+            InvariantError: the epoch is not in state `lost`, or its number is not above that of
+                every final one.
+        """
         ...
 
     async def record(self, transaction: SignedTransaction) -> bool:
@@ -110,6 +132,13 @@ class EarningsReader(Protocol):
         """
         ...
 
+    async def standing(self, log_size: int) -> tuple[TwinBook, ...]:
+        """Return every known twin's earnings as of the log's first leaves, and what is settled.
+
+        Besides twins it names `LOST_FEES`, once something is settled for it.
+        """
+        ...
+
     async def earned(self, twin: bytes) -> Earnings | None:
         """Return one twin's earnings as `freeze` would now; None when it never had a receipt."""
         ...
@@ -121,6 +150,18 @@ class EarningsReader(Protocol):
         `creator_account(twin)` and a credit of `settled_account(twin)`. No moves: nothing is
         posted. Posting the same key again changes nothing, so this may be called again after
         any crash.
+
+        Raises:
+            InvariantError: a creator's account would become negative.
+        """
+        ...
+
+    async def restore(self, restored: Restored) -> None:
+        """Post the ledger transaction that takes over an epoch which a lost book had committed.
+
+        Its key is `restored.key`, its kind `restore`: moves are as in `settle`, and what is carried
+        is a debit of `RESTORED` and a credit of `settled_account(twin)`. From then on it counts as
+        earned. Posting the same key again changes nothing.
 
         Raises:
             InvariantError: a creator's account would become negative.

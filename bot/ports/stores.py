@@ -3,6 +3,11 @@
 Contract: everything written inside one `transaction()` is durable when the block ends, or none of
 it is there; an exception in the block undoes it. Transactions are serialised: what is read in one
 stays true until it ends. StoreBusyError and InvariantError may leave it.
+
+Transactions that wait for each other are committed together. Each sees what those before it did,
+`reading()` sees durable rows only, one that fails is undone alone, none has ended before the commit
+they share, and if that fails each is told so. A block therefore waits for nothing that another
+transaction's end brings about. Whoever is cancelled after their block may find it durable.
 """
 
 from contextlib import AbstractAsyncContextManager
@@ -10,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from bot.domain.fields import MessagePart, Span
+from bot.domain.fields import FROM_THE_FIRST, Choice, MessagePart, Span
 from bot.ports.book import (
     LedgerPostings,
     LogTransaction,
@@ -21,6 +26,7 @@ from bot.ports.book import (
     StoredOrder,
 )
 from bot.ports.chat import IncomingMessage, Surface
+from bot.ports.verdicts import VerdictRecords
 
 __all__ = [
     "Intent",
@@ -52,8 +58,13 @@ class Intent:
         price_nano: held from the payer under this key.
         state: `open`, `done` (there is a reply) or `void`.
         void_statement: DSSE envelope bytes of the void that the log cites.
-        regenerate: the platform's id of the fan's wish for another reply; None in attempt 0.
+        regenerate: the platform's id of the fan's wish for another reply; None where nobody wished.
         replaces: receipt hash of the reply that this one is to stand in for.
+        choice: what there was to choose the quoted turns from.
+        rejected: how many attempts right before this one the filter has rejected.
+        rule: id of the rule whose fixed answer this gets; None if a model answers.
+        log_size: leaves of the log when the context was put together: what was withdrawn by then
+            stands below it.
 
     Forgotten (`erased`): key, texts, tokens and platform ids are gone; slot tag, proof, seed,
     manifest, price and state stay, so that log and fees still add up.
@@ -79,6 +90,10 @@ class Intent:
     void_statement: bytes | None = None
     regenerate: str | None = None
     replaces: bytes | None = None
+    choice: Choice = FROM_THE_FIRST
+    rejected: int = 0
+    rule: str | None = None
+    log_size: int = 0
 
     @property
     def erased(self) -> bool:
@@ -96,8 +111,9 @@ class StoredReply:
         log_index: leaf index of the receipt.
         outcome: `delivered`, `undelivered`, `withdrawn`, `refunded`, or None while undecided.
         outcome_statement: DSSE envelope bytes of the outcome.
-        attempt: 0, or which other reply to the same message this is; it has the same `turn`.
+        attempt: which draw at its slot this is, from 0; all of a message have the same `turn`.
         halt: id of what halted it (field `event.halt`); None where the model ended by itself.
+        rejected: how many attempts right before this one the filter has rejected.
         reversal: `withdrawn` or `refunded` after `delivered`, with its own statement and leaf.
 
     Forgotten (`erased`): the opening key, texts, tokens and the sealed part are empty, and the
@@ -130,6 +146,7 @@ class StoredReply:
     reversal: str | None = None
     reversal_statement: bytes | None = None
     reversal_index: int | None = None
+    rejected: int = 0
 
     @property
     def withdrawn(self) -> bool:
@@ -147,7 +164,8 @@ class PastTurn:
     """What a later reply needs of a turn: the last attempt's tokens and receipt hash.
 
     Attributes:
-        withdrawn: whether its message was taken back, so that no context may reach past it.
+        withdrawn: whether its message was taken back.
+        fixed: whether it has a fixed answer. No context may reach past either.
     """
 
     turn: int
@@ -155,9 +173,10 @@ class PastTurn:
     fan_tokens: tuple[int, ...]
     output_tokens: tuple[int, ...]
     withdrawn: bool
+    fixed: bool = False
 
 
-class StoreTransaction(SignedRecords, LogTransaction, LedgerPostings, Protocol):
+class StoreTransaction(SignedRecords, LogTransaction, LedgerPostings, VerdictRecords, Protocol):
     """The operations inside one transaction."""
 
     async def add_intent(self, intent: Intent) -> None:
@@ -197,7 +216,7 @@ class StoreTransaction(SignedRecords, LogTransaction, LedgerPostings, Protocol):
         ...
 
     async def count_intents(self, platform: str, fan: str, since: datetime) -> int:
-        """Count a fan's messages since a time, over all twins."""
+        """Count a fan's messages since a time, over all twins; what was drawn again counts once."""
         ...
 
     async def next_sequence(self, twin: bytes) -> int:
@@ -233,6 +252,14 @@ class StoreTransaction(SignedRecords, LogTransaction, LedgerPostings, Protocol):
             before: only turns below this one; None for all.
             tokens: go back until the turns together have more tokens than this, or there are no
                 more; there may be some turns more than that, and there is at least one.
+        """
+        ...
+
+    async def chain_start(self, conversation: bytes, *, before: int | None = None) -> int:
+        """Return the number of the first turn that a context may quote.
+
+        It follows the latest turn below `before` (None: of all) that was withdrawn or has a fixed
+        answer; 1 where there is none.
         """
         ...
 

@@ -38,6 +38,10 @@ class LogReader(Protocol):
         """Return the newest signed heads, newest first."""
         ...
 
+    async def witnessed(self, at_most: int) -> Sequence[CheckpointRow]:
+        """Return the newest signed heads of which there is a cosignature, newest first."""
+        ...
+
     async def hashes(self, level: int, start: int, count: int) -> Sequence[bytes]:
         """Return the hashes of up to `count` complete subtrees of height `level`, from `start`."""
         ...
@@ -53,13 +57,17 @@ class LogReader(Protocol):
     async def bodies(self, start: int, count: int) -> Sequence[bytes]:
         """Return what is kept of what each of up to `count` leaves cites.
 
-        Of an outcome or a void the signed envelope; of a manifest or an order canonical JSON
-        `{"body":b64,"signature":str}`; of anything else nothing, which is empty bytes.
+        Of an outcome, a void or a seal the signed envelope; of a manifest or an order canonical
+        JSON `{"body":b64,"signature":str}`; of anything else nothing, which is empty bytes.
         """
         ...
 
     async def body(self, digest: bytes) -> bytes | None:
         """Return a manifest or an order by its hash, in the same form."""
+        ...
+
+    async def seals(self) -> Sequence[bytes]:
+        """Return the envelopes of the seals in the log, in its order."""
         ...
 
 
@@ -71,6 +79,14 @@ class PublicLog(Protocol):
 
     async def checkpoint(self) -> str | None:
         """Return the head to show, with its cosignatures; None before the first one."""
+        ...
+
+    async def head_for(self, index: int) -> str | None:
+        """Return the head under which to prove a leaf, with its cosignatures.
+
+        The newest one that covers it and meets the service's own policy, else the newest that
+        covers it; None while none does. It has at most 16 signature lines.
+        """
         ...
 
     async def tile(self, tile: Tile) -> bytes | None:
@@ -87,6 +103,10 @@ class PublicLog(Protocol):
 
     async def body(self, digest: bytes) -> bytes | None:
         """Return a manifest or an order by its hash."""
+        ...
+
+    async def seals(self) -> bytes:
+        """Return the seals of the logs that this one continues, as a JSON array."""
         ...
 
 
@@ -115,6 +135,13 @@ class WitnessPeer(Protocol):
 
         Raises:
             TransientError: no answer in time, or one that is too long.
+        """
+        ...
+
+    async def head(self, origin: str) -> str | None:
+        """Return the newest head that it knows of a log, as that has signed it; None without one.
+
+        Not every witness tells. Raises TransientError.
         """
         ...
 

@@ -63,6 +63,10 @@ class WitnessDesk(Protocol):
         """Answer a request (c2sp.org/tlog-witness)."""
         ...
 
+    async def head(self, origin_hash: bytes) -> str | None:
+        """Return the newest head promised for an origin (its SHA-256), as the log signed it."""
+        ...
+
     def introduction(self) -> str:
         """Return who this witness is and what it watches, as lines for a person."""
         ...

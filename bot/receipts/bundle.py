@@ -3,38 +3,32 @@
 A parsed bundle is untrusted; `bot.receipts.verify` alone makes a verified receipt of it.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from bot.crypto.canonical import JsonValue, encode_canonical, parse_canonical
 from bot.crypto.dsse import Envelope, envelope_from_json, envelope_to_json
 from bot.crypto.eip712 import encode_signature, parse_signature
-from bot.crypto.encoding import encode_b64, parse_b64
-from bot.crypto.errors import FormatError, MismatchError
-from bot.crypto.merkle import HASH_BYTES, MAX_PROOF_HASHES
-from bot.crypto.sealing import SALT_BYTES, derive_salt, open_sealed, seal
-from bot.domain.errors import PersonaError
-from bot.domain.fields import FIELD_NAMES, Fields, fields_from_json
+from bot.crypto.encoding import encode_b64
+from bot.crypto.errors import FormatError
+from bot.crypto.tlog_proof import parse_proof
 from bot.domain.ids import receipt_id_of
-from bot.domain.persona import Persona, encode_persona, persona_from_json
 from bot.domain.reading import ObjectReader
-from bot.domain.salted import SaltedField, salt_fields
+from bot.ports.anchors import Anchor
+from bot.receipts.anchor import anchor_to_json, read_anchor
 from bot.receipts.steps import evidence
 
-VERSION = "twinproof-bundle/1"
-OPENINGS_VERSION = "twinproof-openings/1"
+VERSION = "twinproof-bundle/2"
 MAX_BUNDLE_BYTES = 4 * 1024 * 1024
-_encode_persona = lru_cache(maxsize=64)(encode_persona)  # the same one in each reply of a twin
+MAX_SEALS = 8
+_KEYS = "v receipt manifest log outcome revocation anchor seals sealed"
 
 
 @dataclass(frozen=True, slots=True)
 class LogProof:
-    """A leaf's bytes, its index and its inclusion proof, leaf to root."""
+    """A leaf's bytes and the text that proves its place (`bot.crypto.tlog_proof`)."""
 
     leaf: bytes
-    index: int
-    inclusion: tuple[bytes, ...]
+    proof: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,160 +40,152 @@ class OutcomeProof:
 
 
 @dataclass(frozen=True, slots=True)
+class RevocationProof:
+    """The creator's order (canonical bytes, 65 bytes of signature) and its place in the log."""
+
+    body: bytes
+    signature: bytes
+    log: LogProof
+
+
+@dataclass(frozen=True, slots=True)
 class ProofBundle:
     """The parts of a bundle; nothing of it is verified.
 
     Attributes:
         manifest: canonical bytes.
         manifest_signature: 65 bytes.
-        checkpoint: the signed note that both inclusion proofs lead to.
-        sealed: the encrypted openings.
+        log: of the reply.
+        outcome: the latest one.
+        revocation: of the twin or of this version of it.
+        anchor: a commitment on a chain that covers the reply.
+        seals: of the logs before the one that gave the proofs, oldest first.
+        sealed: the encrypted openings; None in a public bundle.
     """
 
     receipt: Envelope
     manifest: bytes
     manifest_signature: bytes
     log: LogProof
-    checkpoint: str
-    outcome: OutcomeProof | None
-    sealed: bytes
+    outcome: OutcomeProof | None = None
+    revocation: RevocationProof | None = None
+    anchor: Anchor | None = None
+    seals: tuple[Envelope, ...] = ()
+    sealed: bytes | None = None
 
     @property
     def receipt_id(self) -> str:
         """The 22 characters that name the receipt in links."""
         return receipt_id_of(self.receipt.digest)
 
+    @property
+    def checkpoint(self) -> str:
+        """The signed note that the proofs lead to.
 
-@dataclass(frozen=True, slots=True)
-class Openings:
-    """What the fan's key opens: the persona and the receipt's fields."""
-
-    persona: Persona
-    fields: Fields
+        Raises:
+            FormatError: the reply's log proof is none.
+        """
+        return parse_proof(self.log.proof).checkpoint
 
 
 def encode_bundle(bundle: ProofBundle) -> bytes:
     """Encode as canonical JSON."""
-    outcome: JsonValue = None
-    if bundle.outcome is not None:
-        statement = envelope_to_json(bundle.outcome.statement)
-        outcome = {"statement": statement, **_proof_to_json(bundle.outcome.log)}
-    return encode_canonical(
-        {
-            "v": VERSION,
-            "receipt": envelope_to_json(bundle.receipt),
-            "manifest": {
-                "body": encode_b64(bundle.manifest),
-                "signature": encode_signature(bundle.manifest_signature),
-            },
-            "log": {**_proof_to_json(bundle.log), "checkpoint": bundle.checkpoint},
-            "outcome": outcome,
-            "sealed": encode_b64(bundle.sealed),
-        }
-    )
+    return encode_canonical(bundle_to_json(bundle))
 
 
-def parse_bundle(data: bytes) -> ProofBundle:
-    """Parse canonical JSON, every byte of it.
-
-    Raises:
-        MalformedProofError: step 1, the bytes are not a bundle of version 1.
-    """
-    with evidence(1):
-        if len(data) > MAX_BUNDLE_BYTES:
-            raise FormatError(f"the bundle is larger than {MAX_BUNDLE_BYTES} bytes")
-        keys = "v receipt manifest log outcome sealed"
-        reader = ObjectReader(parse_canonical(data), "bundle", keys)
-        reader.constant("v", VERSION)
-        manifest = reader.object("manifest", "body signature")
-        log = reader.object("log", "leaf index inclusion checkpoint")
-        outcome = None
-        if reader.value("outcome") is not None:
-            part = reader.object("outcome", "statement leaf index inclusion")
-            outcome = OutcomeProof(envelope_from_json(part.value("statement")), _read_proof(part))
-        return ProofBundle(
-            receipt=envelope_from_json(reader.value("receipt")),
-            manifest=manifest.base64("body"),
-            manifest_signature=manifest.convert("signature", parse_signature),
-            log=_read_proof(log),
-            checkpoint=log.text("checkpoint"),
-            outcome=outcome,
-            sealed=reader.base64("sealed"),
-        )
-
-
-def seal_openings(key: bytes, receipt_hash: bytes, *, persona: Persona, fields: Fields) -> bytes:
-    """Encrypt a reply's openings under its key (32 bytes), once."""
-    return seal_salted(key, receipt_hash, persona=persona, fields=salt_fields(key, fields))
-
-
-def seal_salted(
-    key: bytes, receipt_hash: bytes, *, persona: Persona, fields: Sequence[SaltedField]
-) -> bytes:
-    """Encrypt openings whose fields were salted under the same key, once.
-
-    They are put together from parts that are canonical already; `open_openings` parses them as a
-    whole.
-    """
-    opened = b",".join(
-        b'{"name":"%b","salt":"%b","value":%b}'
-        % (one.name.encode(), encode_b64(one.salt).encode(), one.value)
-        for one in fields
-    )
-    plaintext = b'{"fields":[%b],"persona":%b,"v":"%b"}' % (
-        opened,
-        _encode_persona(persona),
-        OPENINGS_VERSION.encode(),
-    )
-    return seal(key, receipt_hash, plaintext)
-
-
-def open_openings(key: bytes, receipt_hash: bytes, sealed: bytes) -> Openings:
-    """Decrypt and parse a reply's openings; every salt must derive from the key.
-
-    Raises:
-        VerificationError: step 5, the key does not fit, or a salt is another one.
-        MalformedProofError: step 5, the plain text is not what the format says.
-    """
-    with evidence(5):
-        plaintext = open_sealed(key, receipt_hash, sealed)
-        reader = ObjectReader(parse_canonical(plaintext), "openings", "v persona fields")
-        reader.constant("v", OPENINGS_VERSION)
-        opened = reader.items("fields", _read_field)
-        if tuple(name for name, _, _ in opened) != FIELD_NAMES:
-            raise FormatError("openings.fields: not the nine fields in their order")
-        for name, salt, _ in opened:
-            if salt != derive_salt(key, name):
-                raise MismatchError(f"the salt of {name} does not derive from the key")
-        fields = fields_from_json({name: value for name, _, value in opened})
-        try:
-            return Openings(persona_from_json(reader.value("persona")), fields)
-        except PersonaError as error:
-            raise FormatError(str(error)) from error
-
-
-def _proof_to_json(proof: LogProof) -> Mapping[str, JsonValue]:
+def bundle_to_json(bundle: ProofBundle) -> JsonValue:
+    """Turn a bundle into its JSON object."""
+    outcome, revocation, sealed = bundle.outcome, bundle.revocation, bundle.sealed
     return {
-        "leaf": encode_b64(proof.leaf),
-        "index": proof.index,
-        "inclusion": [encode_b64(value) for value in proof.inclusion],
+        "v": VERSION,
+        "receipt": envelope_to_json(bundle.receipt),
+        "manifest": _signed_to_json(bundle.manifest, bundle.manifest_signature),
+        "log": _place_to_json(bundle.log),
+        "outcome": None
+        if outcome is None
+        else {"statement": envelope_to_json(outcome.statement), **_place_to_json(outcome.log)},
+        "revocation": None
+        if revocation is None
+        else {
+            **_signed_to_json(revocation.body, revocation.signature),
+            **_place_to_json(revocation.log),
+        },
+        "anchor": None if bundle.anchor is None else anchor_to_json(bundle.anchor),
+        "seals": [envelope_to_json(seal) for seal in bundle.seals],
+        "sealed": None if sealed is None else encode_b64(sealed),
     }
 
 
-def _read_proof(reader: ObjectReader) -> LogProof:
-    inclusion = reader.items("inclusion", _read_hash)
-    if len(inclusion) > MAX_PROOF_HASHES:
-        raise FormatError(f"an inclusion proof has at most {MAX_PROOF_HASHES} hashes")
-    return LogProof(reader.base64("leaf"), reader.integer("index"), inclusion)
+def parse_bundle(data: bytes) -> ProofBundle:
+    """Parse canonical JSON, every byte of it; log proofs stay text.
+
+    Raises:
+        MalformedProofError: step 1, the bytes are not a bundle of version 2.
+    """
+    with evidence(1):
+        check_size(data)
+        return bundle_from_json(parse_canonical(data), "bundle")
 
 
-def _read_hash(value: JsonValue, path: str) -> bytes:
-    data = parse_b64(value) if isinstance(value, str) else b""
-    if len(data) != HASH_BYTES:
-        raise FormatError(f"{path}: not a hash of 32 bytes")
-    return data
+def check_size(data: bytes) -> None:
+    """Refuse what is larger than any bundle, before it is parsed.
+
+    Raises:
+        FormatError: it is.
+    """
+    if len(data) > MAX_BUNDLE_BYTES:
+        raise FormatError(f"the bundle is larger than {MAX_BUNDLE_BYTES} bytes")
 
 
-def _read_field(value: JsonValue, path: str) -> tuple[str, bytes, JsonValue]:
-    reader = ObjectReader(value, path, "name salt value")
-    return reader.text("name"), reader.base64("salt", SALT_BYTES), reader.value("value")
+def bundle_from_json(value: JsonValue, path: str) -> ProofBundle:
+    """Read a bundle from its parsed JSON object.
+
+    Raises:
+        FormatError: it is not a bundle of version 2.
+    """
+    reader = ObjectReader(value, path, _KEYS)
+    reader.constant("v", VERSION)
+    manifest = reader.object("manifest", "body signature")
+    seals = reader.items("seals", lambda seal, _path: envelope_from_json(seal))
+    if len(seals) > MAX_SEALS:
+        raise FormatError(f"{path}.seals: more than {MAX_SEALS}")
+    return ProofBundle(
+        receipt=envelope_from_json(reader.value("receipt")),
+        manifest=manifest.base64("body"),
+        manifest_signature=manifest.convert("signature", parse_signature),
+        log=_read_place(reader.object("log", "leaf proof")),
+        outcome=_read_outcome(reader),
+        revocation=_read_revocation(reader),
+        anchor=None
+        if reader.value("anchor") is None
+        else read_anchor(reader.value("anchor"), f"{path}.anchor"),
+        seals=seals,
+        sealed=None if reader.value("sealed") is None else reader.base64("sealed"),
+    )
+
+
+def _read_outcome(bundle: ObjectReader) -> OutcomeProof | None:
+    if bundle.value("outcome") is None:
+        return None
+    reader = bundle.object("outcome", "statement leaf proof")
+    return OutcomeProof(envelope_from_json(reader.value("statement")), _read_place(reader))
+
+
+def _read_revocation(bundle: ObjectReader) -> RevocationProof | None:
+    if bundle.value("revocation") is None:
+        return None
+    reader = bundle.object("revocation", "body signature leaf proof")
+    signature = reader.convert("signature", parse_signature)
+    return RevocationProof(reader.base64("body"), signature, _read_place(reader))
+
+
+def _read_place(reader: ObjectReader) -> LogProof:
+    return LogProof(reader.base64("leaf"), reader.text("proof"))
+
+
+def _place_to_json(place: LogProof) -> dict[str, JsonValue]:
+    return {"leaf": encode_b64(place.leaf), "proof": place.proof}
+
+
+def _signed_to_json(body: bytes, signature: bytes) -> dict[str, JsonValue]:
+    return {"body": encode_b64(body), "signature": encode_signature(signature)}

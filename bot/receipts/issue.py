@@ -10,19 +10,9 @@ from datetime import datetime
 from bot.crypto.dsse import encode_envelope, encode_pae, sign_envelope
 from bot.crypto.ed25519 import public_key_of
 from bot.crypto.hashing import sha256
-from bot.domain.fields import Fields, Finish, ReplyEvent
+from bot.domain.fields import Counts, Fields, Finish, ReplyEvent
 from bot.domain.ids import SlotInput, receipt_id_of
-from bot.domain.leaf import (
-    OUTCOME_TYPE,
-    VOID_TYPE,
-    Outcome,
-    OutcomeLeaf,
-    OutcomeStatement,
-    ReplyLeaf,
-    VoidLeaf,
-    VoidStatement,
-    twin_prefix,
-)
+from bot.domain.leaf import OutcomeLeaf, ReplyLeaf, VoidLeaf, manifest_prefix, twin_prefix
 from bot.domain.manifest import Manifest
 from bot.domain.money import split_price
 from bot.domain.persona import Persona
@@ -34,10 +24,18 @@ from bot.domain.receipt import (
     encode_receipt,
 )
 from bot.domain.salted import root_of_salted, salt_fields
+from bot.domain.statements import (
+    OUTCOME_TYPE,
+    VOID_TYPE,
+    Outcome,
+    OutcomeStatement,
+    VoidReason,
+    VoidStatement,
+)
 from bot.ports.chat import IncomingMessage
 from bot.ports.inference import Generated
 from bot.ports.stores import Intent
-from bot.receipts.bundle import seal_salted
+from bot.receipts.openings import seal_salted
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +98,11 @@ class Issuer:
         moment: datetime,
         halt: str | None = None,
     ) -> IssuedReceipt:
-        """Build and sign the receipt of one reply.
+        """Build and sign the receipt of one reply, or of a fixed answer, as the intent says.
 
         Args:
             intent: what was decided.
-            generated: what the model made of it.
+            generated: what the model made of it, or the rule said.
             manifest: the terms.
             persona: the one that the manifest names.
             place: in the twin's sequence and in the conversation.
@@ -120,7 +118,13 @@ class Issuer:
         receipt = self._receipt(intent, manifest, place.seq, root, moment)
         body = encode_receipt(receipt)
         receipt_hash = sha256(encode_pae(PAYLOAD_TYPE, body))
-        leaf = ReplyLeaf(receipt_hash, intent.slot_tag, intent.attempt, twin_prefix(intent.twin))
+        leaf = ReplyLeaf(
+            receipt_hash,
+            intent.slot_tag,
+            intent.attempt,
+            twin_prefix(intent.twin),
+            manifest_prefix(intent.manifest),
+        )
         return IssuedReceipt(
             receipt=receipt,
             receipt_hash=receipt_hash,
@@ -149,33 +153,31 @@ class Issuer:
             ),
             operator=public_key_of(self.signing_key),
             time=moment.replace(microsecond=0),
+            rule=intent.rule,
         )
 
-    def state_outcome(
-        self, receipt_hash: bytes, outcome: Outcome, moment: datetime
-    ) -> SignedStatement:
+    def state_outcome(self, receipt_hash: bytes, outcome: Outcome) -> SignedStatement:
         """Sign what became of a reply."""
-        body = OutcomeStatement(receipt_hash, outcome, moment.replace(microsecond=0)).encode()
+        body = OutcomeStatement(receipt_hash, outcome).encode()
         cited = sha256(encode_pae(OUTCOME_TYPE, body))
         return SignedStatement(
             envelope=encode_envelope(sign_envelope(OUTCOME_TYPE, body, self.signing_key)),
             leaf=OutcomeLeaf(cited, receipt_hash, outcome).encode(),
         )
 
-    def state_void(self, intent: Intent, reason: str, moment: datetime) -> SignedStatement:
+    def state_void(self, intent: Intent, reason: VoidReason) -> SignedStatement:
         """Sign that an intent ends without a reply."""
         statement = VoidStatement(
             twin=intent.twin,
             slot_tag=intent.slot_tag,
             attempt=intent.attempt,
             reason=reason,
-            time=moment.replace(microsecond=0),
         )
         body = statement.encode()
         cited = sha256(encode_pae(VOID_TYPE, body))
         return SignedStatement(
             envelope=encode_envelope(sign_envelope(VOID_TYPE, body, self.signing_key)),
-            leaf=VoidLeaf(cited, intent.slot_tag, intent.attempt).encode(),
+            leaf=VoidLeaf(cited, intent.slot_tag, intent.attempt, reason).encode(),
         )
 
 
@@ -203,5 +205,8 @@ def _fields_of(intent: Intent, generated: Generated, place: Place, halt: str | N
         output=generated.tokens,
         finish=Finish(generated.finish),
         text=generated.text,
+        choice=intent.choice,
+        counts=Counts(len(intent.context), len(generated.tokens)),
+        rejected=intent.rejected,
         event=ReplyEvent(intent.regenerate, intent.replaces, halt),
     )

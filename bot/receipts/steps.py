@@ -15,7 +15,7 @@ TITLES = {
     6: "Seed",
     7: "Context",
     8: "Log",
-    9: "Outcome",
+    9: "Outcome and revocation",
     10: "Trust policy",
 }
 

@@ -2,14 +2,20 @@
 
 from dataclasses import dataclass
 
-from bot.crypto.signed_note import Checkpoint
+from bot.crypto.signed_note import Checkpoint, VerifierKey
 from bot.domain.fields import SpanKind
-from bot.domain.leaf import Outcome, OutcomeStatement
 from bot.domain.manifest import Manifest
+from bot.domain.order import TwinOrder
 from bot.domain.receipt import Receipt
-from bot.receipts.bundle import Openings
+from bot.domain.statements import Outcome, OutcomeStatement, SealStatement
+from bot.domain.witnesses import Cosigned
+from bot.ports.anchors import Anchor
+from bot.receipts.openings import Openings
 from bot.receipts.steps import TITLES
-from bot.receipts.trust import TrustPolicy
+
+WITNESSED, UNWITNESSED = "L1", "L1-unwitnessed"
+OPENED = 5
+"""The step that what is opened, or shown, is checked in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,42 +33,148 @@ class StepResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Drawn:
+    """What the sampler is keyed with: 32 bytes, and those of the rejected attempts before it."""
+
+    seed: bytes
+    rejected: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """Where the reply stands in the log.
+
+    Attributes:
+        log: the key that signed the checkpoint.
+        index: of the reply's leaf.
+        note: the checkpoint as it stands in the bundle, with all signature lines.
+        seals: from the manifest's log to `log`, oldest first.
+        cosigned: what the witnesses of the policy have signed.
+    """
+
+    log: VerifierKey
+    index: int
+    checkpoint: Checkpoint
+    note: str
+    seals: tuple[SealStatement, ...]
+    cosigned: Cosigned
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Names of the sealed logs, oldest first, and of the one that gave the proofs."""
+        return (*(seal.log.name for seal in self.seals), self.log.name)
+
+    @property
+    def bounds(self) -> dict[str, int]:
+        """For each of `origins`, the index from which on leaves are the work of a later log."""
+        bound, found = self.checkpoint.size, {self.log.name: self.checkpoint.size}
+        for seal in reversed(self.seals):
+            bound = min(bound, seal.kept)
+            found[seal.log.name] = bound
+        return found
+
+    @property
+    def origins_of_leaf(self) -> tuple[str, ...]:
+        """Names of those among them in which the reply's leaf is known to have its index."""
+        known = [self.log.name]
+        for seal in reversed(self.seals):
+            if self.index >= seal.kept:
+                break
+            known.append(seal.log.name)
+        return tuple(known)
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """The creator's order that revoked the twin, or this version of it.
+
+    Attributes:
+        index: of its leaf.
+        is_later: whether the reply was logged before it, and so stays what it was.
+    """
+
+    order: TwinOrder
+    index: int
+    is_later: bool
+
+
+@dataclass(frozen=True, slots=True)
 class VerifiedReceipt:
     """A receipt whose evidence holds; made by `verify_bundle` alone.
 
     Attributes:
         receipt_hash: 32 bytes.
+        logged: where it stands in the log, and who has witnessed that.
         openings: None if there was no key.
-        seed: 32 bytes, what the sampler is keyed with; None if there was no key.
+        drawn: what the sampler is keyed with; None if there was no key.
         outcome: None if none was in the bundle.
+        revocation: likewise.
+        anchor: a claim, until somebody looks it up (section 11.4); None if none was in the bundle.
         steps: what each step found, 1 to 10.
-        levels: `L0`, and `L1-unwitnessed`.
         trust: `policy`, or `self-consistent` if the verifier had no policy.
-        unproved: sentences on what this result does not show.
     """
 
     receipt: Receipt
     receipt_hash: bytes
     receipt_id: str
     manifest: Manifest
-    checkpoint: Checkpoint
+    logged: Logged
     openings: Openings | None
-    seed: bytes | None
+    drawn: Drawn | None
     outcome: OutcomeStatement | None
+    revocation: Revocation | None
+    anchor: Anchor | None
     steps: tuple[StepResult, ...]
-    levels: tuple[str, ...]
     trust: str
-    unproved: tuple[str, ...]
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The head of the log that the proofs lead to."""
+        return self.logged.checkpoint
+
+    @property
+    def seed(self) -> bytes | None:
+        """32 bytes, what the sampler is keyed with; None if there was no key."""
+        return None if self.drawn is None else self.drawn.seed
+
+    @property
+    def is_witnessed(self) -> bool:
+        """Whether as many of the verifier's witnesses have cosigned as it asks for, one at least.
+
+        Fewer fail step 10.
+        """
+        return self.logged.cosigned.needed >= 1
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """`L0`, and `L1` or `L1-unwitnessed`."""
+        return ("L0", WITNESSED if self.is_witnessed else UNWITNESSED)
+
+    @property
+    def unproved(self) -> tuple[str, ...]:
+        """Sentences on what this result does not show (section 11.1)."""
+        return unproved_claims(self)
 
 
-def outcome_result(outcome: OutcomeStatement | None) -> StepResult:
+def outcome_result(outcome: OutcomeStatement | None, revocation: Revocation | None) -> StepResult:
     """Say what step 9 found."""
-    if outcome is None:
-        return StepResult(9, "Left out: the bundle holds no outcome.", done=False)
-    sentence = f"The operator states that the reply was {outcome.outcome.word}"
-    if outcome.outcome is Outcome.WITHDRAWN:
-        sentence += ": its message was taken back, or the fan asked to be forgotten"
-    return StepResult(9, f"{sentence}.")
+    sentences = []
+    if outcome is not None:
+        sentence = f"The operator states that the reply was {outcome.outcome.word}"
+        if outcome.outcome is Outcome.WITHDRAWN:
+            sentence += ": its message was taken back, or the fan asked to be forgotten"
+        sentences.append(f"{sentence}.")
+    if revocation is not None:
+        what = "the twin" if revocation.order.manifest is None else "this version of the twin"
+        when = (
+            "after this reply was logged, which stays what it was"
+            if revocation.is_later
+            else "before this reply was logged"
+        )
+        sentences.append(f"The creator has revoked {what}, {when}.")
+    if sentences:
+        return StepResult(9, " ".join(sentences))
+    return StepResult(9, "Left out: the bundle holds neither outcome nor revocation.", done=False)
 
 
 REPLAYABLE = (
@@ -70,28 +182,29 @@ REPLAYABLE = (
     "replay them to know (L3)."
 )
 """What an exact replay shows; it stays unproved until somebody runs one."""
+ANCHORABLE = "That a blockchain vouches for anything here: none was asked."
+"""What looking the anchor up shows; it stays unproved until somebody asks a chain."""
 
 
-def unproved_claims(
-    receipt: Receipt,
-    manifest: Manifest,
-    openings: Openings | None,
-    outcome: OutcomeStatement | None,
-    policy: TrustPolicy | None,
-) -> tuple[str, ...]:
-    """Return sentences on what a verification that found this does not show (section 11.1)."""
+def unproved_claims(verified: VerifiedReceipt) -> tuple[str, ...]:
+    """Return sentences on what a verification does not show (section 11.1)."""
+    receipt, openings, outcome = verified.receipt, verified.openings, verified.outcome
     spans = () if openings is None else openings.fields.spans
     halted = openings is not None and openings.fields.finish.halted
+    shown = openings is None and any(step.number == OPENED and step.done for step in verified.steps)
+    stated = outcome.outcome.word if outcome else ""
     sentences = {
         "That what the reply says is true.": True,
-        REPLAYABLE: True,
+        REPLAYABLE: receipt.rule is None,
         "That the operator can't read the conversation: the model runs on its machine.": True,
-        "That everybody is shown the same log: no witness has cosigned it.": True,
-        "That a blockchain vouches for anything here: none was asked.": True,
-        f"Who stands behind {manifest.creator}: the address is not tied to a person.": True,
+        "That everybody is shown the same log: no witness of yours has cosigned it.": (
+            not verified.is_witnessed
+        ),
+        ANCHORABLE: True,
+        f"Who stands behind {verified.manifest.creator}: the address is not tied to a "
+        "person.": True,
         "That the reply was made at the stated time: it is the operator's word.": True,
-        "That the reply really was "
-        f"{outcome.outcome.word if outcome else ''}: it is the operator's word.": bool(outcome),
+        f"That the reply really was {stated}: it is the operator's word.": bool(outcome),
         "That the fan is a stranger to the operator, which, posing as one, can try prompts until "
         "one gives a wanted reply: there is no public beacon in the seed.": True,
         "That the message's number was not chosen: on this surface the operator numbers the "
@@ -106,7 +219,12 @@ def unproved_claims(
         "says so.": receipt.model.verdict == "tolerant",
         "That the fan, or the creator, really asked for another reply or for an early end: the "
         "operator says so.": receipt.attempt > 0 or halted,
-        "Anything about what was said, sealed part included: no key was given.": openings is None,
-        "That creator and log are the ones you mean: no trust policy was given.": policy is None,
+        "Anything about what was said, sealed part included: no key was given.": (
+            openings is None and not shown
+        ),
+        "Anything about what was said beyond the parts that are shown: no key was given.": shown,
+        "That creator and log are the ones you mean: no trust policy was given.": (
+            verified.trust != "policy"
+        ),
     }
     return tuple(sentence for sentence, holds in sentences.items() if holds)

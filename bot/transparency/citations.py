@@ -1,13 +1,14 @@
-"""What leaves of manifests, orders, outcomes and voids cite, checked against the leaf.
+"""What leaves of manifests, orders, outcomes, voids and verdicts cite, checked against the leaf.
 
 Pure. A manifest gives the monitor the twin's creator; an order is checked against that creator's
 signature, so that nobody else can stop a twin, and a stop can't be hidden.
 """
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from bot.crypto.canonical import parse_canonical
-from bot.crypto.dsse import parse_envelope
+from bot.crypto.dsse import parse_envelope, verify_envelope
 from bot.crypto.eip712 import parse_signature, recover_signer
 from bot.crypto.errors import FormatError, MismatchError
 from bot.crypto.hashing import sha256
@@ -16,15 +17,23 @@ from bot.domain.leaf import (
     ManifestLeaf,
     OrderLeaf,
     OutcomeLeaf,
-    OutcomeStatement,
+    VerdictLeaf,
     VoidLeaf,
-    VoidStatement,
+    manifest_prefix,
     twin_prefix,
 )
 from bot.domain.manifest import Manifest, parse_manifest, signing_data
 from bot.domain.order import OrderAction, TwinOrder, order_data, parse_order
 from bot.domain.reading import ObjectReader
-from bot.ports.monitor import SeenTwin, StoredFinding
+from bot.domain.statements import (
+    OUTCOME_TYPE,
+    VERDICT_TYPE,
+    VOID_TYPE,
+    OutcomeStatement,
+    VerdictStatement,
+    VoidStatement,
+)
+from bot.ports.monitor import SeenTwin, SeenVersion, StoredFinding
 from bot.transparency.rules import finding
 
 FALSE = (FormatError, MismatchError)
@@ -33,10 +42,11 @@ UNKNOWN_TWIN = SeenTwin(b"", "", ())
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What a leaf makes of its twin, and what is wrong with it."""
+    """What a leaf makes of its twin and of one version of it, and what is wrong with it."""
 
     twin: SeenTwin
     findings: tuple[StoredFinding, ...]
+    version: SeenVersion | None = None
 
 
 def judge_manifest(
@@ -60,10 +70,15 @@ def judge_manifest(
         return Judged(before, (finding("bad-manifest", index, sentence),))
     names = before.names if manifest.name in before.names else (*before.names, manifest.name)
     now = replace(before, twin=manifest.twin, creator=manifest.creator, names=names)
+    version = SeenVersion(
+        manifest=manifest_prefix(leaf.manifest),
+        operator=manifest.signing_key,
+        redraws=manifest.filter.redraws,
+    )
     if before.revoked:
         sentence = f"cites a new manifest of a twin that its creator revoked at {before.stopped_by}"
-        return Judged(now, (finding("manifest-after-revocation", index, sentence),))
-    return Judged(now, ())
+        return Judged(now, (finding("manifest-after-revocation", index, sentence),), version)
+    return Judged(now, (), version)
 
 
 def _check_manifest(
@@ -78,7 +93,13 @@ def _check_manifest(
 
 
 def judge_order(
-    index: int, leaf: OrderLeaf, body: bytes, *, twin: SeenTwin | None, log: VerifierKey
+    index: int,
+    leaf: OrderLeaf,
+    body: bytes,
+    *,
+    twin: SeenTwin | None,
+    versions: Sequence[SeenVersion],
+    log: VerifierKey,
 ) -> Judged:
     """Check that an order is the cited one, its twin's next, and signed by the twin's creator."""
     before = twin or UNKNOWN_TWIN
@@ -90,14 +111,15 @@ def judge_order(
             raise MismatchError("its hash is another one than the leaf's")
         order = parse_order(signed)
         _check_order(order, signature, leaf, before, log)
+        version = _revoked(order, versions)
     except FALSE as error:
         sentence = f"cites an order that is not right: {error}"
         return Judged(before, (finding("bad-order", index, sentence),))
     after = replace(before, orders=order.number)
     if order.action is OrderAction.RESUME:
         return Judged(replace(after, stopped_by=None), ())
-    if order.manifest is not None:  # one version: replies do not say which they are of
-        return Judged(after, ())
+    if version is not None:
+        return Judged(after, (), replace(version, revoked_by=version.revoked_by or index))
     revoked = order.action is OrderAction.REVOKE
     return Judged(replace(after, stopped_by=index, revoked=revoked), ())
 
@@ -120,28 +142,88 @@ def _check_order(
         raise MismatchError("the twin's creator has not signed it")
 
 
+def _revoked(order: TwinOrder, versions: Sequence[SeenVersion]) -> SeenVersion | None:
+    """Return the version that an order is about; None where it is about the twin."""
+    if order.manifest is None:
+        return None
+    prefix = manifest_prefix(order.manifest)
+    found = next((one for one in versions if one.manifest == prefix), None)
+    if found is None:
+        raise MismatchError("the version that it revokes was not logged before")
+    return found
+
+
 def judge_statement(
-    index: int, leaf: OutcomeLeaf | VoidLeaf, body: bytes
+    index: int, leaf: OutcomeLeaf | VoidLeaf, body: bytes, operators: Collection[bytes] | None
 ) -> tuple[StoredFinding, ...]:
-    """Check that a published statement says what its leaf says; a held back one is no fault."""
+    """Check that a statement is published, says what its leaf says, and is the operator's.
+
+    Args:
+        index: of the leaf.
+        leaf: that cites it.
+        body: the published envelope.
+        operators: keys of whom it may be; None where the leaf is of a reply that is not known,
+            which is a fault already.
+    """
+    if not body:
+        return (_not_published(index, "a statement"),)
+    try:
+        envelope = parse_envelope(body)
+        if envelope.digest != leaf.statement:
+            raise MismatchError("its hash is another one than the leaf's")
+        if operators is not None and envelope.key not in operators:
+            raise MismatchError("it is not signed by the operator of this twin")
+        kind = OUTCOME_TYPE if isinstance(leaf, OutcomeLeaf) else VOID_TYPE
+        verify_envelope(envelope, payload_type=kind, key=envelope.key)
+        if not _same(leaf, envelope.payload):
+            raise MismatchError("it says something else than the leaf")
+    except FALSE as error:
+        return (_bad_statement(index, error),)
+    return ()
+
+
+def _same(leaf: OutcomeLeaf | VoidLeaf, payload: bytes) -> bool:
+    if isinstance(leaf, OutcomeLeaf):
+        outcome = OutcomeStatement.parse(payload)
+        return (outcome.receipt, outcome.outcome) == (leaf.receipt, leaf.outcome)
+    void = VoidStatement.parse(payload)
+    said = (leaf.slot_tag, leaf.attempt, leaf.reason)
+    return (void.slot_tag, void.attempt, void.reason) == said
+
+
+def twin_of_void(body: bytes) -> bytes:
+    """Return the first 8 bytes of the twin that a published void is of; empty if it can't be read.
+
+    The leaf does not say it.
+    """
+    try:
+        return twin_prefix(VoidStatement.parse(parse_envelope(body).payload).twin)
+    except FormatError:
+        return b""
+
+
+def judge_verdict(index: int, leaf: VerdictLeaf, body: bytes) -> tuple[StoredFinding, ...]:
+    """Check an auditor's verdict against its leaf, where the log publishes it.
+
+    Whose word counts is for those to say who read it: here it only must be somebody's.
+    """
     if not body:
         return ()
     try:
         envelope = parse_envelope(body)
         if envelope.digest != leaf.statement:
             raise MismatchError("its hash is another one than the leaf's")
-        if isinstance(leaf, OutcomeLeaf):
-            outcome = OutcomeStatement.parse(envelope.payload)
-            same = (outcome.receipt, outcome.outcome) == (leaf.receipt, leaf.outcome)
-        else:
-            void = VoidStatement.parse(envelope.payload)
-            same = (void.slot_tag, void.attempt) == (leaf.slot_tag, leaf.attempt)
-        if not same:
+        verify_envelope(envelope, payload_type=VERDICT_TYPE, key=envelope.key)
+        verdict = VerdictStatement.parse(envelope.payload)
+        if (verdict.receipt, verdict.verdict) != (leaf.receipt, leaf.verdict):
             raise MismatchError("it says something else than the leaf")
     except FALSE as error:
-        sentence = f"cites a statement that is not right: {error}"
-        return (finding("bad-statement", index, sentence),)
+        return (_bad_statement(index, error),)
     return ()
+
+
+def _bad_statement(index: int, error: Exception) -> StoredFinding:
+    return finding("bad-statement", index, f"cites a statement that is not right: {error}")
 
 
 def _read_signed(body: bytes) -> tuple[bytes, bytes]:

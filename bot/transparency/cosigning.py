@@ -30,7 +30,7 @@ from bot.ports.transparency import (
 LOOK_EVERY_S = 1.0
 MAX_WAIT_S = 300.0
 CLOCK_SLACK_S = 600
-_OK, _CONFLICT = 200, 409
+_OK, _CONFLICT, _UNPROVEN = 200, 409, 422
 _ROUNDS = 3  # the first, and one more after each size that the witness has told
 _log = structlog.get_logger("witnesses")
 
@@ -43,8 +43,13 @@ class Standing(StrEnum):
     AWAY = "does not answer"
     REFUSES = "refuses"
     LIES = "answered with something false"
-    CONTRADICTS = "has cosigned another head of the same size"
+    CONTRADICTS = "has cosigned a head that is none of this log's"
     AHEAD = "has cosigned a larger head than this log has"
+
+    @property
+    def is_alarming(self) -> bool:
+        """Whether this log is not what it was."""
+        return self in {Standing.CONTRADICTS, Standing.AHEAD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,24 @@ class Cosigning:
         self._reports[witness.key.name] = report
         return report.standing is Standing.COSIGNED
 
+    async def examine(self, head: StoredCheckpoint) -> dict[str, WitnessReport]:
+        """Ask every witness how it stands to a head, also those that have cosigned it.
+
+        For the start: a database that was put back from an old copy holds their old cosignatures.
+        """
+        await asyncio.gather(*(self._examine(one, head) for one in self._witnesses))
+        return self.reports
+
+    async def _examine(self, witness: WitnessPeer, head: StoredCheckpoint) -> None:
+        try:
+            report = await self._ask(witness, head, 0)
+        except TransientError as error:
+            report = WitnessReport(Standing.AWAY, str(error))
+        except (FormatError, MismatchError) as error:
+            report = WitnessReport(Standing.LIES, str(error))
+        self._tell(witness, report)
+        self._reports[witness.key.name] = report
+
     async def _ask(self, witness: WitnessPeer, head: StoredCheckpoint, old: int) -> WitnessReport:
         for _ in range(_ROUNDS):
             proof = await self._proof(old, head.size)
@@ -129,7 +152,9 @@ class Cosigning:
                 return await self._keep(witness, head, answer.body)
             if answer.status != _CONFLICT:
                 text = answer.body[:200].decode("utf-8", "replace").strip()
-                return WitnessReport(Standing.REFUSES, f"{answer.status}: {text}", head.size)
+                is_other = answer.status == _UNPROVEN
+                standing = Standing.CONTRADICTS if is_other else Standing.REFUSES
+                return WitnessReport(standing, f"{answer.status}: {text}", head.size)
             theirs = parse_size(answer.body)
             if theirs > head.size:
                 sentence = f"it knows {theirs} leaves, this log has {head.size}"
@@ -170,11 +195,10 @@ class Cosigning:
 
     def _tell(self, witness: WitnessPeer, report: WitnessReport) -> None:
         """Write down what has changed with a witness: loud where the log itself is in doubt."""
-        alarming = {Standing.CONTRADICTS, Standing.AHEAD}
         if report.standing is Standing.COSIGNED:
             level = _log.debug
         else:
-            level = _log.error if report.standing in alarming else _log.warning
+            level = _log.error if report.standing.is_alarming else _log.warning
         level(
             "witness.standing",
             witness=witness.key.name,

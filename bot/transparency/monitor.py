@@ -12,68 +12,26 @@ The memory moves only over leaves that a signed head covers, in one transaction 
 any moment, the next run goes on where this one was.
 """
 
-import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from bot.crypto import merkle
 from bot.crypto.errors import FormatError, MismatchError
 from bot.crypto.signed_note import Checkpoint, VerifierKey, open_note
-from bot.crypto.tiles import TILE_WIDTH, Tile, parse_bundle, width_at
-from bot.domain.errors import ConfigurationError, TransientError, UnservedError
-from bot.domain.settlement import Commitment
+from bot.domain.errors import TransientError, UnservedError
 from bot.domain.witnesses import Cosigned, WitnessPolicy
 from bot.ports.chain import SettlementChain
 from bot.ports.monitor import MonitorState, Position, RemoteLog, StoredFinding
+from bot.transparency.anchored import Anchored, ask_chain
+from bot.transparency.fetching import Step, fetch_bodies, fetch_leaves, grow
 from bot.transparency.growth import Growth, compare, describe, describe_unserved, parse_head
-from bot.transparency.published import BODY_PREFIX_BYTES
+from bot.transparency.lineage import Lineage
 from bot.transparency.reading import LeafReading
+from bot.transparency.report import MonitorReport
 from bot.transparency.rules import NOTES
-
-STEP_TILES = 16
-
-
-@dataclass(frozen=True, slots=True)
-class MonitorReport:
-    """What one look at a log gave.
-
-    Attributes:
-        size: leaves of the newest head that was accepted; `read` of them were read.
-        counts: leaves of each kind since the first.
-        cosigned: of the newest head.
-        chain: what the chain says, in a sentence; empty where none was asked.
-        findings: all since the first look; `fresh` are those that no report named before.
-        is_whole: whether the chain, where there is one, could be compared.
-    """
-
-    origin: str
-    size: int
-    read: int
-    counts: dict[str, int]
-    cosigned: Cosigned
-    chain: str
-    findings: tuple[StoredFinding, ...]
-    fresh: tuple[StoredFinding, ...]
-    is_whole: bool
-
-    @property
-    def faults(self) -> tuple[StoredFinding, ...]:
-        """The findings that are faults of the log."""
-        return tuple(one for one in self.findings if one.kind not in NOTES)
-
-    @property
-    def is_wrong(self) -> bool:
-        """Whether there is a fault, or too few witnesses have cosigned."""
-        return bool(self.faults or self.cosigned.false) or not self.cosigned.is_met
-
-    @property
-    def is_well(self) -> bool:
-        """Whether all was looked at, and nothing is wrong."""
-        return self.is_whole and not self.is_wrong
+from bot.transparency.succession import Succession
 
 
 class Monitor:
-    """Follows one log.
+    """Follows one log, and over a true seal the one that continues it.
 
     Args:
         log: the log's key, which the monitor was given by another way than the log.
@@ -92,7 +50,7 @@ class Monitor:
         policy: WitnessPolicy,
         chain: SettlementChain | None = None,
     ) -> None:
-        self._log = log
+        self._succession = Succession(asked=log, remote=remote, state=state)
         self._remote = remote
         self._state = state
         self._policy = policy
@@ -112,34 +70,32 @@ class Monitor:
                 "There is no checkpoint at this address: a log's address ends in /log, and a new "
                 "log has none yet."
             )
-        last = await self._last_head()
-        cosigned = Cosigned(self._policy.needed, (), (), ())
-        chain, is_whole = "", True
+        followed = await self._succession.follow(note)
+        lineage = followed.lineage
+        for one in followed.findings:
+            await self._find(one.kind, one.sentence, one.evidence)
+        last = await self._last_head(lineage)
+        cosigned, anchored = Cosigned(self._policy.needed, (), (), ()), Anchored()
         try:
-            head = parse_head(note, self._log)
+            head = parse_head(note, lineage.log) if followed.may_go_on else None
         except (FormatError, MismatchError) as error:
             await self._find("bad-checkpoint", f"The log's checkpoint is not right: {error}.", note)
-        else:
-            cosigned = self._policy.count(open_note(note, self._log))
+            head = None
+        if head is not None:
+            cosigned = self._policy.count(open_note(note, lineage.log))
             if await self._accept(note, head, last):
-                await self._read_up_to(head)
-            chain, is_whole = await self._ask_chain()
-        report = await self._report(cosigned, chain, is_whole=is_whole)
+                await self._read_up_to(head, lineage)
+            anchored = await self._ask_chain(lineage)
+        report = await self._report(lineage, cosigned, anchored)
         self._fresh = []
         return report
 
-    async def _last_head(self) -> tuple[str, Checkpoint] | None:
+    async def _last_head(self, lineage: Lineage) -> tuple[str, Checkpoint] | None:
         async with self._state.transaction() as tx:
             position = await tx.position()
         if position is None:
             return None
-        try:
-            return position.head, parse_head(position.head, self._log)
-        except (FormatError, MismatchError) as error:
-            raise ConfigurationError(
-                f"The monitor's state is of another log ({error}): choose another file with "
-                "--state, or the right key with --key."
-            ) from error
+        return position.head, parse_head(position.head, lineage.log)
 
     async def _accept(
         self, note: str, head: Checkpoint, last: tuple[str, Checkpoint] | None
@@ -167,7 +123,7 @@ class Monitor:
         await self._find(*describe(growth, before, head), kept + "\n" + note)
         return False
 
-    async def _read_up_to(self, head: Checkpoint) -> None:
+    async def _read_up_to(self, head: Checkpoint, lineage: Lineage) -> None:
         """Read the leaves up to a head, some tiles at a time."""
         while True:
             async with self._state.transaction() as tx:
@@ -175,85 +131,33 @@ class Monitor:
             start = position.size
             if start >= head.size:
                 return
-            first = start // TILE_WIDTH
-            last = min((head.size - 1) // TILE_WIDTH, first + STEP_TILES - 1)
-            tiles = [Tile(0, n, width_at(0, n, head.size)) for n in range(first, last + 1)]
-            skip = start - first * TILE_WIDTH
-            leaves = await self._fetch_leaves(tiles)
-            end = first * TILE_WIDTH + len(leaves)
-            frontier = _extend(position, [merkle.leaf_hash(leaf) for leaf in leaves[skip:]])
-            nodes = dict(zip(merkle.frontier_nodes(end), frontier, strict=True))
-            root = merkle.root_from_nodes(end, nodes)
-            if not leaves or not await self._is_of(Checkpoint(head.origin, end, root), head):
+            step = Step.after(start, head.size)
+            leaves = await fetch_leaves(self._remote, step)
+            grown = grow(position, leaves)
+            part = Checkpoint(head.origin, grown.size, grown.root)
+            if not leaves or await compare(self._remote, part, head) is not Growth.EXTENDS:
                 wrong = (
-                    f"The log serves leaves {start} to {end - 1} that are not those of the tree "
-                    f"that it signed at {head.size} leaves."
+                    f"The log serves leaves {start} to {grown.size - 1} that are not those of the "
+                    f"tree that it signed at {head.size} leaves."
                 )
                 await self._find("bad-entries", wrong, position.head)
                 return
-            bodies = await self._fetch_bodies(tiles)
+            bodies = await fetch_bodies(self._remote, step)
             async with self._state.transaction() as tx:
-                reading = LeafReading(tx, self._log)
-                fresh = await reading.read(start, leaves[skip:], bodies[skip:])
-                await tx.move(Position(position.head, end, frontier))
+                fresh = await LeafReading(tx, lineage).read(start, leaves, bodies)
+                await tx.add_nodes(grown.completed)
+                await tx.move(Position(position.head, grown.size, grown.frontier))
             self._fresh += fresh
 
-    async def _is_of(self, part: Checkpoint, head: Checkpoint) -> bool:
-        return await compare(self._remote, part, head) is Growth.EXTENDS
-
-    async def _fetch_leaves(self, tiles: Sequence[Tile]) -> list[bytes]:
-        """Fetch bundles of leaves; nothing where one can't be read."""
-        found = await asyncio.gather(*(self._remote.entries(tile) for tile in tiles))
-        leaves: list[bytes] = []
-        for tile, data in zip(tiles, found, strict=True):
-            if data is None:
-                raise TransientError(f"the log does not serve the leaves {tile.position}")
-            try:
-                leaves += parse_bundle(data, tile.width)
-            except FormatError:
-                return []
-        return leaves
-
-    async def _fetch_bodies(self, tiles: Sequence[Tile]) -> list[bytes]:
-        """Fetch what leaves cite; empty where the log does not publish it."""
-        found = await asyncio.gather(*(self._remote.bodies(tile) for tile in tiles))
-        bodies: list[bytes] = []
-        for tile, data in zip(tiles, found, strict=True):
-            try:
-                bodies += parse_bundle(data or b"", tile.width, prefix_bytes=BODY_PREFIX_BYTES)
-            except FormatError:
-                bodies += [b""] * tile.width
-        return bodies
-
-    async def _ask_chain(self) -> tuple[str, bool]:
-        """Return what the chain says of the log, and whether the two could be compared.
-
-        A chain that is away must not hide what the log itself has shown.
-        """
-        last = await self._last_head()
+    async def _ask_chain(self, lineage: Lineage) -> Anchored:
+        last = await self._last_head(lineage)
         if self._chain is None or last is None:
-            return "", True
-        failed = "The chain could not be asked"
-        try:
-            commitment = (await self._chain.contract()).commitment
-            failed = f"Epoch {commitment.epoch} on the chain could not be compared with the log"
-            return await self._judge(commitment, *last), True
-        except TransientError as error:
-            return f"{failed}: {error}", False
-
-    async def _judge(self, commitment: Commitment, note: str, head: Checkpoint) -> str:
-        """Compare the newest commitment on the chain with the head that was accepted."""
-        if commitment.log_size == 0:
-            return "Nothing was committed on the chain yet."
-        said = f"Epoch {commitment.epoch} on the chain names {commitment.log_size} leaves"
-        if commitment.log_size > head.size:
-            return f"{said}, and the log has shown {head.size} so far."
-        anchor = Checkpoint(head.origin, commitment.log_size, commitment.log_root)
-        if await self._is_of(anchor, head):
-            return f"{said}: the same log."
-        wrong = f"{said} with root {commitment.log_root.hex()}: that is not this log."
-        await self._find("chain-contradiction", wrong, note)
-        return wrong
+            return Anchored()
+        note, head = last
+        anchored = await ask_chain(self._chain, self._remote, head)
+        if anchored.is_contradiction:
+            await self._find("chain-contradiction", anchored.sentence, note)
+        return anchored
 
     async def _find(self, kind: str, sentence: str, evidence: str) -> None:
         """Keep a finding about the log as a whole: of a fault the first, of notes each."""
@@ -265,33 +169,24 @@ class Monitor:
         if is_new:
             self._fresh.append(finding)
 
-    async def _report(self, cosigned: Cosigned, chain: str, *, is_whole: bool) -> MonitorReport:
-        last = await self._last_head()
+    async def _report(
+        self, lineage: Lineage, cosigned: Cosigned, anchored: Anchored
+    ) -> MonitorReport:
+        last = await self._last_head(lineage)
         async with self._state.transaction() as tx:
             position = await tx.position()
             return MonitorReport(
-                origin=self._log.name,
+                origin=lineage.log.name,
                 size=last[1].size if last else 0,
                 read=position.size if position else 0,
                 counts=await tx.counts(),
                 cosigned=cosigned,
-                chain=chain,
+                chain=anchored.sentence,
                 findings=tuple(await tx.findings()),
                 fresh=tuple(self._fresh),
-                is_whole=is_whole,
+                is_whole=anchored.is_compared,
             )
 
 
 def _present(position: Position | None) -> Position:
     return position or Position("", 0, ())
-
-
-def _extend(position: Position, hashes: Sequence[bytes]) -> tuple[bytes, ...]:
-    """Return the frontier after more leaf hashes."""
-    nodes = dict(zip(merkle.frontier_nodes(position.size), position.frontier, strict=True))
-    size = position.size
-    for value in hashes:
-        for level, index, digest in merkle.nodes_to_append(size, value, nodes):
-            nodes[level, index] = digest
-        size += 1
-    return tuple(nodes[node] for node in merkle.frontier_nodes(size))

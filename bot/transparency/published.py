@@ -4,23 +4,20 @@ Nothing is given out that no signed head covers: when a leaf was appended shows 
 are signed. Full tiles never change, so the last used ones stay in memory.
 """
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from bot.crypto.canonical import parse_canonical
-from bot.crypto.encoding import parse_b64
-from bot.crypto.errors import FormatError
 from bot.crypto.signed_note import VerifierKey, open_note
 from bot.crypto.tiles import TILE_HEIGHT, Tile, encode_bundle
 from bot.domain.errors import InvariantError
-from bot.domain.times import parse_time
 from bot.domain.witnesses import WitnessPolicy
 from bot.ports.transparency import CheckpointRow, LogReader, PublicLog
 
 BODY_PREFIX_BYTES = 4
 HEADS_LOOKED_AT = 16
+HEADS_SEARCHED = 256  # of those that are cosigned at all, for a proof
+MAX_LINES = 16
 MAX_KEPT_BYTES = 16 * 1024 * 1024
 
 
@@ -39,12 +36,17 @@ class PublishedLog(PublicLog):
         log: the log's key.
         policy: the head that is shown is the newest one that satisfies it, as long as that is among
             the last `HEADS_LOOKED_AT`: witnesses that are away don't stop the log.
+        kept: how many first leaves are those of a sealed log that this one continues; heads over no
+            more than these were signed by that one.
     """
 
-    def __init__(self, *, reader: LogReader, log: VerifierKey, policy: WitnessPolicy) -> None:
+    def __init__(
+        self, *, reader: LogReader, log: VerifierKey, policy: WitnessPolicy, kept: int = 0
+    ) -> None:
         self._reader = reader
         self._log = log
         self._policy = policy
+        self._first = kept
         self._kept: OrderedDict[_Key, bytes] = OrderedDict()  # owned by `_keep`, as is the next
         self._kept_bytes = 0
         self._size = 0  # of the newest signed head that was seen; it never shrinks
@@ -54,17 +56,41 @@ class PublishedLog(PublicLog):
 
     async def checkpoint(self) -> str | None:
         """Return the head to show, with its cosignatures."""
-        rows = await self._reader.newest(HEADS_LOOKED_AT if self._policy.needed else 1)
+        rows = await self._heads(HEADS_LOOKED_AT if self._policy.needed else 1)
         if not rows:
             return None
         self._size = max(self._size, rows[0].head.size)
-        row = next((row for row in rows if self._is_witnessed(row)), rows[0])
+        row = next(
+            (row for row in rows if row.head.size >= self._shown and self._is_met(row)), rows[0]
+        )
         self._shown = row.head.size
         return with_cosignatures(row)
 
-    def _is_witnessed(self, row: CheckpointRow) -> bool:
-        note = open_note(with_cosignatures(row), self._log)
-        return row.head.size >= self._shown and self._policy.count(note).is_met
+    async def head_for(self, index: int) -> str | None:
+        """Return the head under which to prove a leaf, with its cosignatures."""
+        heads = await self._heads(1)
+        if not heads or heads[0].head.size <= index:
+            return None
+        newest = heads[0]
+        if self._policy.needed:
+            kept = await self._reader.witnessed(HEADS_SEARCHED)
+            rows = [row for row in kept if row.head.size > max(index, self._first)]
+            newest = next((row for row in rows if self._is_met(row)), newest)
+        return self._with_lines(newest)
+
+    def _with_lines(self, row: CheckpointRow) -> str:
+        """Return a head's note with the cosignatures that a proof may have: the policy's first."""
+        named = {one.public_key for one in self._policy.witnesses}
+        lines = sorted(row.cosignatures, key=lambda one: one.witness not in named)
+        return row.head.note + "".join(one.line for one in lines[: MAX_LINES - 1])
+
+    async def _heads(self, at_most: int) -> list[CheckpointRow]:
+        """Return the newest heads that this log has signed, newest first."""
+        rows = await self._reader.newest(at_most)
+        return [row for row in rows if row.head.size > self._first]
+
+    def _is_met(self, row: CheckpointRow) -> bool:
+        return self._policy.count(open_note(with_cosignatures(row), self._log)).is_met
 
     async def tile(self, tile: Tile) -> bytes | None:
         """Return a tile's hashes, joined."""
@@ -83,12 +109,10 @@ class PublishedLog(PublicLog):
         return await self._joined("entries", tile, read, encode_bundle)
 
     async def bodies(self, tile: Tile) -> bytes | None:
-        """Return a bundle of what leaves cite; what may not be published is empty."""
+        """Return a bundle of what leaves cite: no statement names a time or a person."""
 
         async def read() -> Sequence[bytes]:
-            found = await self._reader.bodies(tile.start, tile.width)
-            # Parsing a whole bundle takes milliseconds, in which replies would wait.
-            return await asyncio.to_thread(_published, found)
+            return await self._reader.bodies(tile.start, tile.width)
 
         def join(bodies: Sequence[bytes]) -> bytes:
             return encode_bundle(bodies, prefix_bytes=BODY_PREFIX_BYTES)
@@ -98,6 +122,10 @@ class PublishedLog(PublicLog):
     async def body(self, digest: bytes) -> bytes | None:
         """Return a manifest or an order by its hash."""
         return await self._reader.body(digest)
+
+    async def seals(self) -> bytes:
+        """Return the seals of the logs that this one continues, as a JSON array."""
+        return b"[%b]" % b",".join(await self._reader.seals())
 
     async def _joined(
         self,
@@ -135,7 +163,7 @@ class PublishedLog(PublicLog):
         """Say whether a signed head covers all of a tile; look for a newer head if not."""
         end = (tile.start + tile.width) << (TILE_HEIGHT * tile.level)
         if end > self._size:
-            rows = await self._reader.newest(1)
+            rows = await self._heads(1)
             self._size = max(self._size, rows[0].head.size if rows else 0)
         return end <= self._size
 
@@ -143,37 +171,3 @@ class PublishedLog(PublicLog):
 def with_cosignatures(row: CheckpointRow) -> str:
     """Return a head's note with the cosignatures that are kept of it."""
     return row.head.note + "".join(one.line for one in row.cosignatures)
-
-
-def _published(bodies: Sequence[bytes]) -> list[bytes]:
-    return [body if is_publishable(body) else b"" for body in bodies]
-
-
-def is_publishable(body: bytes) -> bool:
-    """Say whether a signed statement may be public: it names no time finer than an hour.
-
-    Outcomes and voids of version 1 do, and are therefore held back: the log alone says what became
-    of a reply, not when. Manifests and orders are creators' own and public as they are; their time
-    stands inside their encoded body.
-    """
-    if not body:
-        return False
-    try:
-        value = parse_canonical(body)
-        if isinstance(value, dict) and "payload" in value:
-            return _is_coarse(value["payload"])
-    except FormatError:
-        return False
-    return True
-
-
-def _is_coarse(payload: object) -> bool:
-    if not isinstance(payload, str):
-        return False
-    statement = parse_canonical(parse_b64(payload))
-    if not isinstance(statement, dict):
-        return False
-    if "time" not in statement:
-        return True
-    stated = statement["time"]
-    return isinstance(stated, str) and not (parse_time(stated).minute or parse_time(stated).second)

@@ -17,6 +17,7 @@ from bot.crypto.add_checkpoint import Submission, parse_submission
 from bot.crypto.cosignature import WitnessKey, cosign
 from bot.crypto.ed25519 import public_key_of
 from bot.crypto.errors import FormatError, MismatchError
+from bot.crypto.hashing import sha256
 from bot.crypto.signed_note import Checkpoint, VerifierKey, open_note
 from bot.ports.clock import Clock
 from bot.ports.transparency import WitnessAnswer
@@ -67,6 +68,17 @@ class Witness(WitnessDesk):
         """Return who this witness is and what it watches."""
         logs = "".join(f"  {key.encode()}\n" for key in self._logs.values())
         return f"Witness {self._key.encode()}\nWatches these logs:\n{logs}"
+
+    async def head(self, origin_hash: bytes) -> str | None:
+        """Return the newest head that was promised for an origin, as the log signed it.
+
+        Whoever runs the log needs it when their database was lost: the seal names it.
+        """
+        for origin in self._logs:
+            if sha256(origin.encode()) == origin_hash:
+                seen = await self._state.latest(origin)
+                return None if seen is None else seen.note
+        return None
 
     async def add_checkpoint(self, body: bytes) -> WitnessAnswer:
         """Answer a request.

@@ -57,16 +57,26 @@ class AdmissionPolicy:
         Raises:
             AdmissionError: over quota, or the sponsorship budget is used up.
         """
-        whose = message.surface.platform, message.fan, moment - DAY
-        sent = await tx.count_intents(*whose) + self.erased(*whose)
-        if sent >= self.daily_messages:
-            raise AdmissionError(
-                f"You have sent {sent} messages in the last 24 hours, which is the limit. "
-                "Please come back tomorrow."
-            )
+        await self.check_daily(tx, message, moment)
         if await tx.balance(SPONSOR) < twin.manifest.price_nano:
             raise AdmissionError(
                 "The budget for free replies is used up: the operator has to refill it."
+            )
+
+    async def check_daily(
+        self, tx: StoreTransaction, message: IncomingMessage, moment: datetime, *, beyond: int = 0
+    ) -> None:
+        """Refuse a fan beyond today's quota and `beyond` messages more.
+
+        Raises:
+            AdmissionError: over quota.
+        """
+        whose = message.surface.platform, message.fan, moment - DAY
+        sent = await tx.count_intents(*whose) + self.erased(*whose)
+        if sent >= self.daily_messages + beyond:
+            raise AdmissionError(
+                f"You have sent {sent} messages in the last 24 hours, which is the limit. "
+                "Please come back tomorrow."
             )
 
 

@@ -4,11 +4,13 @@
 1  admit        the twin is live, the fan within quota, the message sane
 2  wait         one turn at a time in a conversation; what came meanwhile is answered together
 3  draw         slot -> VRF -> seed: nobody could choose it
-4  assemble     typed spans: persona, earlier turns, the message; nothing else can enter
-5  intend       one transaction: quota, hold of the price, intent -- before the first character
-6  generate     text streams out a little behind the model; fan and creator may halt it
-7  commit       one transaction: receipt, sequence number, log leaf, turn, outbox
-8  deliver      (`delivery`) the surface confirms: outcome leaf and end of the hold at once
+4  safety       (`safety`) where a rule applies, its fixed answer is the reply: nothing of 5 to 8
+5  assemble     typed spans: persona, earlier turns, the message; nothing else can enter
+6  intend       one transaction: quota, hold of the price, intent -- before the first character
+7  generate     text streams out a little behind the model; fan and creator may halt it; what says
+                to this message what was said to another is drawn again, before anyone sees it
+8  commit       one transaction: receipt, sequence number, log leaf, turn, outbox
+9  deliver      (`delivery`) the surface confirms: outcome leaf and end of the hold at once
 ```
 Killed between any two lines, `recovery` finishes or voids what is open: the seed is in the intent,
 so the same bytes come out again. Nothing is charged before its receipt is durable. Another reply
@@ -29,6 +31,8 @@ from bot.domain.errors import (
     UserError,
 )
 from bot.domain.fields import MAX_EVENT
+from bot.domain.rules import KNOWN_RULES, first_rule
+from bot.domain.statements import VoidReason
 from bot.ledger.fees import plan_hold
 from bot.ports.chat import IncomingMessage, MergedInto
 from bot.ports.clock import Clock, Entropy
@@ -37,12 +41,19 @@ from bot.ports.stores import Intent, Store, StoredReply
 from bot.receipts.issue import Issuer
 from bot.twins.admission import AdmissionPolicy
 from bot.twins.engines import engine_of
-from bot.twins.intents import assemble_context, conversation_id, draw_again, draw_intent
+from bot.twins.intents import (
+    assemble_context,
+    conversation_id,
+    draw_again,
+    draw_intent,
+    read_earlier,
+)
 from bot.twins.making import MakeReply, Show
 from bot.twins.merging import choose_parts, find_known, keep_new, merge_messages
 from bot.twins.own import check_latest, find_own
 from bot.twins.roster import LiveTwin, Roster
 from bot.twins.running import Halt, RunningReplies
+from bot.twins.safety import FixedAnswers, fixed_intent
 from bot.twins.turns import ConversationTurns, TakenBackError, Turn
 
 _log = structlog.get_logger()
@@ -75,8 +86,9 @@ class AnswerFan:
         self._turns = turns
         self._running = running
         self._making = MakeReply(
-            roster=roster, store=store, models=models, issuer=issuer, clock=clock, running=running
+            roster=roster, store=store, models=models, issuer=issuer, running=running
         )
+        self._fixed = FixedAnswers(store=store, issuer=issuer, policy=policy)
 
     async def answer(self, message: IncomingMessage, show: Show) -> StoredReply | MergedInto:
         """Answer one message; `show` is given text as it may be shown.
@@ -117,6 +129,10 @@ class AnswerFan:
             with self._running.running(draft) as halt:
                 halt.intent = await self._intend(draft, twin, parts, halt)
                 self._turns.merge(conversation, parts[1:], into=halt.intent.parts)
+                if halt.intent.rule is not None:
+                    reply = await self._fixed.give(halt, KNOWN_RULES[halt.intent.rule], twin)
+                    show(reply.text)
+                    return reply
                 return await self._making.make(halt, show)
 
     async def regenerate(self, receipt_id: str, fan: str, event_id: str, show: Show) -> StoredReply:
@@ -130,11 +146,13 @@ class AnswerFan:
             raise InvariantError("the id of a wish for another reply does not fit into a receipt")
         async with self._store.reading() as tx:
             replaced, reply = await find_own(tx, receipt_id, fan)
+        if replaced.rule is not None:
+            raise UserError("This answer is always the same: no other one can be made.")
         async with self._turns.of(replaced.conversation):
             async with self._store.reading() as tx:
                 attempts = await tx.attempts_of(replaced.slot_tag)
                 stale = await tx.open_intents_of(replaced.conversation)
-            for known in attempts:
+            for known in reversed(attempts):
                 if known.regenerate == event_id:
                     return await self._answer_known(known, replaced.manifest, show)
             twin = self._roster.find(replaced.message.twin)
@@ -153,10 +171,10 @@ class AnswerFan:
                 entropy=self._entropy,
             )
             with self._running.running(draft) as halt:
-                await self._intend_again(draft, twin, reply, halt)
+                halt.intent = await self._intend_again(draft, twin, reply, halt)
                 return await self._making.make(halt, show)
 
-    async def resume(self, intent: Intent, *, void_because: str | None) -> bool:
+    async def resume(self, intent: Intent, *, void_because: VoidReason | None) -> bool:
         """Finish or void an intent that may have been left open; return whether it was finished.
 
         Waits for the conversation's turn first, so a reply that is being made is left alone.
@@ -187,21 +205,27 @@ class AnswerFan:
     ) -> Intent:
         """Decide the reply: everything that determines it is durable when this returns.
 
-        Where the merged messages are too long together, the first one is answered alone.
+        Where the merged messages are too long together, the first one is answered alone. Of a fixed
+        answer nothing is durable before the answer is.
         """
+        _check_wanted(halt, parts[0])
+        parts = [part for part in parts if not part.withdrawn]
         merged = merge_messages(draft, [part.message for part in parts if part.message])
+        rule = first_rule(twin.manifest.rules, merged.message.text)
+        if rule is not None:
+            return fixed_intent(merged, rule)
         rendering = twin.manifest.rendering
         engine = engine_of(self._models, twin.manifest)
         tokens = await engine.tokenize(rendering.span_prefix + merged.message.text)
         async with self._store.transaction() as tx:
             kept = [part for part in parts if not part.withdrawn]
-            if halt.dropped or parts[0].withdrawn:
-                raise TakenBackError
+            _check_wanted(halt, parts[0])
             if len(kept) == len(parts):
                 await self._policy.check_quota(tx, merged.message, twin, merged.created_at)
-                latest = await tx.recent_turns(draft.conversation, tokens=rendering.window_tokens)
+                window = rendering.window_tokens
+                earlier = await read_earlier(tx, draft.conversation, tokens=window)
                 try:
-                    intent = assemble_context(merged, twin, latest=latest, message=tokens)
+                    intent = assemble_context(merged, twin, earlier=earlier, message=tokens)
                 except MessageTooLongError:
                     if len(parts) == 1:
                         raise
@@ -214,15 +238,22 @@ class AnswerFan:
 
     async def _intend_again(
         self, draft: Intent, twin: LiveTwin, replaced: StoredReply, halt: Halt
-    ) -> None:
-        """Decide another attempt: its context is that of the reply which it replaces."""
+    ) -> Intent:
+        """Decide another attempt; its context is put together from what may be quoted now."""
+        window = twin.manifest.rendering.window_tokens
         async with self._store.transaction() as tx:
             if halt.dropped:
                 raise TakenBackError
             await check_latest(tx, replaced)
             await self._policy.check_quota(tx, draft.message, twin, draft.created_at)
-            await tx.post(plan_hold(draft.key, draft.price_nano))
-            await tx.add_intent(draft)
+            earlier = await read_earlier(
+                tx, draft.conversation, tokens=window, before=replaced.turn
+            )
+            message = draft.spans[-1].tokens
+            intent = assemble_context(draft, twin, earlier=earlier, message=message)
+            await tx.post(plan_hold(intent.key, intent.price_nano))
+            await tx.add_intent(intent)
+            return intent
 
     async def _answer_known(self, known: Intent, manifest: bytes, show: Show) -> StoredReply:
         """Give a message that was decided before what it got, or finish it."""
@@ -231,7 +262,7 @@ class AnswerFan:
         if known.state == "done":
             return await self._shown_before(known, show)
         if known.manifest != manifest:
-            await self._making.void(known, "the twin has a new version")
+            await self._making.void(known, VoidReason.SUPERSEDED)
             raise AdmissionError("The twin has a new version: please send this once more.")
         return await self._making.finish(known, show)
 
@@ -247,9 +278,15 @@ class AnswerFan:
         """Finish what an error left open in this conversation: its turns stay in order."""
         for intent in stale:
             if intent.manifest != twin.manifest_hash:
-                await self._making.void(intent, "the twin has a new version")
+                await self._making.void(intent, VoidReason.SUPERSEDED)
                 continue
             try:
                 await self._making.finish(intent, lambda _text: None)
             except UserError:
                 _log.info("reply.stale_ended", intent=intent.key)  # halted; it is void
+
+
+def _check_wanted(halt: Halt, first: Turn) -> None:
+    """Stop where the message was taken back meanwhile."""
+    if halt.dropped or first.withdrawn:
+        raise TakenBackError

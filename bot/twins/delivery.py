@@ -1,8 +1,7 @@
 """What became of a reply: the outcome is a signed log entry, and it ends the hold of the price."""
 
 from bot.domain.errors import InvariantError
-from bot.domain.leaf import Outcome
-from bot.ports.clock import Clock
+from bot.domain.statements import Outcome
 from bot.ports.stores import Store
 from bot.receipts.issue import Issuer
 from bot.twins.endings import Endings
@@ -11,9 +10,9 @@ from bot.twins.endings import Endings
 class RecordDelivery:
     """The use case: outcome, log leaf and money change in one transaction."""
 
-    def __init__(self, *, store: Store, issuer: Issuer, clock: Clock) -> None:
+    def __init__(self, *, store: Store, issuer: Issuer) -> None:
         self._store = store
-        self._endings = Endings(issuer, clock)
+        self._endings = Endings(issuer)
 
     async def record(self, receipt_id: str, outcome: Outcome) -> None:
         """Record an outcome: delivered captures the hold, everything else releases it.

@@ -16,10 +16,9 @@ from dataclasses import dataclass
 import structlog
 
 from bot.domain.fields import Finish
-from bot.domain.leaf import Outcome
 from bot.domain.ledger import LedgerTransaction
+from bot.domain.statements import Outcome, VoidReason
 from bot.ledger.fees import plan_capture, plan_release
-from bot.ports.clock import Clock
 from bot.ports.stores import Intent, StoredReply, StoreTransaction
 from bot.receipts.issue import Issuer
 from bot.receipts.log import append_leaf
@@ -32,22 +31,23 @@ class Endings:
     """Ends intents and decides outcomes."""
 
     issuer: Issuer
-    clock: Clock
 
-    async def void(self, tx: StoreTransaction, key: str, reason: str) -> bool:
+    async def void(self, tx: StoreTransaction, key: str, reason: VoidReason) -> bool:
         """End an intent without a reply, if it is still open; return whether it was."""
         intent = await tx.find_intent(key)
         if intent is None or intent.state != "open":
             return False
-        await self._void(tx, intent, reason)
+        await self.void_open(tx, intent, reason)
         return True
 
-    async def _void(self, tx: StoreTransaction, intent: Intent, reason: str) -> None:
-        statement = self.issuer.state_void(intent, reason, self.clock.now())
+    async def void_open(self, tx: StoreTransaction, intent: Intent, reason: VoidReason) -> None:
+        """End an intent that is known to be open without a reply."""
+        statement = self.issuer.state_void(intent, reason)
         await append_leaf(tx, statement.leaf)
         await tx.close_intent(intent.key, "void", void_statement=statement.envelope)
         await tx.post(plan_release(intent.key, intent.price_nano))
-        _log.warning("reply.void", intent=intent.key, reason=reason)
+        level = _log.info if reason is VoidReason.REJECTED else _log.warning
+        level("reply.void", intent=intent.key, reason=reason.word)
 
     async def decide(self, tx: StoreTransaction, reply: StoredReply, outcome: Outcome) -> bool:
         """Record what became of a reply, if that may still be said; return whether it was.
@@ -61,7 +61,7 @@ class Endings:
         taken_back = outcome is Outcome.WITHDRAWN and reply.outcome == Outcome.DELIVERED.word
         if not first and not (taken_back and reply.reversal is None):
             return False
-        statement = self.issuer.state_outcome(reply.receipt_hash, outcome, self.clock.now())
+        statement = self.issuer.state_outcome(reply.receipt_hash, outcome)
         await (tx.set_outcome if first else tx.set_reversal)(
             reply.receipt_hash,
             outcome=outcome.word,

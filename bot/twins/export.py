@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from bot.crypto.dsse import parse_envelope
 from bot.domain.money import format_nano
+from bot.domain.statements import VoidReason, VoidStatement
 from bot.domain.times import encode_time
 from bot.ports.fans import Asked, FanRecords, Person, PrivatePick, Report
 from bot.ports.stores import Intent, StoredReply
@@ -62,11 +64,18 @@ def _turn(asked: Asked, token: str, base_url: str) -> _Json:
         "time": encode_time(intent.created_at),
         "messages": [{"id": part.id, "text": part.text} for part in intent.parts],
     }
-    if intent.attempt:
+    if intent.regenerate is not None:
         turn["another_reply"] = {"number": intent.attempt, "asked_by": intent.regenerate}
     if asked.reply is None:
-        return turn | {"reply": None, "state": "not answered" if intent.state == "void" else "open"}
+        return turn | {"reply": None, "state": _state_of(intent)}
     return turn | {"reply": _reply(asked.reply, token, base_url)}
+
+
+def _state_of(intent: Intent) -> str:
+    if intent.void_statement is None:
+        return "open"
+    reason = VoidStatement.parse(parse_envelope(intent.void_statement).payload).reason
+    return "drawn again" if reason is VoidReason.REJECTED else "not answered"
 
 
 def _reply(reply: StoredReply, token: str, base_url: str) -> _Json:

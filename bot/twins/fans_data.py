@@ -13,8 +13,8 @@ import asyncio
 import structlog
 
 from bot.domain.errors import TransientError, UserError
-from bot.domain.leaf import Outcome
 from bot.domain.manifest import parse_manifest
+from bot.domain.statements import Outcome
 from bot.ports.clock import Clock
 from bot.ports.erasures import SavedProofs, Tombstone, Tombstones
 from bot.ports.fans import FanRecords, Person, Report

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from bot.domain.errors import UserError
 from bot.domain.fields import Finish
+from bot.domain.statements import VoidReason
 from bot.ports.inference import Generated
 from bot.twins.running import Halt
 from bot.twins.turns import TakenBackError
@@ -14,11 +15,11 @@ from bot.twins.turns import TakenBackError
 class Unkept:
     """There is no reply: why, for the log's void, and what the fan is told."""
 
-    reason: str
+    reason: VoidReason
     error: Callable[[], UserError]
 
 
-TAKEN_BACK = Unkept("the message was taken back", TakenBackError)
+TAKEN_BACK = Unkept(VoidReason.WITHDRAWN, TakenBackError)
 
 
 def settle_halted(generated: Generated, halt: Halt, name: str) -> Generated | Unkept:
@@ -39,10 +40,10 @@ def settle_halted(generated: Generated, halt: Halt, name: str) -> Generated | Un
         return replace(generated, finish=halt.finish.value)
     if halt.finish is Finish.CUT:
         return Unkept(
-            "its creator paused the twin before it began",
+            VoidReason.HALTED,
             lambda: UserError(f"{name} was paused by its creator; nothing was charged."),
         )
     return Unkept(
-        "the fan stopped it before it began",
+        VoidReason.HALTED,
         lambda: UserError("Stopped before it began; nothing was charged."),
     )

@@ -6,9 +6,9 @@ from typing import Protocol
 
 from bot.domain.errors import InvariantError, UserError
 from bot.domain.fields import MAX_EVENT
-from bot.domain.leaf import Outcome
 from bot.domain.money import format_nano
 from bot.domain.settlement import NANO_PER_UNIT
+from bot.domain.statements import Outcome
 from bot.ports.chat import (
     ChatInbox,
     IncomingMessage,
@@ -238,5 +238,5 @@ class Inbox(ChatInbox):
             token=twin.manifest.price_token,
             twin_name=twin.manifest.name,
             finish=reply.finish,
-            attempt=reply.attempt,
+            attempt=reply.attempt - reply.rejected,
         )

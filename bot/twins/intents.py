@@ -1,20 +1,20 @@
 """From a message to an intent: what determines a reply, derived and never chosen."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import takewhile
 
 from bot.crypto import vrf
 from bot.crypto.hashing import tagged_hash
-from bot.domain.fields import MessagePart
+from bot.domain.fields import Choice, MessagePart
 from bot.domain.ids import derive_seed, derive_slot, derive_slot_tag
 from bot.domain.manifest import Manifest
-from bot.generation.rendering import CommittedTurn, fit_window, render
+from bot.generation.rendering import CommittedTurn, fit_turns, render
+from bot.generation.repeats import Repeats, redraw_sampler
 from bot.ports.chat import IncomingMessage, Surface
 from bot.ports.clock import Entropy
 from bot.ports.inference import Caller, GenerationRequest
-from bot.ports.stores import Intent, PastTurn
+from bot.ports.stores import Intent, PastTurn, StoreTransaction
 from bot.receipts.issue import slot_of
 from bot.twins.roster import LiveTwin, sampler_policy
 
@@ -68,7 +68,9 @@ def draw_again(
     moment: datetime,
     entropy: Entropy,
 ) -> Intent:
-    """Derive another attempt at a slot: the same message in the same context, under another seed.
+    """Derive another attempt at a slot: the same message, under another seed.
+
+    Its context is put together anew (`assemble_context`).
 
     Args:
         replaced: whose reply is to be replaced.
@@ -89,31 +91,82 @@ def draw_again(
         state="open",
         regenerate=event_id,
         replaces=receipt_hash,
+        rejected=0,
+    )
+
+
+def draw_next(rejected: Intent) -> Intent:
+    """Derive the attempt that follows a rejected one: the same context, under another seed.
+
+    Nothing of it is chosen, so that it is the same one after a crash. The opening key is that of
+    the rejected attempt, which has no receipt.
+    """
+    beta, attempt = vrf.proof_to_hash(rejected.vrf_proof), rejected.attempt + 1
+    return replace(
+        rejected,
+        key=f"{rejected.slot_tag.hex()}:{attempt}",
+        attempt=attempt,
+        seed=derive_seed(beta, rejected.manifest, attempt),
+        rejected=rejected.rejected + 1,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What was said before in a conversation.
+
+    Attributes:
+        turns: newest first, at least as many as the window holds.
+        start: number of the first turn that may be quoted.
+        log_size: leaves of the log when this was read.
+    """
+
+    turns: Sequence[PastTurn]
+    start: int
+    log_size: int
+
+
+async def read_earlier(
+    tx: StoreTransaction, conversation: bytes, *, tokens: int, before: int | None = None
+) -> Earlier:
+    """Read what a context may quote: turns below `before`, more than `tokens` of them or all."""
+    return Earlier(
+        turns=await tx.recent_turns(conversation, before=before, tokens=tokens),
+        start=await tx.chain_start(conversation, before=before),
+        log_size=await tx.log_size(),
     )
 
 
 def assemble_context(
-    draft: Intent, twin: LiveTwin, *, latest: Sequence[PastTurn], message: tuple[int, ...]
+    draft: Intent, twin: LiveTwin, *, earlier: Earlier, message: tuple[int, ...]
 ) -> Intent:
     """Choose the spans by the manifest's rules and render them.
 
     Args:
-        draft: from `draw_intent`.
+        draft: from `draw_intent` or `draw_again`.
         twin: whose manifest decides.
-        latest: the conversation's turns, newest first, at least as many as the window holds.
+        earlier: the conversation's turns.
         message: token ids of the fan's message.
 
     Raises:
         MessageTooLongError: the message does not fit even alone.
     """
-    # Quoted turns are contiguous and end with the previous one: a withdrawn turn ends the chain.
+    # Quoted turns are contiguous and end with the previous one: a turn that was withdrawn or has a
+    # fixed answer ends the chain.
     quoted = [
         CommittedTurn(fan=turn.fan_tokens, twin=turn.output_tokens, receipt=turn.receipt_hash)
-        for turn in takewhile(lambda turn: not turn.withdrawn, latest)
+        for turn in earlier.turns
+        if turn.turn >= earlier.start
     ]
     rendering = twin.manifest.rendering
-    spans = fit_window(rendering, persona=twin.persona_tokens, turns=quoted[::-1], message=message)
-    return replace(draft, spans=spans, context=render(rendering, spans))
+    fitted = fit_turns(rendering, persona=twin.persona_tokens, turns=quoted[::-1], message=message)
+    return replace(
+        draft,
+        spans=fitted.spans,
+        context=render(rendering, fitted.spans),
+        choice=Choice(earlier.start, fitted.older),
+        log_size=earlier.log_size,
+    )
 
 
 def caller_of(intent: Intent) -> Caller:
@@ -128,11 +181,20 @@ def caller_of(intent: Intent) -> Caller:
 
 def generation_request(intent: Intent, manifest: Manifest) -> GenerationRequest:
     """Return what the engine needs to make an intent's reply."""
+    sampler = sampler_policy(manifest)
     return GenerationRequest(
         context=intent.context,
         prefix_tokens=intent.prefix_tokens,
         seed=intent.seed,
-        sampler=sampler_policy(manifest),
+        sampler=redraw_sampler(sampler) if intent.rejected else sampler,
         stop_tokens=manifest.filter.stop_tokens,
         stop_strings=manifest.filter.stop_strings,
+        refused=repeats_of(intent, manifest).refused,
     )
+
+
+def repeats_of(intent: Intent, manifest: Manifest) -> Repeats:
+    """Return what this attempt must not repeat; nothing, if no more may be drawn after it."""
+    if intent.rejected >= manifest.filter.redraws:
+        return Repeats(())
+    return Repeats.in_context(intent.spans)

@@ -41,7 +41,7 @@ def merge_messages(draft: Intent, messages: Sequence[IncomingMessage]) -> Intent
 async def find_known(tx: StoreTransaction, draft: Intent) -> Intent | None:
     """Return the intent that answers a draft's message already, perhaps as a part of another's.
 
-    Of several attempts, it is the last one that has a reply.
+    Of several attempts, it is the last one that has a reply: the first may have been rejected.
 
     Raises:
         AdmissionError: it was forgotten.
@@ -56,10 +56,10 @@ async def find_known(tx: StoreTransaction, draft: Intent) -> Intent | None:
         raise AdmissionError("What was said here was forgotten. Please send it as a new message.")
     if known is not None and known.conversation != draft.conversation:
         raise InvariantError("two fans' messages have one id in one place")
-    if known is not None and known.state == "done":
-        attempts = await tx.attempts_of(known.slot_tag)
-        return next(intent for intent in reversed(attempts) if intent.state == "done")
-    return known
+    if known is None:
+        return None
+    attempts = await tx.attempts_of(known.slot_tag)
+    return next((intent for intent in reversed(attempts) if intent.state == "done"), known)
 
 
 async def keep_new(tx: StoreTransaction, draft: Intent, turns: Sequence[Turn]) -> list[Turn]:

@@ -17,6 +17,7 @@ from bot.domain.leaf import ManifestLeaf, twin_prefix
 from bot.domain.manifest import Manifest, encode_manifest, parse_manifest, signing_data
 from bot.domain.money import BASIS_POINTS
 from bot.domain.persona import Persona, encode_persona, parse_persona
+from bot.domain.rules import CRISIS
 from bot.domain.terms import FilterTerms, ModelTerms, RenderingProgram, SamplerTerms
 from bot.generation.rendering import persona_prefix
 from bot.ports.clock import Clock
@@ -31,6 +32,8 @@ from bot.twins.roster import LiveTwin, Roster
 VALIDITY = timedelta(days=365)
 RENEW_BEFORE = timedelta(days=30)
 STOP_STRINGS = ("\nFan:", "\nYou are ")
+REDRAWS = 2
+RULES = (CRISIS.id,)
 MESSAGE_ROOM_TOKENS = 32
 
 
@@ -183,7 +186,8 @@ async def draft_manifest(
             presence_penalty=file.presence_penalty,
             frequency_penalty=file.frequency_penalty,
         ),
-        filter=FilterTerms(stop_tokens=info.end_tokens, stop_strings=STOP_STRINGS),
+        filter=FilterTerms(stop_tokens=info.end_tokens, stop_strings=STOP_STRINGS, redraws=REDRAWS),
+        rules=RULES,
         price_nano=file.price_nano,
         price_token=terms.token,
         creator_bp=BASIS_POINTS - terms.operator_bp,

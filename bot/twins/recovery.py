@@ -9,7 +9,7 @@ and confirms; after a day without anybody to show them to, they count as undeliv
 
 from datetime import timedelta
 
-from bot.domain.leaf import Outcome
+from bot.domain.statements import Outcome, VoidReason
 from bot.ports.clock import Clock
 from bot.ports.stores import Intent, Store
 from bot.twins.answer import AnswerFan
@@ -53,15 +53,15 @@ class Recovery:
             finished += await self._answer.resume(intent, void_because=reason)
         return finished
 
-    def _why_void(self, intent: Intent) -> str | None:
+    def _why_void(self, intent: Intent) -> VoidReason | None:
         """Return why an intent can't be finished any more; None if it can."""
         twin = self._roster.by_id(intent.twin)
         if twin is None:
-            return "the twin is not served any more"
+            return VoidReason.SUPERSEDED
         if twin.manifest_hash != intent.manifest:
-            return "the twin has a new version"
+            return VoidReason.SUPERSEDED
         if self._clock.now() - intent.created_at >= FINISH_WITHIN:
-            return "the service was down for too long"
+            return VoidReason.EXPIRED
         return None
 
     async def _give_up_deliveries(self) -> None:

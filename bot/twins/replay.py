@@ -3,11 +3,19 @@
 Needs the bundle, the fan's key and the weights; nothing of the service that made the reply.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from bot.domain.errors import ConfigurationError, VerificationError
+from bot.domain.errors import (
+    ConfigurationError,
+    InvariantError,
+    UserError,
+    VerificationError,
+)
 from bot.domain.fields import SpanKind
+from bot.domain.manifest import Manifest
 from bot.generation.rendering import persona_prefix
+from bot.generation.repeats import Repeats, redraw_sampler
+from bot.generation.sampling import SamplerPolicy
 from bot.generation.verdict import (
     Calibration,
     Evidence,
@@ -17,11 +25,20 @@ from bot.generation.verdict import (
     suspected,
     weigh,
 )
-from bot.ports.inference import GenerationRequest, InferenceEngine, ReplayOutcome, ReplayRequest
+from bot.ports.inference import (
+    Generated,
+    GenerationRequest,
+    InferenceEngine,
+    ReplayOutcome,
+    ReplayRequest,
+)
+from bot.receipts.openings import Openings
+from bot.receipts.verified import Drawn
 from bot.receipts.verify import VerifiedReceipt
 from bot.twins.roster import sampler_policy
 
 REPLAY_STEP = 11
+REDRAWN = "an attempt that is said to be rejected comes out as something that repeats nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +60,10 @@ def replay_request(verified: VerifiedReceipt) -> ReplayRequest:
 
     Raises:
         VerificationError: the receipt was verified without the fan's key.
+        UserError: it is of a fixed answer.
     """
-    if verified.openings is None or verified.seed is None:
-        raise VerificationError(
-            REPLAY_STEP, "a replay needs the fan's key: use the link that ends in #k=…"
-        )
-    fields, manifest = verified.openings.fields, verified.manifest
+    openings, drawn = _opened(verified)
+    fields, manifest = openings.fields, verified.manifest
     prefix = manifest.rendering.span_prefix
     persona = next(span.tokens for span in fields.spans if span.kind is SpanKind.PERSONA)
     message = next(span.tokens for span in fields.spans if span.kind is SpanKind.MESSAGE)
@@ -56,8 +71,8 @@ def replay_request(verified: VerifiedReceipt) -> ReplayRequest:
         request=GenerationRequest(
             context=fields.context,
             prefix_tokens=len(persona_prefix(manifest.rendering, persona)),
-            seed=verified.seed,
-            sampler=sampler_policy(manifest),
+            seed=drawn.seed,
+            sampler=_sampler(manifest, redrawn=fields.rejected > 0),
             stop_tokens=manifest.filter.stop_tokens,
             stop_strings=manifest.filter.stop_strings,
         ),
@@ -65,7 +80,7 @@ def replay_request(verified: VerifiedReceipt) -> ReplayRequest:
         finish=fields.finish.value,
         text=fields.text,
         texts=(
-            (prefix + verified.openings.persona.text(), persona),
+            (prefix + openings.persona.text(), persona),
             (prefix + fields.message, message),
         ),
         spans=tuple(token for span in fields.spans for token in span.tokens),
@@ -92,7 +107,54 @@ async def replay(
             f"This reply was made by the weights with SHA-256 {wanted.hex()}: "
             "give that file with --model."
         )
-    return await engine.replay(replay_request(verified))
+    request = replay_request(verified)
+    outcome = await engine.replay(request)
+    for attempt in rejected_requests(verified, request.request):
+        if not await _is_rejected(verified, attempt, engine):
+            return replace(outcome, redrawn_same=False)
+    return outcome
+
+
+def rejected_requests(
+    verified: VerifiedReceipt, kept: GenerationRequest
+) -> list[GenerationRequest]:
+    """Return the requests of the attempts that were rejected right before a reply, oldest first."""
+    _, drawn = _opened(verified)
+    return [
+        replace(kept, seed=seed, sampler=_sampler(verified.manifest, redrawn=number > 0))
+        for number, seed in enumerate(drawn.rejected)
+    ]
+
+
+async def _is_rejected(
+    verified: VerifiedReceipt, attempt: GenerationRequest, engine: InferenceEngine
+) -> bool:
+    """Make an attempt anew; return whether the filter rejects what comes out."""
+    openings, _ = _opened(verified)
+    repeats = Repeats.in_context(openings.fields.spans)
+    async for event in engine.generate(attempt):
+        if isinstance(event, Generated):
+            return repeats.rejects(event.tokens)
+    raise InvariantError("the engine ended a generation without a result")
+
+
+def _opened(verified: VerifiedReceipt) -> tuple[Openings, Drawn]:
+    if verified.openings is None or verified.drawn is None:
+        raise VerificationError(
+            REPLAY_STEP, "a replay needs the fan's key: use the link that ends in #k=…"
+        )
+    if verified.receipt.rule is not None:
+        raise UserError(
+            f"This is the fixed answer of the rule {verified.receipt.rule}: nothing was "
+            "generated, so there is nothing to replay. The verification has shown all of it."
+        )
+    return verified.openings, verified.drawn
+
+
+def _sampler(manifest: Manifest, *, redrawn: bool) -> SamplerPolicy:
+    """Return the sampler of an attempt, and of one that follows a rejected one."""
+    sampler = sampler_policy(manifest)
+    return redraw_sampler(sampler) if redrawn else sampler
 
 
 def assess(
@@ -115,12 +177,17 @@ def assess(
         return Finding(Verdict.INCONSISTENT, _formal_fault(outcome))
     difference = first_difference(outcome)
     model = verified.receipt.model
-    if model.verdict == "exact" and outcome.engine_exact and model.library == library:
+    exact = model.verdict == "exact" and outcome.engine_exact and model.library == library
+    if exact:
         return Finding(
             Verdict.INCONSISTENT,
             f"{difference}; both machines hold the exact profile, where every bit is the same",
         )
     evidence = weigh(outcome.tokens, calibration)
+    if not outcome.redrawn_same and decide(evidence, calibration) is not Verdict.INCONSISTENT:
+        # The rejected tokens are not in the receipt: there is nothing of them to weigh.
+        reason = f"{REDRAWN}, which two machines' arithmetic may explain"
+        return Finding(Verdict.UNDECIDED, reason, evidence)
     return Finding(decide(evidence, calibration), explain(evidence, calibration), evidence)
 
 
@@ -151,7 +218,7 @@ def first_difference(outcome: ReplayOutcome) -> str:
     for token in outcome.tokens:
         if not token.same:
             return f"token {token.position} is {token.recomputed}, the receipt says {token.claimed}"
-    return _formal_fault(outcome)
+    return _formal_fault(outcome) if outcome.redrawn_same else REDRAWN
 
 
 def _formal_fault(outcome: ReplayOutcome) -> str:

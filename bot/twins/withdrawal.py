@@ -1,6 +1,6 @@
 """A fan takes a message back: what it led to ends, whatever stage it is in."""
 
-from bot.domain.leaf import Outcome
+from bot.domain.statements import Outcome
 from bot.ports.chat import Surface
 from bot.ports.inference import ConversationStates
 from bot.ports.stores import Store

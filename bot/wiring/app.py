@@ -4,7 +4,6 @@ What can be refused is refused before anything is written: the platforms' tokens
 port, then the lock on the data folder. Everything is closed in reverse order.
 """
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -33,6 +32,7 @@ from bot.wiring.engine import ROOT, CheckedModel, Progress, RunningEngine
 from bot.wiring.fans import open_fans_data
 from bot.wiring.keys import ServiceKeys
 from bot.wiring.models import OpenModels, check_models, open_models
+from bot.wiring.own_log import OpenLog, auditors_desk, open_checked_log
 from bot.wiring.platforms import (
     NO_PLATFORMS,
     Access,
@@ -41,13 +41,14 @@ from bot.wiring.platforms import (
     build_platforms,
     read_access,
 )
+from bot.wiring.settlement import OpenSettlement, RpcChain, open_settlement, read_rpc_chain
 from bot.wiring.starting import check_personas, check_wanted
-from bot.wiring.stores import DATABASE, Stores, open_chain, open_stores
-from bot.wiring.transparency import open_log
+from bot.wiring.stores import DATABASE, Stores, open_stores
+from bot.wiring.trust_file import write_policy
 from bot.wiring.twins import TwinWiring, UseCases
 from bot.wiring.web import base_url_of, open_web
 
-KEYS, POLICY, PROOFS, ENGINE = "keys", "trust.json", "proofs", "engine"
+KEYS, PROOFS, ENGINE = "keys", "proofs", "engine"
 LOG = "twinproof.log"
 
 
@@ -121,6 +122,7 @@ async def open_app(
         access = read_access(settings, base_url_of(settings)) if serving else None
         personas = load_personas(Path(settings.personas.folder or ROOT / "personas"))
         check_wanted(wanted, personas)
+        rpc = await read_rpc_chain(settings.settlement)
         checked = await check_models(settings.model, progress)
         check_port(settings.service.host, settings.service.port)
         folder = DataFolder.claim(settings.service.data_dir)
@@ -136,6 +138,7 @@ async def open_app(
             settings=settings,
             folder=folder.path,
             models=models,
+            rpc=rpc,
             stack=stack,
             progress=progress,
         )
@@ -151,6 +154,7 @@ class _Builder:
         settings: Settings,
         folder: Path,
         models: OpenModels,
+        rpc: RpcChain | None,
         stack: AsyncExitStack,
         progress: Progress,
     ) -> None:
@@ -160,6 +164,7 @@ class _Builder:
         self._folder = folder
         self._models = models
         self._engine = models.engine
+        self._rpc = rpc
         self._stack = stack
         self._progress = progress
         self._clock: Clock = SystemClock()
@@ -170,6 +175,13 @@ class _Builder:
         enter = self._stack.enter_async_context
         self._progress("Opening the book", None)
         stores = await enter(open_stores(self._folder))
+        self._progress("Opening the chain", None)
+        settled = await enter(
+            open_settlement(self._rpc, self._folder, self._keys, self._clock, stores)
+        )
+        self._keys, log = await enter(
+            open_checked_log(self._settings.log, self._folder, self._keys, stores, settled.chain)
+        )
         await fund_sponsorship(stores.replies, self._settings.money.sponsorship)
         twins = TwinWiring(
             settings=self._settings,
@@ -195,56 +207,50 @@ class _Builder:
         saved, base_url = self._folder / PROOFS, base_url_of(self._settings)
         privacy = await open_fans_data(saved, stores, cases, self._clock, base_url=base_url)
         recovered = await cases.recovery.run()
-        self._progress("Opening the chain", None)
-        chain = await enter(open_chain(self._folder, self._keys, self._clock))
-        settlement = EpochPublisher(chain=chain, store=stores.epochs, earnings=stores.earnings)
-        creators = await room.build(chain, lambda: self._write_policy(cases.roster))
-        inbox = self._inbox(stores, chain, cases, privacy)
+        creators = await room.build(settled, lambda: self._write_policy(cases.roster))
+        inbox = self._inbox(stores, settled.chain, cases, privacy)
         self._stack.push_async_callback(inbox.drain)
-        proofs = StoredProofs(store=stores.replies, signer=self._keys.log_signer)
-        service = await enter(self._service(stores, cases, settlement))
+        proofs = log.proofs(stores.replies, self._keys.log_signer, settled.anchors)
+        service = await enter(self._service(stores, cases, settled.publisher))
         doors = Doors(inbox, proofs, creators.desk, stores.secrets(self._keys.secrets), base_url)
-        platforms = await self._open_doors(stores, doors, creators.signing, access)
+        platforms = await self._open_doors(stores, doors, creators.signing, access, log)
         self._write_policy(cases.roster)
         return App(
             base_url=base_url_of(self._settings),
             folder=self._folder,
             models=self._models,
-            notices=tuple(notices),
+            notices=(*notices, *settled.notices),
             exact=(await self._engine.engine.info()).profile_exact,
             inbox=inbox,
             proofs=proofs,
             service=service,
-            settlement=settlement,
-            audit=self._audit(stores, chain),
+            settlement=settled.publisher,
+            audit=self._audit(stores, settled),
             recovered=recovered,
             platforms=platforms,
             creators=creators,
         )
 
     async def _open_doors(
-        self, stores: Stores, doors: Doors, signing: SigningDesk, access: Access | None
+        self,
+        stores: Stores,
+        doors: Doors,
+        signing: SigningDesk,
+        access: Access | None,
+        log: OpenLog,
     ) -> Platforms:
         """Make the platforms' surfaces, and open the log and the pages to others."""
         platforms = NO_PLATFORMS
         if access is not None:
             platforms = build_platforms(self._settings, access, stores, doors)
-        public = await self._stack.enter_async_context(
-            open_log(
-                self._settings.log,
-                self._folder,
-                log=self._keys.log_verifier,
-                kept=stores.cosignatures,
-                clock=self._clock,
-            )
-        )
         await self._stack.enter_async_context(
             open_web(
                 self._settings,
                 doors,
                 platforms,
                 signing=signing,
-                log=public.public,
+                log=log.public,
+                verdicts=auditors_desk(self._settings.log, stores.replies, self._keys, log.public),
                 note=STARTER_NOTE if self._models.checked.own.starter else "",
             )
         )
@@ -276,17 +282,17 @@ class _Builder:
             epoch_seconds=self._settings.money.epoch_seconds,
         )
 
-    def _audit(self, stores: Stores, chain: SettlementChain) -> Audit:
+    def _audit(self, stores: Stores, settled: OpenSettlement) -> Audit:
         return Audit(
             reader=stores.audit,
             epochs=stores.epochs,
-            chain=chain,
+            chain=settled.chain,
+            payouts_stay=settled.payouts_stay,
             log=self._keys.log_verifier,
             signing_key=public_key_of(self._keys.receipts),
         )
 
     def _write_policy(self, roster: Roster) -> None:
         """Write down this operator's public keys as a verifier wants them."""
-        policy = {"creators": roster.creators(), "logs": [self._keys.log_verifier.encode()]}
-        text = json.dumps(policy, indent=2)
-        (self._folder / POLICY).write_text(text + "\n", encoding="utf-8")
+        log = self._keys.log_verifier.encode()
+        write_policy(self._folder, roster.creators(), log, self._settings.settlement)

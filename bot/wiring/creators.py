@@ -22,6 +22,7 @@ from bot.ports.signing import SigningDesk
 from bot.settlement.statement import EarningsStatements
 from bot.twins.admission import AdmissionPolicy
 from bot.twins.publish import OperatorTerms
+from bot.wiring.settlement import OpenSettlement
 from bot.wiring.stores import Stores
 from bot.wiring.twins import UseCases
 
@@ -64,11 +65,11 @@ class CreatorsWiring:
             terms=terms,
         )
 
-    async def build(self, chain: SettlementChain, changed: Callable[[], None]) -> Creators:
+    async def build(self, settled: OpenSettlement, changed: Callable[[], None]) -> Creators:
         """Build the doors.
 
         Args:
-            chain: asked for earnings, and for its id, which wallets like to put into signatures.
+            settled: asked for earnings; its chain's id is what wallets like to put into signatures.
             changed: told whenever a twin goes live.
         """
         from adapters.host.system import SystemEntropy
@@ -88,9 +89,9 @@ class CreatorsWiring:
             shelf=self.shelf,
             bodies=SigningBodies(engine=self._engine, terms=self._terms),
             clock=self._clock,
-            chains=((await chain.identity()).chain_id,),
+            chains=(settled.chain_id,),
         )
-        return Creators(self._desk(chain, links, entropy), signing)
+        return Creators(self._desk(settled.chain, links, entropy), signing)
 
     def _desk(self, chain: SettlementChain, links: SigningLinks, entropy: Entropy) -> CreatorDesk:
         settings, stores = self._settings, self._stores

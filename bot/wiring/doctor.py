@@ -18,8 +18,11 @@ from bot.ports.models import ServedModels
 from bot.ports.personas import PersonaFile
 from bot.wiring import model_verdicts, platform_verdicts, verdicts
 from bot.wiring.app import KEYS
+from bot.wiring.chain_checks import look_at_rpc_chain
 from bot.wiring.engine import ROOT, Progress
+from bot.wiring.epoch_checks import look_at_epochs
 from bot.wiring.keys import ServiceKeys
+from bot.wiring.log_checks import look_at_log
 from bot.wiring.models import CheckedModels, check_models, open_models
 from bot.wiring.platform_checks import PlatformChecks
 from bot.wiring.stores import CHAIN, DATABASE, open_stores
@@ -54,6 +57,7 @@ async def examine(settings: Settings, progress: Progress) -> AsyncIterator[Findi
         ("book", doctor.book),
         ("bots' twins", doctor.twins),
         ("chain", doctor.chain),
+        ("witnesses", functools.partial(look_at_log, settings)),
     ]
     for name, check in checks:
         progress(f"Checking: {name}", None)
@@ -219,10 +223,13 @@ class _Doctor:
         return platform_verdicts.judge_twins(wanted, known)
 
     async def chain(self) -> list[Finding]:
-        """Open a copy of the embedded chain and look at its contract and treasury."""
+        """Look at contract and treasury, on a copy of the embedded chain or on the real one."""
         from adapters.evm.client import EvmSettlementChain
         from adapters.evm.embedded import EmbeddedChain
 
+        found = await look_at_rpc_chain(self._settings.settlement, self._path, self._left_nano)
+        if found is not None:
+            return found
         if not (self._path / CHAIN).exists():
             return [Finding("chain", State.OK, BEGINS)]
         keys = ServiceKeys.load(self._path / KEYS, fresh=False)
@@ -234,10 +241,14 @@ class _Doctor:
             identity = await chain.identity()
             height = (await embedded.request("eth_blockNumber", []))["result"]
             held = await chain.balance(treasury)
+            said = (await chain.contract()).commitment
         finally:
             await embedded.close()
         number = int(height, 16) if isinstance(height, str) else int(height)
-        return [verdicts.judge_chain(identity.chain_id, number, held, self._left_nano)]
+        return [
+            verdicts.judge_chain(identity.chain_id, number, held, self._left_nano),
+            *await look_at_epochs(said, self._path),
+        ]
 
     @property
     def _has_book(self) -> bool:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.audit.run import Audit
-from bot.config import ModelSettings
+from bot.config import ModelSettings, SettlementSettings
+from bot.crypto.dsse import parse_envelope
 from bot.crypto.ed25519 import public_key_of
 from bot.crypto.errors import FormatError, MismatchError
-from bot.crypto.signed_note import Checkpoint, VerifierKey, open_note
+from bot.crypto.signed_note import Checkpoint, open_note
 from bot.domain.errors import (
     BotError,
     ConfigurationError,
@@ -25,12 +26,14 @@ from bot.ports.inference import ReplayOutcome
 from bot.receipts.bundle import parse_bundle
 from bot.receipts.link import ProofLink
 from bot.receipts.verify import VerifiedReceipt
+from bot.transparency.lineage import Lineage, check_seals
 from bot.twins.replay import Finding, assess, replay
 from bot.wiring.app import KEYS, PROOFS
 from bot.wiring.engine import STARTER, Progress, check_model, open_engine
 from bot.wiring.keys import ServiceKeys
 from bot.wiring.models import find_stored
-from bot.wiring.stores import DATABASE, open_chain_snapshot, open_stores
+from bot.wiring.settlement import open_chain_to_read
+from bot.wiring.stores import DATABASE, Stores, open_stores
 
 MOST_AT_ONCE = 64
 DEFAULTS = ModelSettings()
@@ -71,12 +74,14 @@ class Replayed:
 
     Attributes:
         own_thresholds: whether those that were applied were made for this very model.
+        library: name and version of the library that replayed.
     """
 
     outcome: ReplayOutcome
     finding: Finding
     calibration: Calibration
     own_thresholds: bool
+    library: str = ""
 
 
 async def replay_fresh(
@@ -153,7 +158,8 @@ async def replay_together(
                 if len(receipts) > 1:
                     progress(title, next(done) / len(receipts))
             finding = assess(verified, outcome, library=running.library, calibration=calibration)
-            return Replayed(outcome, finding, calibration, calibration.model == digest)
+            own = calibration.model == digest
+            return Replayed(outcome, finding, calibration, own, running.library)
 
         return await asyncio.gather(*map(one, receipts))
 
@@ -166,16 +172,18 @@ def _different(models: Mapping[bytes, str]) -> UserError:
     )
 
 
-def load_heads(files: Sequence[Path], log: VerifierKey) -> tuple[Checkpoint, ...]:
-    """Return the log's heads in bundles that people have kept.
+def load_heads(files: Sequence[Path], lineage: Lineage) -> tuple[Checkpoint, ...]:
+    """Return the heads in bundles that people have kept, of the log or of one that it continues.
 
     Raises:
-        UserError: a file is no bundle, or its head is not signed by this log's key.
+        UserError: a file is no bundle, or its head is not signed by any of these logs.
     """
+    logs = {seal.statement.log.name: seal.statement.log for seal in lineage.seals}
     heads = []
     for file in files:
         try:
-            note = open_note(parse_bundle(file.read_bytes()).checkpoint, log)
+            signed = parse_bundle(file.read_bytes()).checkpoint
+            note = open_note(signed, logs.get(signed.partition("\n")[0], lineage.log))
             heads.append(Checkpoint.parse(note.text))
         except OSError as error:
             raise UserError(f"The bundle {file} can't be read: {error.strerror}.") from error
@@ -185,16 +193,22 @@ def load_heads(files: Sequence[Path], log: VerifierKey) -> tuple[Checkpoint, ...
 
 
 @asynccontextmanager
-async def open_audit(data_dir: Path, *, bundles: Sequence[Path] = ()) -> AsyncIterator[Audit]:
+async def open_audit(
+    data_dir: Path,
+    *,
+    bundles: Sequence[Path] = (),
+    settlement: SettlementSettings | None = None,
+) -> AsyncIterator[Audit]:
     """Open a data folder for reading only; the service may be running on it.
 
     Args:
         data_dir: of the service.
         bundles: files that fans have kept, beside those in the folder `proofs`; the log must
             contain the heads that they carry.
+        settlement: which real chain the book is settled on, if it is one.
 
     Raises:
-        ConfigurationError: the folder holds no service's data.
+        ConfigurationError: the folder holds no service's data, or its chain is not named.
     """
     if not (data_dir / DATABASE).exists() or not (data_dir / KEYS / "log.key").exists():
         raise ConfigurationError(
@@ -202,17 +216,36 @@ async def open_audit(data_dir: Path, *, bundles: Sequence[Path] = ()) -> AsyncIt
         )
     keys = ServiceKeys.load(data_dir / KEYS, fresh=False)
     kept = [*sorted((data_dir / PROOFS).glob("*.json")), *bundles]
-    seen = await asyncio.to_thread(load_heads, kept, keys.log_verifier)
     async with (
         open_stores(data_dir, read_only=True) as stores,
-        open_chain_snapshot(data_dir) as chain,
+        open_chain_to_read(settlement or SettlementSettings(), data_dir, stores) as read,
     ):
+        lineage = await _follow_seals(keys, data_dir / KEYS, stores)
+        seen = await asyncio.to_thread(load_heads, kept, lineage)
         yield Audit(
             reader=stores.audit,
             epochs=stores.epochs,
-            chain=chain,
-            log=keys.log_verifier,
+            chain=read.chain,
+            log=lineage.log,
             signing_key=public_key_of(keys.receipts),
             seen=seen,
-            chain_lost=chain is None,
+            chain_lost=read.chain is None,
+            payouts_stay=read.payouts_stay,
         )
+
+
+async def _follow_seals(keys: ServiceKeys, folder: Path, stores: Stores) -> Lineage:
+    """Return the present log, whose key is here, and those that it continues.
+
+    Seals that are not true are left to the audit, which names them.
+
+    Raises:
+        ConfigurationError: the key of the log that the seals lead to is missing, or another one.
+    """
+    async with stores.replies.reading() as tx:
+        envelopes = list(await tx.seals())
+    try:
+        seals = check_seals([parse_envelope(one) for one in envelopes])
+    except (FormatError, MismatchError):
+        return Lineage(keys.log_verifier)
+    return Lineage(keys.with_log(folder, envelopes).log_verifier, seals)

@@ -130,7 +130,7 @@ class TwinWiring:
             verdict="tolerant",  # each reply says what its own model's self-check has found
         )
         answer = self._answer(issuer)
-        delivery = RecordDelivery(store=self._store, issuer=issuer, clock=self._clock)
+        delivery = RecordDelivery(store=self._store, issuer=issuer)
         recovery = Recovery(
             store=self._store,
             roster=self._roster,
@@ -138,7 +138,7 @@ class TwinWiring:
             delivery=delivery,
             clock=self._clock,
         )
-        endings = Endings(issuer, self._clock)
+        endings = Endings(issuer)
         return UseCases(
             roster=self._roster,
             answer=answer,

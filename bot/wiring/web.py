@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from bot.config import Settings
 from bot.ports.signing import SigningDesk
 from bot.ports.transparency import PublicLog
+from bot.ports.verdicts import VerdictDesk
 from bot.wiring.platforms import Doors, Platforms
 
 
@@ -24,6 +25,7 @@ async def open_web(
     *,
     signing: SigningDesk,
     log: PublicLog,
+    verdicts: VerdictDesk,
     note: str,
 ) -> AsyncIterator[None]:
     """Serve pages, proofs and the log while the block runs.
@@ -34,6 +36,7 @@ async def open_web(
         platforms: whose webhooks come in here.
         signing: what the signing page asks.
         log: as others see it.
+        verdicts: of auditors.
         note: said on the chat page; perhaps nothing.
     """
     from adapters.web.server import WebServer
@@ -49,6 +52,7 @@ async def open_web(
         routes=platforms.routes,
         note=note,
         log=log,
+        verdicts=verdicts,
     )
     await web.start()
     try:

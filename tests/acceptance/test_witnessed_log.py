@@ -15,7 +15,8 @@ from adapters.host.system import SystemClock
 from adapters.sqlite.monitor_state import SqliteMonitorState
 from adapters.web.log_client import HttpWitness, open_session
 from bot.crypto.cosignature import parse_witness_vkey
-from bot.domain.leaf import Outcome, VoidLeaf
+from bot.domain.leaf import VoidLeaf
+from bot.domain.statements import Outcome, VoidReason
 from bot.domain.witnesses import WitnessPolicy
 from bot.ports.monitor import StoredFinding
 from bot.transparency.cosigning import Cosigning, Standing, WitnessReport
@@ -141,7 +142,7 @@ async def test_a_witness_dies_the_log_goes_on_and_a_fork_is_found(tmp_path: Path
     assert len(well[1]["witnesses"]["cosigned"]) == 2
     assert (too_few[0], too_few[1]["witnesses"]["missing"]) == (1, ["two.example/w"])
     assert asking.reports["two.example/w"].standing is Standing.AWAY
-    assert refused.standing is Standing.REFUSES
+    assert refused.standing is Standing.CONTRADICTS
     assert "not shown to extend ours" in refused.sentence
     assert shown.returncode == 1
     assert "The log has two histories: with the same key it signed a head of 5" in shown.stdout
@@ -170,7 +171,7 @@ async def test_a_monitor_follows_a_log_until_it_is_asked_to_stop(tmp_path: Path)
             seen = first
             while seen["size"] < size:
                 seen = json.loads(await process.stdout.readline())
-            void = VoidLeaf(bytes(32), bytes(16), 7).encode()
+            void = VoidLeaf(bytes(32), bytes(16), 7, VoidReason.FAILED).encode()
             await rig.append([void])
             await rig.sign()
             while seen["ok"]:
@@ -179,5 +180,5 @@ async def test_a_monitor_follows_a_log_until_it_is_asked_to_stop(tmp_path: Path)
             await process.communicate()
 
     assert (first["size"], first["counts"]) == (1, {"manifests": 1})
-    assert [one["kind"] for one in seen["findings"]] == ["attempt-gap"]
+    assert [one["kind"] for one in seen["findings"]] == ["attempt-gap", "not-published"]
     assert process.returncode == 1

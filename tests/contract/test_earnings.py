@@ -16,9 +16,10 @@ from bot.crypto import merkle
 from bot.crypto.eip712 import parse_address
 from bot.crypto.hashing import sha256
 from bot.domain.errors import InvariantError
-from bot.domain.leaf import Outcome
 from bot.domain.ledger import creator_account, settled_account
+from bot.domain.restored import LOST_FEES, Restored, lost_fees
 from bot.domain.settlement import EpochSettlement
+from bot.domain.statements import Outcome
 from bot.ports.settlement import EarningsReader
 from tests.fakes.epochs import MemoryEarnings
 from tests.stage import CREATOR_NANO, MIRA, THEO, Stage
@@ -171,3 +172,34 @@ async def test_settlement_moves_from_the_creator_to_settled_and_the_audit_misses
     assert await stage.balance(creator_account(twin)) == CREATOR_NANO - 1_000_000
     assert await stage.balance(settled_account(twin)) == 1_000_000
     assert any("settled" in sentence for sentence in (await stage.audit()).wrong)
+
+
+async def test_what_is_carried_counts_as_earned_and_is_posted_once(book: Book) -> None:
+    await book.earn()
+    before = await book.reader.earned(book.twin)
+    assert before is not None
+    restored = Restored(7, ((book.twin, 1_000_000),), ((book.twin, 500), (LOST_FEES, 3_000)))
+
+    for _ in range(2):
+        await book.reader.restore(restored)
+
+    now = await book.reader.earned(book.twin)
+    snapshot = {one.twin: one for one in (await book.reader.freeze()).earnings}
+    assert now is not None
+    assert now.cumulative_nano == before.cumulative_nano + 500
+    assert snapshot == {book.twin: now, LOST_FEES: lost_fees(3_000)}
+    standing = await book.reader.standing(10**6)
+    assert {one.earnings.twin: one.settled_nano for one in standing} == {
+        book.twin: 1_000_500,
+        LOST_FEES: 3_000,
+    }
+
+
+async def test_the_standing_is_that_of_the_leaves_that_are_asked_for(book: Book) -> None:
+    await book.earn()
+    size = (await book.reader.freeze()).log_size
+    await book.earn()
+
+    for leaves, replies in ((0, 0), (size, 1), (10**6, 2)):
+        (found,) = await book.reader.standing(leaves)
+        assert found.earnings.cumulative_nano == replies * CREATOR_NANO

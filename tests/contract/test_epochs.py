@@ -57,6 +57,10 @@ async def current(store: EpochStore, purpose: Purpose = Purpose.COMMIT) -> Store
 
 async def take_to_final(store: EpochStore, number: int, *, nonce: int = 0) -> None:
     assert await store.plan(epoch_of(number))
+    await finish(store, number, nonce=nonce)
+
+
+async def finish(store: EpochStore, number: int, *, nonce: int) -> None:
     assert await store.record(signed_of(number, nonce=nonce))
     assert await store.move(await current(store), TransactionState.SENT)
     assert await store.move(await current(store), TransactionState.MINED, INCLUSION)
@@ -66,6 +70,33 @@ async def take_to_final(store: EpochStore, number: int, *, nonce: int = 0) -> No
 async def test_the_first_identity_is_kept(store: EpochStore) -> None:
     assert await store.pin(IDENTITY) == IDENTITY
     assert await store.pin(replace(IDENTITY, chain_id=8)) == IDENTITY
+
+
+async def test_the_identity_can_be_read_without_pinning_one(store: EpochStore) -> None:
+    assert await store.pinned() is None
+    await store.pin(IDENTITY)
+
+    assert await store.pinned() == IDENTITY
+
+
+async def test_a_leaf_is_anchored_by_the_first_final_epoch_that_holds_it(
+    store: EpochStore,
+) -> None:
+    await take_to_final(store, 1)
+    assert await store.plan(grown(2, log_size=40))
+    before = await store.anchoring(34)
+    await finish(store, 2, nonce=1)
+
+    found = [await store.anchoring(index) for index in (0, 33, 34, 39, 40)]
+
+    assert before is None, "an epoch that is not final anchors nothing"
+    assert [one and one.epoch for one in found] == [1, 1, 2, 2, None]
+    assert found[2] == grown(2, log_size=40).commitment
+
+
+def grown(number: int, *, log_size: int) -> Epoch:
+    epoch = epoch_of(number)
+    return replace(epoch, commitment=replace(epoch.commitment, log_size=log_size))
 
 
 async def test_an_empty_store_has_nothing(store: EpochStore) -> None:
@@ -229,3 +260,53 @@ async def test_everything_survives_a_reopening(tmp_path: Path) -> None:
     assert await store.pin(replace(IDENTITY, chain_id=8)) == IDENTITY
     assert await store.last_final() == replace(epoch_of(1), state=EpochState.FINAL)
     await second.close()
+
+
+def lost_of(number: int) -> Epoch:
+    return replace(epoch_of(number), state=EpochState.LOST)
+
+
+async def test_a_lost_epoch_is_the_newest_one_with_whatever_number(store: EpochStore) -> None:
+    await take_to_final(store, 1)
+    await store.take_over(lost_of(4))
+
+    assert await store.last_final() == await store.epoch(4) == lost_of(4)
+    assert (await store.epoch(2), await store.open_epoch()) == (None, None)
+    assert not await store.plan(epoch_of(4))
+    assert await store.plan(grown(5, log_size=40))
+
+
+async def test_a_lost_epoch_anchors_nothing_and_relays_nothing(store: EpochStore) -> None:
+    await store.take_over(lost_of(2))
+
+    assert await store.anchoring(0) is None
+    assert not await store.record(signed_of(2, purpose=Purpose.CLAIM))
+
+
+async def test_an_open_epoch_is_over_when_a_later_one_is_taken_over(store: EpochStore) -> None:
+    await store.plan(epoch_of(1))
+    await store.record(signed_of(1))
+    await store.take_over(lost_of(3))
+
+    first = await store.epoch(1)
+    assert first == replace(epoch_of(1), state=EpochState.FINAL)
+    assert await store.in_flight(Purpose.COMMIT) is None
+    (commit,) = await store.transactions(Purpose.COMMIT, 1)
+    assert commit.state is TransactionState.FINAL
+
+
+async def test_the_open_epoch_of_the_same_number_is_replaced(store: EpochStore) -> None:
+    await store.plan(epoch_of(1))
+    fewer = replace(lost_of(1), earnings=epoch_of(1).earnings[:1])
+    await store.take_over(fewer)
+
+    assert (await store.epoch(1), await store.open_epoch()) == (fewer, None)
+
+
+async def test_only_a_lost_epoch_above_the_final_ones_is_taken_over(store: EpochStore) -> None:
+    await take_to_final(store, 1)
+
+    for wrong in (lost_of(1), epoch_of(2), replace(epoch_of(2), state=EpochState.FINAL)):
+        with pytest.raises(InvariantError):
+            await store.take_over(wrong)
+    assert await store.epoch(2) is None

@@ -12,7 +12,7 @@ from eth_account.messages import encode_typed_data
 from bot.crypto import eip712
 from bot.domain.errors import LinkExpiredError, UserError
 from bot.ports.signing import PreparedSignature, SigningDesk
-from scripts.vector_parts import fixed_key
+from scripts.vector_log import fixed_key
 from tests.fakes.clock import SetClock
 from tests.fakes.signing import MemorySigningDesk
 from tests.unit.creators.house import ZOE, House, memory_house, token_of

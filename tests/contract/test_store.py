@@ -14,6 +14,7 @@ from adapters.sqlite.schema import APPEND_ONLY_SCHEMA, REPLIES_SCHEMA
 from bot.crypto import merkle
 from bot.crypto.hashing import sha256
 from bot.domain.errors import InvariantError, StoreBusyError
+from bot.domain.fields import Choice, LeftOut
 from bot.domain.ledger import LedgerTransaction, Posting
 from bot.ports.stores import (
     Store,
@@ -242,6 +243,7 @@ async def test_intents_are_counted_by_platform_fan_and_time(stocked: Store) -> N
     async with stocked.transaction() as tx:
         await tx.add_intent(make_intent(3, created_at=late))
         await tx.add_intent(make_intent(4, fan="bo"))
+        await tx.add_intent(replace(make_again(3), rejected=1, created_at=late))  # drawn again
         counts = [
             await tx.count_intents("terminal", "ana", START),
             await tx.count_intents("terminal", "ana", START + timedelta(seconds=1)),
@@ -397,6 +399,49 @@ async def test_recent_turns_reach_back_as_far_as_is_asked(
     assert not any(turn.withdrawn for turn in found)
 
 
+async def test_chain_starts_after_the_latest_withdrawn_or_fixed_turn(stocked: Store) -> None:
+    async with stocked.transaction() as tx:
+        assert await tx.chain_start(MISSING) == 1
+        assert await tx.chain_start(CONVERSATION) == 1
+        await _add_turns(tx, 2)
+        first, second, third = await tx.conversation(CONVERSATION)
+        fixed = make_intent(200, rule="crisis/1", spans=(), context=(), price_nano=0)
+        await tx.add_intent(fixed)
+        await tx.add_reply(make_reply(fixed, seq=200, turn=4, finish="fixed", output_tokens=()))
+        starts = [await tx.chain_start(CONVERSATION, before=before) for before in (None, 5, 4)]
+        for reply, index in ((first, 900), (third, 901)):
+            await tx.set_outcome(
+                reply.receipt_hash, outcome="withdrawn", statement=b"s", log_index=index
+            )
+        after = [await tx.chain_start(CONVERSATION, before=before) for before in (5, 4, 3, 2, 1)]
+        recent = await tx.recent_turns(CONVERSATION, tokens=100)
+        assert await tx.find_intent(fixed.key) == fixed
+
+    assert starts == [5, 5, 1]
+    assert after == [5, 4, 2, 2, 1]
+    assert [turn.fixed for turn in recent] == [True, False, False, False]
+    assert second.turn == 2
+
+
+async def test_last_attempt_alone_says_whether_a_turn_ends_the_chain(stocked: Store) -> None:
+    again = make_again(1)
+    async with stocked.transaction() as tx:
+        (first,) = await tx.conversation(CONVERSATION)
+        await tx.set_outcome(first.receipt_hash, outcome="withdrawn", statement=b"s", log_index=900)
+        assert await tx.chain_start(CONVERSATION) == 2
+        await tx.add_intent(again)
+        await tx.add_reply(make_reply(again, seq=2, turn=1, attempt=1))
+        assert await tx.chain_start(CONVERSATION) == 1
+
+
+async def test_choice_of_turns_and_rejected_attempts_read_back_equal(stocked: Store) -> None:
+    left = Choice(3, LeftOut(MISSING, 70))
+    chosen = make_intent(7, choice=left, rejected=2, log_size=12)
+    async with stocked.transaction() as tx:
+        await tx.add_intent(chosen)
+        assert await tx.find_intent(chosen.key) == chosen
+
+
 async def test_recent_turns_say_which_were_withdrawn(stocked: Store) -> None:
     async with stocked.transaction() as tx:
         await _add_turns(tx, 2)
@@ -521,3 +566,58 @@ async def test_fake_fails_a_chosen_commit(
             await append_leaf(tx, b"leaf")
     async with store.reopened().reading() as tx:
         assert await tx.log_size() == stored
+
+
+async def test_transactions_that_wait_for_each_other_fail_alone(store: Store) -> None:
+    async def post(number: int) -> None:
+        async with store.transaction() as tx:
+            assert await tx.balance("b:y") == 5 * number - (5 if number > 2 else 0)
+            await tx.post(_move(f"move {number}"))
+            if number == 2:
+                raise ValueError("no")
+
+    done = await asyncio.gather(*(post(number) for number in range(5)), return_exceptions=True)
+
+    assert [type(one) for one in done] == [type(None)] * 2 + [ValueError] + [type(None)] * 2
+    async with store.reading() as tx:
+        assert await tx.balance("b:y") == 20
+
+
+async def test_reader_never_sees_what_may_still_be_lost(store: Store) -> None:
+    seen = []
+    ended = 0
+
+    async def post(number: int) -> None:
+        nonlocal ended
+        async with store.transaction() as tx:
+            await tx.post(_move(f"move {number}"))
+        ended += 1
+
+    async def read() -> None:
+        async with store.reading() as tx:
+            seen.append(await tx.balance("b:y"))
+
+    work = [one(number) for number in range(6) for one in (post, lambda _: read())]
+    await asyncio.gather(*work)
+
+    assert ended == 6
+    assert all(balance in {0, 5, 30} for balance in seen)  # none, the first alone, or all
+
+
+@pytest.mark.parametrize("which", range(4))
+async def test_cancelled_before_or_in_its_block_undoes_nobody_else(
+    store: Store, which: int
+) -> None:
+    async def post(number: int) -> None:
+        async with store.transaction() as tx:
+            await tx.post(_move(f"move {number}"))
+            await asyncio.sleep(0.001)
+
+    tasks = [asyncio.create_task(post(number)) for number in range(4)]
+    await asyncio.sleep(0)
+    tasks[which].cancel()
+    await asyncio.wait(tasks)
+
+    assert [task.cancelled() for task in tasks] == [at == which for at in range(4)]
+    async with store.reading() as tx:
+        assert await tx.balance("b:y") == 15

@@ -22,7 +22,7 @@ from bot.ports.monitor import RemoteLog
 from bot.ports.transparency import WitnessAnswer, WitnessPeer
 from bot.ports.witness import Conflict, SeenHead, WitnessState
 from bot.transparency.witness import Witness
-from scripts.vector_parts import fixed_key
+from scripts.vector_log import fixed_key
 from tests.fakes.clock import SetClock
 from tests.fakes.transparency import MemoryWitnessState, NearLog, NearWitness
 from tests.log_rig import LogRig, log_rig

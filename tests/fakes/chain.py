@@ -67,6 +67,7 @@ class MemoryChain(SettlementChain):
         automine: each accepted transaction gets a block at once; otherwise `mine()` does it.
         available: False makes every question fail.
         refuse_signing: a reason why every rehearsal fails.
+        may_be_vetoed: whether the newest commitment waits for its delay.
         faults: how the next broadcasts fail, in order.
         sends: hashes in the order in which they were broadcast, repetitions included.
     """
@@ -75,6 +76,7 @@ class MemoryChain(SettlementChain):
     automine: bool = True
     available: bool = True
     refuse_signing: str = ""
+    may_be_vetoed: bool = False
     faults: list[SendFault] = field(default_factory=list)
     sends: list[bytes] = field(default_factory=list)
     pool: list[SignedTransaction] = field(default_factory=list)
@@ -118,9 +120,9 @@ class MemoryChain(SettlementChain):
     async def contract(self) -> ContractState:
         self._ask()
         world = self._world()
-        return ContractState(
-            world.commitment, sum(world.claimed.values()), world.commitment.fee_root
-        )
+        paid = sum(world.claimed.values())
+        root = bytes(32) if self.may_be_vetoed else world.commitment.fee_root
+        return ContractState(world.commitment, paid, root, self.may_be_vetoed)
 
     async def nonce(self, signer: Signer, *, depth: int = 1) -> int:
         self._ask()

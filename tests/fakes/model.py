@@ -18,6 +18,7 @@ from bot.ports.runner import Capacity, Feed, Logits, ModelRunner
 CONTROL = ("<|end|>", "<|system|>", "<|user|>", "<|assistant|>")
 BYTES = 256
 END = BYTES
+ASSISTANT = BYTES + CONTROL.index("<|assistant|>")
 VOCABULARY = BYTES + len(CONTROL)
 TEMPLATE = (
     "{% for m in messages %}{{ '<|' + m['role'] + '|> ' + (m['content'] | trim) + '<|end|>' }}"
@@ -54,6 +55,7 @@ class FakeModel(ModelRunner):
         evaluations: how many calls of `decode` there were.
         evaluated: how many tokens they had.
         refuses_states: whether `restore` refuses.
+        letters: if there are any, each reply is one of them, each as likely: replies repeat.
         held: what each sequence holds.
     """
 
@@ -64,6 +66,7 @@ class FakeModel(ModelRunner):
     evaluations: int = 0
     evaluated: int = 0
     refuses_states: bool = False
+    letters: bytes = b""
     held: dict[int, tuple[int, ...]] = field(default_factory=dict)
     _sources: set[int] = field(default_factory=set)
     _targets: set[int] = field(default_factory=set)
@@ -123,7 +126,11 @@ class FakeModel(ModelRunner):
                 raise InvariantError("the port: more tokens than a sequence has cells")
             self.evaluated += len(feed.tokens)
             if feed.rows:
-                rows.append(rows_of(tokens, feed.rows))
+                rows.append(
+                    _letter_rows(tokens, feed.rows, self.letters)
+                    if self.letters
+                    else rows_of(tokens, feed.rows)
+                )
         self._sources.clear()
         self._targets.clear()
         return np.concatenate(rows)
@@ -161,6 +168,14 @@ class FakeModel(ModelRunner):
         if not 0 <= sequence < self.sequences:
             raise InvariantError("the port: a sequence that does not exist")
         return self.held.get(sequence, ())
+
+
+def _letter_rows(tokens: tuple[int, ...], rows: int, letters: bytes) -> Logits:
+    """Return rows that give one of a few letters at the beginning of a reply, and then its end."""
+    made = np.full((rows, VOCABULARY), -50.0, np.float32)
+    for row, token in enumerate(tokens[len(tokens) - rows :]):
+        made[row, list(letters) if token == ASSISTANT else [END]] = 0.0
+    return made
 
 
 def rows_of(tokens: tuple[int, ...], rows: int) -> Logits:

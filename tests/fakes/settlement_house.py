@@ -17,6 +17,7 @@ class House:
     store: MemoryEpochStore = field(default_factory=MemoryEpochStore)
     book: MemoryEarnings = field(default_factory=MemoryEarnings)
     confirmations: int = 1
+    relays: bool = True
 
     def publisher(self) -> EpochPublisher:
         return EpochPublisher(
@@ -24,6 +25,7 @@ class House:
             store=self.store,
             earnings=self.book,
             confirmations=self.confirmations,
+            relays=self.relays,
         )
 
     def earn(self, *nano: int) -> None:

@@ -5,15 +5,16 @@ AssertionError and no BotError, so that nothing catches it on its way to the tes
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
+from functools import partial
 
 from bot.domain.errors import InvariantError, StoreBusyError
 from bot.domain.ledger import LedgerTransaction
-from bot.ports.audit import AuditReader, StoredRecords
+from bot.ports.audit import AuditReader, StoredRecords, StoredSeal
 from bot.ports.chat import Surface
 from bot.ports.stores import (
     Intent,
@@ -26,6 +27,7 @@ from bot.ports.stores import (
     StoredReply,
     StoreTransaction,
 )
+from bot.ports.verdicts import StoredVerdict
 
 
 class ContractBreach(AssertionError):  # noqa: N818 - a breach is no error of the store's
@@ -62,6 +64,8 @@ class Tables:
     ledger: list[LedgerTransaction] = field(default_factory=list)
     balances: dict[str, int] = field(default_factory=dict)
     orders: list[StoredOrder] = field(default_factory=list)
+    seals: dict[int, bytes] = field(default_factory=dict)
+    verdicts: list[StoredVerdict] = field(default_factory=list)
 
     def copy(self) -> "Tables":
         """Return tables that can be changed without changing these."""
@@ -75,7 +79,20 @@ class Tables:
             list(self.ledger),
             dict(self.balances),
             list(self.orders),
+            dict(self.seals),
+            list(self.verdicts),
         )
+
+
+@dataclass(slots=True)
+class _Group:
+    """Transactions that are committed together, and the tables as they leave them."""
+
+    tables: Tables
+    members: int = 0
+    fault: WriteFault | None = None
+    error: Callable[[], BaseException] | None = None
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(slots=True)
@@ -92,24 +109,48 @@ class MemoryStore(Store, AuditReader):
     faults: dict[int, WriteFault] = field(default_factory=dict)
     writes: int = 0
     _dead: bool = False
+    _group: "_Group | None" = None
+    _arriving: int = 0
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _owner: asyncio.Task[object] | None = None
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[StoreTransaction]:
-        """Begin a transaction that may write."""
-        async with self._hold():
-            opened = MemoryTransaction(self.tables.copy(), writable=True)
-            try:
-                yield opened
-            finally:
-                opened.is_open = False
-            self.writes += 1
-            self._commit(opened.tables, self.faults.pop(self.writes, None))
+        """Begin a transaction that may write.
+
+        As the port says, those that wait for each other are committed together: none of them ends
+        before that, and a fault of one's write is a fault of all.
+        """
+        self._arriving += 1
+        try:
+            async with self._hold(arriving=True):
+                group = self._group = self._group or _Group(self.tables)
+                opened = MemoryTransaction(group.tables.copy(), writable=True)
+                try:
+                    yield opened
+                except BaseException:
+                    if not self._arriving:
+                        self._end(group)
+                    raise
+                finally:
+                    opened.is_open = False
+                group.tables = opened.tables
+                group.members += 1
+                self.writes += 1
+                group.fault = group.fault or self.faults.pop(self.writes, None)
+                if not self._arriving:
+                    self._end(group)
+        except asyncio.CancelledError:
+            if not self._arriving and self._group is not None and self._owner is None:
+                self._end(self._group)  # the last one that would have joined does not come
+            raise
+        await group.ended.wait()
+        if group.error is not None:
+            raise group.error()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[StoreTransaction]:
-        """Begin a transaction that only reads."""
+        """Begin a transaction that only reads what is durable."""
         async with self._hold():
             opened = MemoryTransaction(self.tables, writable=False)
             try:
@@ -118,27 +159,35 @@ class MemoryStore(Store, AuditReader):
                 opened.is_open = False
 
     @asynccontextmanager
-    async def _hold(self) -> AsyncIterator[None]:
+    async def _hold(self, *, arriving: bool = False) -> AsyncIterator[None]:
         me = asyncio.current_task()
-        if self._owner is me:
-            raise ContractBreach("a transaction within a transaction waits for ever")
-        async with self._lock:
+        try:
+            if self._owner is me:
+                raise ContractBreach("a transaction within a transaction waits for ever")
+            await self._lock.acquire()
+        finally:
+            self._arriving -= arriving
+        try:
             if self._dead:
                 raise ProcessKilled
             self._owner = me
-            try:
-                yield
-            finally:
-                self._owner = None
+            yield
+        finally:
+            self._owner = None
+            self._lock.release()
 
-    def _commit(self, tables: Tables, fault: WriteFault | None) -> None:
+    def _end(self, group: "_Group") -> None:
+        """Commit a group, or not, as its fault says."""
+        self._group = None
+        fault = group.fault
         if fault is None or fault in APPLIES:
-            self.tables = tables
+            self.tables = group.tables
         if fault in KILLS:
             self._dead = True
-            raise ProcessKilled
-        if fault is not None:
-            raise StoreBusyError(fault.value)
+            group.error = ProcessKilled
+        elif fault is not None:
+            group.error = partial(StoreBusyError, fault.value)
+        group.ended.set()
 
     def reopened(self) -> "MemoryStore":
         """Return a store over what is durable, as a new process finds it."""
@@ -157,6 +206,8 @@ class MemoryStore(Store, AuditReader):
             ledger=tuple(tables.ledger),
             balances=dict(tables.balances),
             orders=tuple(tables.orders),
+            verdicts=tuple(tables.verdicts),
+            seals=tuple(StoredSeal(*one) for one in sorted(tables.seals.items())),
         )
 
 
@@ -280,9 +331,11 @@ class MemoryTransaction(StoreTransaction):
         tables.intents[key] = replace(intent, state=state, void_statement=void_statement)
 
     async def count_intents(self, platform: str, fan: str, since: datetime) -> int:
-        """Count a fan's messages since a time, over all twins."""
+        """Count a fan's messages since a time, over all twins; what was drawn again counts once."""
         return sum(
-            (i.message.surface.platform, i.message.fan) == (platform, fan) and i.created_at >= since
+            (i.message.surface.platform, i.message.fan) == (platform, fan)
+            and i.created_at >= since
+            and not i.rejected
             for i in (await self._read()).intents.values()
         )
 
@@ -338,10 +391,21 @@ class MemoryTransaction(StoreTransaction):
                     fan_tokens=reply.fan_tokens,
                     output_tokens=reply.output_tokens,
                     withdrawn=reply.withdrawn,
+                    fixed=reply.finish == "fixed",
                 )
                 turns.append(turn)
                 used += len(turn.fan_tokens) + len(turn.output_tokens)
         return turns
+
+    async def chain_start(self, conversation: bytes, *, before: int | None = None) -> int:
+        """Return the number of the first turn that a context may quote."""
+        breaks = [
+            reply.turn
+            for reply in await self.conversation(conversation)
+            if (before is None or reply.turn < before)
+            and (reply.withdrawn or reply.finish == "fixed")
+        ]
+        return 1 + max(breaks, default=0)
 
     async def undelivered_replies(self) -> list[tuple[Intent, StoredReply]]:
         """Return the replies whose outcome is undecided, oldest first."""
@@ -417,6 +481,32 @@ class MemoryTransaction(StoreTransaction):
         if checkpoint.size <= (tables.checkpoints[-1].size if tables.checkpoints else 0):
             raise InvariantError("a head does not follow the newest one")
         tables.checkpoints.append(checkpoint)
+
+    async def seals(self) -> Sequence[bytes]:
+        """Return the envelopes of the seals in the log, oldest first."""
+        return [envelope for _, envelope in sorted((await self._read()).seals.items())]
+
+    async def add_seal(self, index: int, envelope: bytes) -> None:
+        """Keep the seal that the leaf of this index cites."""
+        tables = await self._write()
+        if not 0 <= index < len(tables.leaves):
+            raise InvariantError("a seal has a leaf")
+        _refuse_known("seal", index, tables.seals)
+        tables.seals[index] = envelope
+
+    async def add_verdict(self, verdict: StoredVerdict) -> None:
+        """Keep a verdict for ever."""
+        tables = await self._write()
+        if not 0 <= verdict.log_index < len(tables.leaves):
+            raise InvariantError("a verdict has a leaf")
+        _refuse_known("verdict", verdict.log_index, [v.log_index for v in tables.verdicts])
+        of = (verdict.receipt, verdict.auditor)
+        _refuse_known("verdict", of, [(v.receipt, v.auditor) for v in tables.verdicts])
+        tables.verdicts.append(verdict)
+
+    async def verdicts_of(self, receipt: bytes) -> Sequence[StoredVerdict]:
+        """Return the verdicts on a receipt, in the order of the log."""
+        return [one for one in (await self._read()).verdicts if one.receipt == receipt]
 
     async def post(self, transaction: LedgerTransaction) -> bool:
         """Post a ledger transaction; return False if its key was posted before."""

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bot.crypto.cosignature import WitnessKey
-from bot.crypto.tiles import Tile
+from bot.crypto.hashing import sha256
+from bot.crypto.tiles import Tile, encode_bundle, parse_bundle
 from bot.domain.errors import StoreBusyError, TransientError
 from bot.ports.monitor import RemoteLog
 from bot.ports.transparency import PublicLog, WitnessAnswer, WitnessPeer
@@ -78,6 +79,10 @@ class NearWitness(WitnessPeer):
             raise TransientError("the witness is away")
         return await self.desk.add_checkpoint(submission)
 
+    async def head(self, origin: str) -> str | None:
+        """Ask the desk."""
+        return None if self.desk is None else await self.desk.head(sha256(origin.encode()))
+
 
 @dataclass(slots=True)
 class NearLog(RemoteLog):
@@ -85,12 +90,14 @@ class NearLog(RemoteLog):
 
     Attributes:
         lies: by kind and tile position (`entries 000.p/4`), what is answered instead.
+        bodies_of: by leaf, what is published of it though no service has stored it.
     """
 
     public: PublicLog
     note: str | None = None
     lies: dict[str, bytes | None] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    bodies_of: dict[bytes, bytes] = field(default_factory=dict)
 
     async def checkpoint(self) -> str | None:
         """Return the checkpoint, or the one that was put in its place."""
@@ -105,8 +112,18 @@ class NearLog(RemoteLog):
         return self._or_lie(f"entries {tile.position}", await self.public.entries(tile))
 
     async def bodies(self, tile: Tile) -> bytes | None:
-        """Return a bundle of what leaves cite."""
-        return self._or_lie(f"bodies {tile.position}", await self.public.bodies(tile))
+        """Return a bundle of what leaves cite, with what was put beside single leaves."""
+        data, leaves = await self.public.bodies(tile), await self.public.entries(tile)
+        if self.bodies_of and data is not None and leaves is not None:
+            bodies = parse_bundle(data, tile.width, prefix_bytes=4)
+            pairs = zip(bodies, parse_bundle(leaves, tile.width), strict=True)
+            found = [body or self.bodies_of.get(leaf, b"") for body, leaf in pairs]
+            data = encode_bundle(found, prefix_bytes=4)
+        return self._or_lie(f"bodies {tile.position}", data)
+
+    async def seals(self) -> bytes | None:
+        """Return the seals."""
+        return self._or_lie("seals", await self.public.seals())
 
     def _or_lie(self, what: str, true: bytes | None) -> bytes | None:
         self.asked.append(what)

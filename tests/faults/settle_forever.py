@@ -4,6 +4,7 @@ import asyncio
 import sys
 from pathlib import Path
 
+from bot.domain.restored import Restored, TwinBook
 from bot.domain.settlement import Earnings, EarningsSnapshot, EpochSettlement
 from bot.ports.settlement import EarningsReader, EpochStore
 from bot.settlement.publish import EpochPublisher
@@ -27,6 +28,12 @@ class GrowingEarnings(EarningsReader):
 
     async def settle(self, settlement: EpochSettlement) -> None:
         """The store's final epochs are this book."""
+
+    async def standing(self, log_size: int) -> tuple[TwinBook, ...]:
+        raise NotImplementedError  # no book is lost here
+
+    async def restore(self, restored: Restored) -> None:
+        raise NotImplementedError
 
 
 async def main(folder: Path) -> None:

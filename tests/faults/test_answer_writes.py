@@ -12,9 +12,9 @@ from contextlib import suppress
 import pytest
 
 from bot.domain.errors import BotError, UserError
-from bot.domain.leaf import Outcome
 from bot.domain.ledger import SPONSOR
 from bot.domain.money import NANO
+from bot.domain.statements import Outcome
 from bot.ports.audit import StoredRecords
 from bot.ports.chat import MergedInto
 from bot.ports.stores import Intent, StoredReply

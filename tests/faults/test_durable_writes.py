@@ -29,10 +29,10 @@ from bot.crypto import merkle
 from bot.crypto.ed25519 import public_key_of
 from bot.crypto.signed_note import Checkpoint, VerifierKey, open_note
 from bot.domain.errors import AdmissionError, BotError, EngineCrashedError
-from bot.domain.leaf import Outcome
 from bot.domain.ledger import OPERATOR_FEES, creator_account
 from bot.domain.persona import Persona
 from bot.domain.settlement import NANO_PER_UNIT
+from bot.domain.statements import Outcome
 from bot.domain.terms import ModelTerms
 from bot.ports.audit import StoredRecords
 from bot.ports.chat import IncomingMessage, Surface
@@ -182,10 +182,10 @@ class Life:
         self.store = _WitnessedStore(SqliteStore(database), world.heads)
         issuer = Issuer(signing_key=SIGNING, build=bytes(32), verdict="exact")
         self.turns, self.running = ConversationTurns(), RunningReplies()
-        self.delivery = RecordDelivery(store=self.store, issuer=issuer, clock=world.clock)
+        self.delivery = RecordDelivery(store=self.store, issuer=issuer)
         self.withdrawal = WithdrawMessage(
             store=self.store,
-            endings=Endings(issuer, world.clock),
+            endings=Endings(issuer),
             turns=self.turns,
             running=self.running,
             states=self.engine,

@@ -13,7 +13,7 @@ from bot.crypto.add_checkpoint import encode_submission, parse_size
 from bot.crypto.cosignature import parse_witness_vkey, read_cosignature
 from bot.crypto.ed25519 import public_key_of
 from bot.crypto.signed_note import Checkpoint, VerifierKey, open_note, sign_note
-from scripts.vector_parts import fixed_key
+from scripts.vector_log import fixed_key
 from tests.witness_program import WitnessProgram
 
 LOG_SEED = fixed_key("log")

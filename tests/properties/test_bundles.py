@@ -1,5 +1,7 @@
 """One changed byte anywhere in a good bundle: a VerificationError, and nothing else, ever."""
 
+import json
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from bot.receipts.verify import verify_bundle
 from scripts.vector_parts import OPENING_KEY, POLICY, Recipe, make_bundle
 
 GOOD = encode_bundle(make_bundle(Recipe()))
-TRUST = parse_policy(POLICY)
+TRUST = parse_policy(json.dumps(POLICY).encode())
 SEALED = GOOD.index(b'"sealed":')
 POSITIONS = st.integers(0, len(GOOD) - 1)
 

@@ -9,32 +9,32 @@ from hypothesis import strategies as st
 
 from bot.crypto.canonical import MAX_INTEGER, encode_canonical, parse_canonical
 from bot.crypto.errors import FormatError
+from bot.crypto.signed_note import VerifierKey
 from bot.domain.errors import PersonaError
+from bot.domain.field_values import fields_from_json, fields_root, fields_to_json
 from bot.domain.fields import (
     MAX_EVENT,
     MAX_PARTS,
+    Choice,
+    Counts,
     Fields,
     Finish,
+    LeftOut,
     MessagePart,
     ReplyEvent,
     Span,
     SpanKind,
-    fields_from_json,
-    fields_root,
-    fields_to_json,
 )
 from bot.domain.ids import SlotInput
 from bot.domain.leaf import (
-    MAX_ATTEMPT,
     Leaf,
     ManifestLeaf,
     OrderLeaf,
-    Outcome,
     OutcomeLeaf,
-    OutcomeStatement,
     ReplyLeaf,
+    SealLeaf,
+    VerdictLeaf,
     VoidLeaf,
-    VoidStatement,
     parse_leaf,
 )
 from bot.domain.manifest import Manifest, encode_manifest, parse_manifest
@@ -42,8 +42,20 @@ from bot.domain.order import OrderAction, TwinOrder, parse_order
 from bot.domain.persona import Example, Persona, encode_persona, parse_persona
 from bot.domain.receipt import Receipt, encode_receipt, parse_receipt
 from bot.domain.salted import root_of_salted, salt_fields
+from bot.domain.statements import (
+    MAX_ATTEMPT,
+    AuditVerdict,
+    Outcome,
+    OutcomeStatement,
+    Sample,
+    SealStatement,
+    VerdictStatement,
+    VoidReason,
+    VoidStatement,
+)
+from bot.domain.terms import MAX_REDRAWS
 from scripts.vector_events import ORDER
-from scripts.vector_parts import MANIFEST, Recipe, make_receipt
+from scripts.vector_parts import LOG, MANIFEST, OTHER_LOG, Recipe, make_receipt
 
 HASHES = st.binary(min_size=32, max_size=32)
 TIMES = st.integers(0, 253_000_000_000).map(lambda second: datetime.fromtimestamp(second, UTC))
@@ -76,6 +88,7 @@ RECEIPTS = st.builds(
     numbering=st.sampled_from(["operator", "platform"]),
     vrf_proof=st.binary(min_size=80, max_size=80),
     time=TIMES,
+    rule=st.none() | st.text(),
 )
 EARLIER = st.builds(Span, st.sampled_from([SpanKind.FAN, SpanKind.TWIN]), TOKENS, HASHES)
 PLAIN = st.builds(Span, st.sampled_from([SpanKind.PERSONA, SpanKind.MESSAGE]), TOKENS)
@@ -87,6 +100,12 @@ PARTS = st.lists(
     max_size=MAX_PARTS,
     unique_by=lambda part: part.id,
 ).map(tuple)
+
+
+LENGTHS = st.integers(0, MAX_INTEGER)
+LEFT_OUT = st.builds(LeftOut, HASHES, st.integers(1, MAX_INTEGER))
+CHOICES = st.builds(Choice, st.integers(1, MAX_INTEGER), st.none() | LEFT_OUT)
+COUNTS = st.builds(Counts, LENGTHS, LENGTHS)
 
 
 @st.composite
@@ -105,6 +124,9 @@ def make_fields(draw: st.DrawFn) -> Fields:
         output=draw(TOKENS),
         finish=finish,
         text=draw(st.text(min_size=1)),
+        choice=draw(CHOICES),
+        counts=draw(COUNTS),
+        rejected=draw(st.integers(0, MAX_REDRAWS)),
         event=ReplyEvent(
             regenerate=draw(EVENT_IDS) if asked else None,
             replaces=draw(HASHES) if asked else None,
@@ -137,10 +159,19 @@ LEAVES: st.SearchStrategy[Leaf] = st.one_of(
         st.binary(min_size=16, max_size=16),
         ATTEMPTS,
         st.binary(min_size=8, max_size=8),
+        st.binary(min_size=8, max_size=8),
     ),
     st.builds(OutcomeLeaf, HASHES, HASHES, st.sampled_from(Outcome)),
     st.builds(ManifestLeaf, HASHES, st.binary(min_size=8, max_size=8)),
-    st.builds(VoidLeaf, HASHES, st.binary(min_size=16, max_size=16), ATTEMPTS),
+    st.builds(
+        VoidLeaf,
+        HASHES,
+        st.binary(min_size=16, max_size=16),
+        ATTEMPTS,
+        st.sampled_from(VoidReason),
+    ),
+    st.builds(VerdictLeaf, HASHES, HASHES, st.sampled_from(AuditVerdict)),
+    st.builds(SealLeaf, HASHES),
     st.builds(OrderLeaf, HASHES, st.binary(min_size=8, max_size=8)),
 )
 VOIDS = st.builds(
@@ -148,8 +179,26 @@ VOIDS = st.builds(
     twin=HASHES,
     slot_tag=st.binary(min_size=16, max_size=16),
     attempt=ATTEMPTS,
-    reason=st.text(max_size=200),
-    time=TIMES,
+    reason=st.sampled_from(VoidReason),
+)
+
+
+SAMPLES = st.builds(
+    Sample,
+    log=st.text(min_size=1, max_size=128),
+    size=LENGTHS,
+    root=HASHES,
+    share=st.sampled_from(["1", "0.5", "0.000000001"]),
+)
+SEALS = st.integers(0, MAX_INTEGER).flatmap(
+    lambda size: st.builds(
+        SealStatement,
+        log=st.just(LOG),
+        size=st.just(size),
+        root=HASHES,
+        kept=st.integers(0, size),
+        successor=st.just(VerifierKey("log.example/next", OTHER_LOG.public_key)),
+    )
 )
 
 
@@ -203,9 +252,19 @@ def test_void_statement_survives(statement: VoidStatement) -> None:
     assert VoidStatement.parse(statement.encode()) == statement
 
 
-@given(st.builds(OutcomeStatement, HASHES, st.sampled_from(Outcome), TIMES))
+@given(st.builds(OutcomeStatement, HASHES, st.sampled_from(Outcome)))
 def test_outcome_statement_survives(statement: OutcomeStatement) -> None:
     assert OutcomeStatement.parse(statement.encode()) == statement
+
+
+@given(st.builds(VerdictStatement, HASHES, st.sampled_from(AuditVerdict), SAMPLES, st.just("x 1")))
+def test_verdict_statement_survives(statement: VerdictStatement) -> None:
+    assert VerdictStatement.parse(statement.encode()) == statement
+
+
+@given(SEALS)
+def test_seal_statement_survives(statement: SealStatement) -> None:
+    assert SealStatement.parse(statement.encode()) == statement
 
 
 @given(st.binary(max_size=70))

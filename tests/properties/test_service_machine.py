@@ -24,8 +24,8 @@ from hypothesis.stateful import (
 
 from bot.crypto import merkle
 from bot.domain.errors import BotError, TransientError, UserError
-from bot.domain.leaf import Outcome
 from bot.domain.ledger import creator_account, hold_account
+from bot.domain.statements import Outcome
 from bot.ports.stores import StoredReply
 from tests.fakes.store import MemoryStore, ProcessKilled, WriteFault
 from tests.stage import MIRA, SURFACE, THEO, memory_stage, message

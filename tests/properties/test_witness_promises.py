@@ -11,7 +11,7 @@ from bot.crypto.ed25519 import public_key_of
 from bot.crypto.signed_note import Checkpoint, VerifierKey, sign_note
 from bot.domain.errors import StoreBusyError
 from bot.transparency.witness import Witness
-from scripts.vector_parts import fixed_key
+from scripts.vector_log import fixed_key
 from tests.fakes.clock import SetClock
 from tests.fakes.store import ProcessKilled, WriteFault
 from tests.fakes.transparency import MemoryWitnessState

@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from bot.domain.errors import BotError
-from bot.domain.leaf import Outcome
+from bot.domain.statements import Outcome
 from bot.logs import FORBIDDEN, REDACTED, configure_logs, redact
 from tests.fakes.store import MemoryStore, WriteFault
 from tests.stage import memory_stage, message

@@ -17,7 +17,7 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from bot.crypto import eip712
-from scripts.vector_parts import fixed_key
+from scripts.vector_log import fixed_key
 from tests.acceptance.discord.conftest import Rig
 from tests.acceptance.discord.people import private
 from tests.acceptance.discord.server import Platform, until

@@ -18,7 +18,7 @@ from playwright.async_api import Browser, Page, ViewportSize, async_playwright, 
 from adapters.web.server import WebServer
 from bot.crypto import eip712
 from bot.ports.signing import SigningDesk
-from scripts.vector_parts import fixed_key
+from scripts.vector_log import fixed_key
 from tests.fakes.chat import MemoryInbox, MemoryProofs
 from tests.fakes.clock import SetClock
 from tests.fakes.signing import MemorySigningDesk

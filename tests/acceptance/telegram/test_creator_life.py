@@ -17,7 +17,7 @@ from aiohttp import ClientSession
 
 from adapters.telegram_chat.creators import words
 from bot.crypto import eip712
-from scripts.vector_parts import fixed_key
+from scripts.vector_log import fixed_key
 from tests.acceptance.program import Program, copy_model, free_port, program
 from tests.acceptance.signing.browser import sign_typed
 from tests.acceptance.telegram.conftest import ADA, BEN, buttons_of

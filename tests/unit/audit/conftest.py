@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.leaf import Outcome
 from bot.domain.order import OrderAction
+from bot.domain.statements import Outcome
 from scripts.vector_events import ORDER
 from tests.fakes.store import MemoryStore, Tables
 from tests.unit.audit.scribe import MANIFEST, Scribe
@@ -43,7 +43,7 @@ async def _make_day() -> Tables:
     third = await scribe.reply(await scribe.ask("m5", quoted=[first, last]), after=last)
     await scribe.decide(third, Outcome.DELIVERED)
     await scribe.decide(third, Outcome.WITHDRAWN)
-    anew = await scribe.ask("m6")
+    anew = await scribe.ask("m6", start=4)
     await scribe.order(ORDER)
     cut = await scribe.reply(anew, after=third, finish="cut", halt=ORDER.hash.hex())
     await scribe.decide(cut, Outcome.REFUNDED)

@@ -7,14 +7,15 @@ from datetime import datetime, timedelta
 from bot.audit.findings import Findings
 from bot.audit.run import Audit
 from bot.crypto import eip712, vrf
-from bot.domain.fields import MessagePart, join_parts
+from bot.domain.fields import Choice, MessagePart, join_parts
 from bot.domain.ids import derive_seed, derive_slot, derive_slot_tag
-from bot.domain.leaf import ManifestLeaf, OrderLeaf, Outcome, twin_prefix
+from bot.domain.leaf import ManifestLeaf, OrderLeaf, twin_prefix
 from bot.domain.manifest import encode_manifest, signing_data
 from bot.domain.money import split_price
 from bot.domain.order import TwinOrder, order_data
 from bot.domain.persona import encode_persona
-from bot.generation.rendering import CommittedTurn, fit_window, render
+from bot.domain.statements import Outcome, VoidReason
+from bot.generation.rendering import CommittedTurn, fit_turns, render
 from bot.ledger.fees import plan_capture, plan_funding, plan_hold, plan_release
 from bot.ports.chat import IncomingMessage, Surface
 from bot.ports.inference import Generated
@@ -27,14 +28,16 @@ from bot.ports.stores import (
 )
 from bot.receipts.issue import Issuer, Place, slot_of
 from bot.receipts.log import CheckpointSigner, append_leaf
+from bot.twins.intents import draw_next
 from scripts import vector_parts as parts
+from scripts.vector_log import fixed_key
 from tests.fakes.epochs import MemoryEpochStore
 from tests.fakes.store import MemoryStore
 
 SURFACE = Surface("terminal", "local", "c", "")
 MANIFEST = replace(parts.MANIFEST, version=1, previous=None)
 START = datetime.fromisoformat("2026-11-20T10:00:00Z")
-ISSUER = Issuer(parts.OPERATOR_KEY, parts.fixed_key("build"), "exact")
+ISSUER = Issuer(parts.OPERATOR_KEY, fixed_key("build"), "exact")
 PERSONA_TOKENS = (100, 101)
 
 
@@ -45,6 +48,7 @@ class Scribe:
     store: MemoryStore = field(default_factory=MemoryStore)
     moment: datetime = START
     entropy: int = 0
+    said: int = 0
 
     def _now(self) -> datetime:
         self.moment += timedelta(seconds=10)
@@ -87,19 +91,29 @@ class Scribe:
             await tx.add_order(stored)
         return stored
 
-    async def ask(self, *ids: str, quoted: Sequence[StoredReply] = (), fan: str = "ana") -> Intent:
-        """Admit the messages of these ids, answered together."""
+    async def ask(
+        self,
+        *ids: str,
+        quoted: Sequence[StoredReply] = (),
+        fan: str = "ana",
+        start: int | None = None,
+    ) -> Intent:
+        """Admit the messages of these ids, answered together.
+
+        The chain of turns begins with the first one that is quoted, or where `start` says.
+        """
         said = tuple(MessagePart(one, f"text of {one}") for one in ids)
         message = IncomingMessage("mira", SURFACE, fan, ids[0], join_parts(said))
         proof = vrf.prove(parts.VRF_KEY, derive_slot(MANIFEST.twin, slot_of(message)))
         beta = vrf.proof_to_hash(proof)
         tag = derive_slot_tag(beta)
-        spans = fit_window(
+        fitted = fit_turns(
             MANIFEST.rendering,
             persona=PERSONA_TOKENS,
             turns=[CommittedTurn(r.fan_tokens, r.output_tokens, r.receipt_hash) for r in quoted],
             message=tuple(range(30, 30 + len(ids))),
         )
+        first = quoted[0].turn if quoted else 1
         return await self._admit(
             Intent(
                 key=f"{tag.hex()}:0",
@@ -107,10 +121,10 @@ class Scribe:
                 attempt=0,
                 twin=MANIFEST.twin,
                 manifest=MANIFEST.hash,
-                conversation=parts.fixed_key(f"conversation of {fan}"),
+                conversation=fixed_key(f"conversation of {fan}"),
                 message=message,
-                spans=spans,
-                context=render(MANIFEST.rendering, spans),
+                spans=fitted.spans,
+                context=render(MANIFEST.rendering, fitted.spans),
                 prefix_tokens=0,
                 vrf_proof=proof,
                 seed=derive_seed(beta, MANIFEST.hash, 0),
@@ -118,6 +132,7 @@ class Scribe:
                 price_nano=MANIFEST.price_nano,
                 created_at=START,
                 parts=said,
+                choice=Choice(first if start is None else start, fitted.older),
             )
         )
 
@@ -136,18 +151,25 @@ class Scribe:
             )
         )
 
+    async def draw_next(self, intent: Intent) -> Intent:
+        """Reject an attempt, and admit the next one."""
+        await self.void(intent, VoidReason.REJECTED)
+        return await self._admit(draw_next(intent))
+
     async def _admit(self, intent: Intent) -> Intent:
         self.entropy += 1
-        key = parts.fixed_key(f"opening {self.entropy}")
+        key = fixed_key(f"opening {self.entropy}")
         drawn = replace(intent, opening_key=key, created_at=self._now())
         async with self.store.transaction() as tx:
+            drawn = replace(drawn, log_size=await tx.log_size())
             await tx.add_intent(drawn)
             await tx.post(plan_hold(drawn.key, drawn.price_nano))
         return drawn
 
-    async def void(self, intent: Intent) -> None:
+    async def void(self, intent: Intent, reason: VoidReason = VoidReason.HALTED) -> None:
         """End an intent without a reply."""
-        statement = ISSUER.state_void(intent, "stopped before its first token", self._now())
+        self._now()
+        statement = ISSUER.state_void(intent, reason)
         async with self.store.transaction() as tx:
             await append_leaf(tx, statement.leaf)
             await tx.close_intent(intent.key, "void", void_statement=statement.envelope)
@@ -163,7 +185,8 @@ class Scribe:
     ) -> StoredReply:
         """Issue the reply to an intent; it follows the turn of `after`."""
         number = 1 if after is None else after.turn + 1
-        made = Generated((60, 61, 62 + intent.attempt), f"Rice {intent.attempt}", finish)
+        self.said += 1
+        made = Generated((60, 61, 62 + self.said), f"Rice {intent.attempt}", finish)
         async with self.store.transaction() as tx:
             previous = None if after is None else after.receipt_hash
             place = Place(await tx.next_sequence(intent.twin), number, previous)
@@ -204,7 +227,8 @@ class Scribe:
 
     async def decide(self, reply: StoredReply, outcome: Outcome) -> None:
         """Record what became of a reply; a second time, what followed its delivery."""
-        statement = ISSUER.state_outcome(reply.receipt_hash, outcome, self._now())
+        self._now()
+        statement = ISSUER.state_outcome(reply.receipt_hash, outcome)
         async with self.store.transaction() as tx:
             now = await tx.find_reply(reply.receipt_id)
             assert now is not None

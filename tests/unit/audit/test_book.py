@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.errors import EngineCrashedError
-from bot.domain.leaf import Outcome, VoidLeaf, parse_leaf
+from bot.domain.leaf import VoidLeaf, parse_leaf
 from bot.domain.ledger import EQUITY, SPONSOR, LedgerTransaction, Posting, creator_account
+from bot.domain.statements import Outcome
 from bot.ports.stores import Intent, StoredManifest, StoredReply
 from tests.fakes.store import MemoryStore, Tables
 from tests.stage import MIRA, THEO, Stage, memory_stage

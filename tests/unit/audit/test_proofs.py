@@ -8,15 +8,16 @@ import pytest
 from bot.audit.findings import Findings
 from bot.audit.proofs import audit_proofs, audit_quotes, audit_seen
 from bot.crypto.signed_note import Checkpoint
-from bot.domain.leaf import Outcome
 from bot.domain.manifest import Manifest
 from bot.domain.persona import Persona
+from bot.domain.statements import Outcome
 from bot.ports.audit import StoredRecords
 from bot.ports.inference import Generated
 from bot.ports.stores import Intent
 from bot.receipts.issue import IssuedReceipt, Issuer, Place
+from bot.transparency.lineage import Lineage
 from tests.fakes.store import MemoryStore
-from tests.stage import RECEIPTS_KEY, Stage, memory_stage
+from tests.stage import LOG, RECEIPTS_KEY, Stage, memory_stage
 
 
 class CheapIssuer(Issuer):
@@ -67,7 +68,7 @@ async def test_honest_replies_verify_and_quote_what_was_said() -> None:
     records = await _records(memory_stage())
     findings = Findings()
 
-    audit_proofs(records, findings)
+    audit_proofs(records, Lineage(LOG), findings)
     audit_quotes(records, findings)
 
     assert findings.wrong == []
@@ -97,7 +98,7 @@ async def test_price_that_the_creator_never_signed_is_found() -> None:
     records = await _records(CheapStage(store=store, reader=store), turns=1)
     findings = Findings()
 
-    audit_proofs(records, findings)
+    audit_proofs(records, Lineage(LOG), findings)
 
     assert len(findings.wrong) == 1
     assert "step 4" in findings.wrong[0]
@@ -130,9 +131,9 @@ async def test_log_that_was_cut_contradicts_a_head_that_somebody_kept() -> None:
     seen = (Checkpoint("stage.example/log", head.size, head.root),)
     whole, cut, other = Findings(), Findings(), Findings()
 
-    audit_seen(records, seen, whole)
-    audit_seen(replace(records, leaves=records.leaves[:-2]), seen, cut)
-    audit_seen(records, (replace(seen[0], root=bytes(32)),), other)
+    audit_seen(records, seen, Lineage(LOG), whole)
+    audit_seen(replace(records, leaves=records.leaves[:-2]), seen, Lineage(LOG), cut)
+    audit_seen(records, (replace(seen[0], root=bytes(32)),), Lineage(LOG), other)
 
     assert whole.wrong == []
     assert len(cut.wrong) == len(other.wrong) == 1

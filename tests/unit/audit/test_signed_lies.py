@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.leaf import Outcome
+from bot.domain.statements import Outcome
 from bot.ports.stores import StoredReply
 from scripts.vector_parts import OTHER_CREATOR_KEY
 from tests.unit.audit.conftest import RESUME, VERSION

@@ -15,9 +15,10 @@ from adapters.sqlite.epochs import SqliteEpochStore
 from adapters.sqlite.replies import SqliteStore
 from adapters.sqlite.schema import APPEND_ONLY_SCHEMA, REPLIES_SCHEMA
 from bot.crypto import eip712
-from bot.domain.leaf import OrderLeaf, Outcome, twin_prefix
+from bot.domain.leaf import OrderLeaf, twin_prefix
 from bot.domain.manifest import Manifest
 from bot.domain.order import order_data
+from bot.domain.statements import Outcome
 from bot.ports.stores import StoredOrder
 from bot.receipts.log import append_leaf
 from scripts.vector_events import ORDER

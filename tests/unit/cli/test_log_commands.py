@@ -15,9 +15,11 @@ from bot.cli.commands import run
 from bot.crypto.cosignature import parse_witness_vkey
 from bot.domain.errors import ConfigurationError, TransientError, UserError
 from bot.domain.leaf import VoidLeaf
+from bot.domain.statements import VoidReason
 from bot.domain.witnesses import WitnessPolicy
 from bot.ports.witness import Conflict, SeenHead
-from bot.wiring.transparency import make_witness, open_monitor, open_witness, parse_logs
+from bot.wiring.transparency import open_monitor, parse_logs
+from bot.wiring.witnesses import make_witness, open_witness
 from tests.log_rig import log_rig
 from tests.stage import LOG
 
@@ -247,7 +249,7 @@ async def test_a_chain_out_of_reach_hides_no_report(
 ) -> None:
     async with log_rig(tmp_path / "log") as rig:
         await rig.stage.open()
-        await rig.append([VoidLeaf(bytes(32), bytes(16), 0).encode()] * voids)
+        await rig.append([VoidLeaf(bytes(32), bytes(16), 0, VoidReason.FAILED).encode()] * voids)
         await rig.sign()
         capsys.readouterr()
         options = monitoring.Options(

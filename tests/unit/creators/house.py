@@ -22,7 +22,7 @@ from bot.ports.signing import PreparedSignature
 from bot.ports.stores import StoredReply
 from bot.settlement.statement import EarningsStatements
 from bot.twins.admission import AdmissionPolicy
-from scripts.vector_parts import fixed_key
+from scripts.vector_log import fixed_key
 from tests.fakes.creator_store import MemoryCreatorStore
 from tests.fakes.store import MemoryStore
 from tests.stage import SURFACE, Stage, memory_stage

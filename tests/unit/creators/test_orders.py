@@ -10,8 +10,9 @@ import pytest
 from bot.crypto import eip712
 from bot.crypto.eip712 import parse_signature, recover_signer
 from bot.domain.errors import AdmissionError, BotError, UserError
-from bot.domain.leaf import OrderLeaf, Outcome, parse_leaf, twin_prefix
+from bot.domain.leaf import OrderLeaf, parse_leaf, twin_prefix
 from bot.domain.order import OrderAction, order_data, parse_order
+from bot.domain.statements import Outcome
 from bot.ports.chat import IncomingMessage
 from bot.ports.creator_store import SpokenPause
 from bot.ports.creators import DraftEdit

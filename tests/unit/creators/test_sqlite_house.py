@@ -14,7 +14,7 @@ from adapters.sqlite.epochs import SCHEMA as EPOCHS_SCHEMA
 from adapters.sqlite.epochs import SqliteEpochStore
 from adapters.sqlite.replies import SqliteStore
 from adapters.sqlite.schema import APPEND_ONLY_SCHEMA, REPLIES_SCHEMA
-from bot.domain.leaf import Outcome
+from bot.domain.statements import Outcome
 from bot.ports.creators import DraftEdit
 from bot.settlement.publish import EpochPublisher
 from tests.stage import Stage

@@ -15,7 +15,7 @@ from bot.crypto.ed25519 import public_key_of
 from bot.crypto.encoding import parse_b64
 from bot.crypto.errors import FormatError, MismatchError
 from bot.crypto.signed_note import Checkpoint, NoteSignature, VerifierKey, open_note, sign_note
-from scripts.vector_parts import fixed_key
+from scripts.vector_log import fixed_key
 
 SEED, LOG_SEED = fixed_key("witness"), fixed_key("log")
 KEY = WitnessKey("witness.example/w1", public_key_of(SEED))

@@ -8,7 +8,7 @@ from bot.crypto.canonical import encode_canonical, parse_canonical
 from bot.crypto.errors import FormatError
 from bot.crypto.sealing import derive_salt
 from bot.domain import salted
-from bot.domain.fields import FIELD_NAMES, fields_root, fields_to_json
+from bot.domain.field_values import FIELD_NAMES, fields_root, fields_to_json
 from bot.domain.reading import MAX_TOKEN_ID
 from bot.domain.salted import root_of_salted, salt_fields, spell_tokens
 from scripts.vector_parts import FIELDS, OPENING_KEY

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.crypto.canonical import JsonValue, encode_canonical
-from bot.crypto.errors import FormatError, MismatchError
+from bot.crypto.errors import FormatError
 from bot.crypto.merkle import leaf_hash, root_of
 from bot.crypto.sealing import derive_salt
+from bot.domain.field_values import FIELD_NAMES, fields_from_json, fields_root, fields_to_json
 from bot.domain.fields import (
-    FIELD_NAMES,
     MAX_EVENT,
     MAX_PARTS,
     Finish,
@@ -18,25 +18,22 @@ from bot.domain.fields import (
     ReplyEvent,
     Span,
     SpanKind,
-    check_earlier_turns,
     check_span_order,
-    fields_from_json,
-    fields_root,
-    fields_to_json,
+    pairs_of,
 )
 from bot.domain.ids import SlotInput, receipt_id_of
 from bot.domain.leaf import (
-    MAX_ATTEMPT,
     OrderLeaf,
-    Outcome,
     OutcomeLeaf,
     ReplyLeaf,
+    SealLeaf,
+    VerdictLeaf,
     VoidLeaf,
-    VoidStatement,
     parse_leaf,
 )
 from bot.domain.money import format_nano, split_price
 from bot.domain.receipt import encode_receipt
+from bot.domain.statements import MAX_ATTEMPT, AuditVerdict, Outcome, VoidReason
 from bot.domain.times import encode_time, parse_time
 from scripts.vector_parts import FIELDS, SPANS, Recipe, make_receipt
 
@@ -118,24 +115,34 @@ def test_other_spelling_of_a_time_is_refused(text: str) -> None:
 
 
 def test_leaves_have_the_lengths_of_the_specification() -> None:
-    reply = ReplyLeaf(bytes(32), bytes(16), 0, bytes(8)).encode()
+    reply = ReplyLeaf(bytes(32), bytes(16), 0, bytes(8), b"manifest").encode()
     outcome = OutcomeLeaf(bytes(32), bytes(32), Outcome.REFUNDED).encode()
-    void = VoidLeaf(bytes(32), bytes(16), 258).encode()
+    void = VoidLeaf(bytes(32), bytes(16), 258, VoidReason.REJECTED).encode()
     order = OrderLeaf(bytes(32), bytes(8)).encode()
+    verdict = VerdictLeaf(bytes(32), bytes(32), AuditVerdict.INCONSISTENT).encode()
+    seal = SealLeaf(bytes(32)).encode()
 
-    assert (len(reply), len(outcome), len(void), len(order)) == (59, 66, 51, 41)
-    assert (outcome[-1], void[-2:], order[0]) == (4, b"\x01\x02", 5)
+    sizes = [len(leaf) for leaf in (reply, outcome, void, order, verdict, seal)]
+    assert sizes == [67, 66, 52, 41, 66, 33]
+    assert (reply[-8:], outcome[-1], void[-3:], order[0]) == (b"manifest", 4, b"\x01\x02\x06", 5)
+    assert (verdict[0], verdict[-1], seal[0]) == (6, 3, 7)
 
 
 @pytest.mark.parametrize(
     "data",
     [
         b"",
-        b"\x05" + bytes(58),
-        b"\x05" + bytes(39),
-        b"\x06" + bytes(40),
-        b"\x01" + bytes(57),
+        b"\x00" + bytes(32),
+        b"\x08" + bytes(32),
+        b"\x01" + bytes(58),
         b"\x02" + bytes(65),
+        b"\x02" + bytes(64) + b"\x05",
+        b"\x04" + bytes(50),
+        b"\x04" + bytes(50) + b"\x00",
+        b"\x04" + bytes(50) + b"\x07",
+        b"\x05" + bytes(39),
+        b"\x06" + bytes(64) + b"\x05",
+        b"\x07" + bytes(31),
     ],
 )
 def test_bytes_of_no_known_kind_are_no_leaf(data: bytes) -> None:
@@ -143,18 +150,9 @@ def test_bytes_of_no_known_kind_are_no_leaf(data: bytes) -> None:
         parse_leaf(data)
 
 
-def test_void_statement_of_an_attempt_beyond_two_bytes_is_refused() -> None:
-    moment = datetime(2026, 1, 1, tzinfo=UTC)
-    last = VoidStatement(bytes(32), bytes(16), MAX_ATTEMPT, "why", moment)
-
-    assert VoidStatement.parse(last.encode()) == last
-    with pytest.raises(FormatError, match="attempt"):
-        VoidStatement.parse(replace(last, attempt=MAX_ATTEMPT + 1).encode())
-
-
 def test_leaf_with_a_part_of_another_length_is_not_encoded() -> None:
     with pytest.raises(FormatError):
-        ReplyLeaf(bytes(31), bytes(16), 0, bytes(8)).encode()
+        ReplyLeaf(bytes(31), bytes(16), 0, bytes(8), bytes(8)).encode()
 
 
 def test_fields_stand_in_the_order_of_the_specification() -> None:
@@ -191,7 +189,15 @@ def test_root_is_over_salted_leaves() -> None:
         ("output", {"tokens": [True]}),
         ("reply", {"finish": "tired", "text": "x"}),
         ("reply", {"finish": "end", "text": ""}),
-        ("reply", {"finish": "cut", "text": "x"}),
+        ("reply", {"finish": "cut", "rejected": 0, "text": "x"}),
+        ("reply", {"finish": "end", "text": "x"}),
+        ("reply", {"finish": "end", "rejected": 5, "text": "x"}),
+        ("choice", {"start": 1}),
+        ("choice", {"older": None, "start": 0}),
+        ("choice", {"older": {"receipt": "00" * 32, "tokens": 0}, "start": 1}),
+        ("choice", {"older": {"receipt": "00" * 31, "tokens": 1}, "start": 1}),
+        ("counts", {"context": 1}),
+        ("counts", {"context": -1, "output": 0}),
         ("message", {"text": "x"}),
         ("message", {"parts": []}),
         ("message", {"parts": [{"id": "another", "text": "x"}]}),
@@ -256,28 +262,12 @@ def test_spans_outside_the_grammar_are_refused(spans: list[Span]) -> None:
         check_span_order(spans)
 
 
-def test_pairs_end_with_the_previous_turn() -> None:
-    check_earlier_turns(FIELDS)
-    with pytest.raises(MismatchError, match="not the previous turn"):
-        check_earlier_turns(replace(FIELDS, previous=bytes(32)))
+def test_pairs_are_the_earlier_turns_oldest_first() -> None:
+    later = (replace(FAN, receipt=bytes(32)), OTHER_TWIN)
 
-
-@pytest.mark.parametrize("spans", [SPANS, (PERSONA, MESSAGE)])
-def test_replaced_reply_is_no_earlier_turn(spans: tuple[Span, ...]) -> None:
-    other = replace(FIELDS, spans=spans, event=ReplyEvent("e", bytes(32)))
-    check_earlier_turns(other)
-
-    with pytest.raises(MismatchError, match="replaced"):
-        check_earlier_turns(replace(other, event=ReplyEvent("e", FIELDS.previous)))
-
-
-def test_context_without_pairs_may_follow_any_turn() -> None:
-    check_earlier_turns(replace(FIELDS, turn=7, spans=(PERSONA, MESSAGE)))
-
-
-def test_more_pairs_than_earlier_turns_are_refused() -> None:
-    with pytest.raises(MismatchError, match="more turns"):
-        check_earlier_turns(replace(FIELDS, turn=1, previous=None))
+    assert pairs_of(SPANS) == [(FAN, TWIN)]
+    assert pairs_of((PERSONA, FAN, TWIN, *later, MESSAGE)) == [(FAN, TWIN), later]
+    assert pairs_of((PERSONA, MESSAGE)) == []
 
 
 def test_span_without_its_receipt_cannot_be_made() -> None:

@@ -7,7 +7,7 @@ from bot.crypto.ed25519 import public_key_of
 from bot.crypto.errors import FormatError
 from bot.crypto.signed_note import Checkpoint, Note, VerifierKey, open_note, sign_note
 from bot.domain.witnesses import WitnessPolicy
-from scripts.vector_parts import fixed_key
+from scripts.vector_log import fixed_key
 
 LOG_SEED = fixed_key("log")
 LOG = VerifierKey("example.com/log", public_key_of(LOG_SEED))

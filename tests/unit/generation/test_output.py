@@ -1,4 +1,4 @@
-"""Output policy `stop/1`: what is streamed is never taken back, and joins to the final text."""
+"""Output policy `stop-repeat/1`: what is streamed stands, and joins to the final text."""
 
 from collections.abc import Sequence
 

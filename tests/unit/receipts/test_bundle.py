@@ -7,16 +7,13 @@ from bot.crypto.canonical import JsonValue, encode_canonical, parse_canonical
 from bot.crypto.encoding import encode_b64
 from bot.crypto.sealing import derive_salt, seal
 from bot.domain.errors import MalformedProofError, VerificationError
-from bot.domain.fields import fields_to_json
+from bot.domain.field_values import fields_to_json
 from bot.domain.persona import persona_to_json
-from bot.receipts.bundle import (
-    MAX_BUNDLE_BYTES,
-    encode_bundle,
-    open_openings,
-    parse_bundle,
-    seal_openings,
-)
+from bot.receipts.bundle import MAX_BUNDLE_BYTES, ProofBundle, encode_bundle, parse_bundle
+from bot.receipts.openings import open_openings, seal_openings
 from scripts.vector_parts import FIELDS, OPENING_KEY, PERSONA, Recipe, make_bundle
+from scripts.vector_revoked import REVOKE
+from scripts.vector_trust import NAMES, sealed_once
 
 BUNDLE = make_bundle(Recipe())
 RECEIPT_HASH = bytes(32)
@@ -26,10 +23,22 @@ FIELD_VALUES: list[dict[str, JsonValue]] = [
 ]
 
 
-def test_bundle_survives_with_and_without_outcome() -> None:
-    assert parse_bundle(encode_bundle(BUNDLE)) == BUNDLE
-    pending = replace(BUNDLE, outcome=None)
-    assert parse_bundle(encode_bundle(pending)) == pending
+FULL = make_bundle(replace(sealed_once(), order=REVOKE, anchor=5, witnesses=NAMES))
+
+
+@pytest.mark.parametrize(
+    "bundle",
+    [
+        BUNDLE,
+        replace(BUNDLE, outcome=None),
+        replace(BUNDLE, sealed=None),
+        FULL,
+        replace(FULL, outcome=None, sealed=None),
+    ],
+    ids=["outcome", "pending", "public", "everything", "everything public"],
+)
+def test_bundle_survives(bundle: ProofBundle) -> None:
+    assert parse_bundle(encode_bundle(bundle)) == bundle
 
 
 def test_bundle_above_the_limit_is_refused_before_it_is_parsed() -> None:
@@ -40,11 +49,16 @@ def test_bundle_above_the_limit_is_refused_before_it_is_parsed() -> None:
 @pytest.mark.parametrize(
     ("part", "change"),
     [
-        ("log", {"inclusion": [encode_b64(bytes(31))]}),
-        ("log", {"inclusion": [0]}),
-        ("log", {"inclusion": [encode_b64(bytes(32))] * 64}),
-        ("log", {"index": -1}),
-        ("log", {"checkpoint": None}),
+        ("log", {"proof": None}),
+        ("log", {"leaf": "?"}),
+        ("log", {"index": 3}),
+        ("revocation", {"signature": "0x00"}),
+        ("revocation", {"body": None}),
+        ("anchor", {"inclusion": [encode_b64(bytes(31))]}),
+        ("anchor", {"inclusion": [0]}),
+        ("anchor", {"inclusion": [encode_b64(bytes(32))] * 64}),
+        ("anchor", {"size": -1}),
+        ("anchor", {"contract": "0x00"}),
         ("manifest", {"signature": "0x00"}),
         ("manifest", {"body": "?"}),
         ("outcome", {"extra": 1}),
@@ -53,7 +67,7 @@ def test_bundle_above_the_limit_is_refused_before_it_is_parsed() -> None:
     ids=repr,
 )
 def test_part_of_another_shape_is_refused(part: str, change: dict[str, JsonValue]) -> None:
-    value: Any = parse_canonical(encode_bundle(BUNDLE))
+    value: Any = parse_canonical(encode_bundle(FULL))
     value[part].update(change)
 
     with pytest.raises(MalformedProofError) as caught:
@@ -73,7 +87,7 @@ def test_sealed_openings_open_to_persona_and_fields() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"v": "twinproof-openings/2"},
+        {"v": "twinproof-openings/1"},
         {"fields": FIELD_VALUES[:-1]},
         {"fields": FIELD_VALUES[::-1]},
         {"fields": [*FIELD_VALUES[:-1], FIELD_VALUES[0]]},
@@ -97,7 +111,7 @@ def test_sealed_openings_open_to_persona_and_fields() -> None:
 )
 def test_sealed_text_of_another_shape_is_refused_at_step_5(change: dict[str, JsonValue]) -> None:
     good: dict[str, JsonValue] = {
-        "v": "twinproof-openings/1",
+        "v": "twinproof-openings/2",
         "persona": persona_to_json(PERSONA),
         "fields": FIELD_VALUES,
     }

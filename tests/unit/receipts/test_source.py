@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bot.domain.leaf import Outcome
+from bot.domain.statements import Outcome
 from bot.receipts.verify import verify_bundle
 from tests.fakes.store import MemoryStore
 from tests.stage import Stage, memory_stage

@@ -1,5 +1,6 @@
 """What a verification tells; which evidence it refuses is in tests/vectors and tests/properties."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -8,12 +9,13 @@ from bot.crypto import vrf
 from bot.domain.errors import VerificationError
 from bot.domain.fields import Finish, ReplyEvent
 from bot.domain.ids import derive_seed
-from bot.domain.leaf import Outcome
 from bot.domain.receipt import ReceiptModel
+from bot.domain.statements import Outcome
 from bot.generation.rendering import render
 from bot.receipts.bundle import encode_bundle
 from bot.receipts.trust import parse_policy
 from bot.receipts.verify import verify_bundle
+from scripts.vector_log import fixed_key
 from scripts.vector_parts import (
     FIELDS,
     MANIFEST,
@@ -22,14 +24,13 @@ from scripts.vector_parts import (
     POLICY,
     SPANS,
     Recipe,
-    fixed_key,
     make_bundle,
     make_receipt,
 )
 
 BUNDLE = make_bundle(Recipe())
 DATA = encode_bundle(BUNDLE)
-TRUST = parse_policy(POLICY)
+TRUST = parse_policy(json.dumps(POLICY).encode())
 
 
 def test_every_step_is_done_with_key_outcome_and_policy() -> None:

@@ -55,7 +55,7 @@ async def test_writes_are_synced_to_disk(tmp_path: Path) -> None:
     assert values == [("wal",), (2,), (1,)]
 
 
-@pytest.mark.parametrize("version", [0, 1, module.SCHEMA_VERSION + 1])
+@pytest.mark.parametrize("version", [0, 1, 2, module.SCHEMA_VERSION + 1])
 @pytest.mark.parametrize("read_only", [False, True])
 async def test_data_of_another_version_is_refused_and_stays_as_it_is(
     tmp_path: Path, version: int, *, read_only: bool

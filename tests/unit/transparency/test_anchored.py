@@ -10,7 +10,8 @@ from bot.domain.settlement import Commitment, SignedTransaction
 from bot.ports.chain import Broadcast
 from bot.ports.stores import StoredCheckpoint
 from bot.settlement.claims import ClaimTree, to_leaf
-from bot.transparency.monitor import Monitor, MonitorReport
+from bot.transparency.monitor import Monitor
+from bot.transparency.report import MonitorReport
 from tests.fakes.settlement_rig import Opener, Rig, earnings_of
 from tests.fakes.transparency import NearLog
 from tests.log_rig import NOBODY, LogRig

@@ -12,7 +12,7 @@ from bot.domain.witnesses import WitnessPolicy
 from bot.ports.transparency import WitnessAnswer
 from bot.transparency.cosigning import Cosigning, Standing
 from bot.transparency.witness import Witness
-from scripts.vector_parts import fixed_key
+from scripts.vector_log import fixed_key
 from tests.fakes.clock import SetClock
 from tests.fakes.transparency import MemoryWitnessState, NearWitness
 from tests.log_rig import LogRig

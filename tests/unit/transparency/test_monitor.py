@@ -8,23 +8,44 @@ import pytest
 
 from adapters.sqlite.monitor_state import SqliteMonitorState
 from bot.crypto.cosignature import WitnessKey, cosign
+from bot.crypto.dsse import encode_envelope, sign_envelope
 from bot.crypto.ed25519 import public_key_of
 from bot.crypto.hashing import sha256
 from bot.crypto.signed_note import Checkpoint, sign_note
 from bot.crypto.tiles import Tile, encode_bundle
 from bot.domain.errors import ConfigurationError, TransientError, UnservedError
-from bot.domain.leaf import ManifestLeaf, Outcome, OutcomeLeaf, ReplyLeaf, VoidLeaf
+from bot.domain.leaf import (
+    ManifestLeaf,
+    OutcomeLeaf,
+    ReplyLeaf,
+    SealLeaf,
+    VerdictLeaf,
+    VoidLeaf,
+)
 from bot.domain.order import OrderAction
 from bot.domain.settlement import Commitment, ContractState
+from bot.domain.statements import (
+    OUTCOME_TYPE,
+    VERDICT_TYPE,
+    VOID_TYPE,
+    AuditVerdict,
+    Outcome,
+    OutcomeStatement,
+    Sample,
+    VerdictStatement,
+    VoidReason,
+    VoidStatement,
+)
 from bot.domain.witnesses import WitnessPolicy
 from bot.ports.chain import SettlementChain
-from bot.transparency.monitor import Monitor, MonitorReport
+from bot.transparency.monitor import Monitor
+from bot.transparency.report import MonitorReport
 from scripts.vector_events import ORDER
-from scripts.vector_parts import fixed_key
+from scripts.vector_log import fixed_key
 from tests.fakes.chain import MemoryChain
 from tests.fakes.transparency import NearLog
 from tests.log_rig import NOBODY, LogRig, log_order, log_rig
-from tests.stage import LOG, LOG_KEY, MIRA, SURFACE, StageCreators
+from tests.stage import LOG, LOG_KEY, MIRA, RECEIPTS_KEY, SURFACE, StageCreators
 
 SLOT, RECEIPT = sha256(b"slot")[:16], sha256(b"receipt")
 
@@ -37,6 +58,7 @@ class Watch:
     state: SqliteMonitorState
     remote: NearLog
     twin: bytes = b""
+    manifest: bytes = b""
     policy: WitnessPolicy = NOBODY
     chain: SettlementChain | None = None
     looks: list[MonitorReport] = field(default_factory=list)
@@ -59,7 +81,32 @@ class Watch:
         self, receipt: bytes = RECEIPT, *, slot: bytes = SLOT, attempt: int = 0, twin: bytes = b""
     ) -> bytes:
         """Return a reply's leaf."""
-        return ReplyLeaf(receipt, slot, attempt, twin or self.twin).encode()
+        return ReplyLeaf(receipt, slot, attempt, twin or self.twin, self.manifest).encode()
+
+    def outcome(
+        self, outcome: Outcome, receipt: bytes = RECEIPT, key: bytes = RECEIPTS_KEY
+    ) -> bytes:
+        """Return an outcome's leaf, whose statement the log publishes."""
+        statement = OutcomeStatement(receipt, outcome).encode()
+        envelope = sign_envelope(OUTCOME_TYPE, statement, key)
+        leaf = OutcomeLeaf(envelope.digest, receipt, outcome).encode()
+        self.remote.bodies_of[leaf] = encode_envelope(envelope)
+        return leaf
+
+    def void(
+        self, attempt: int = 0, slot: bytes = SLOT, reason: VoidReason = VoidReason.FAILED
+    ) -> bytes:
+        """Return a void's leaf, whose statement the log publishes."""
+        twin = self.rig.stage.roster.all()[0].manifest.twin
+        statement = VoidStatement(twin, slot, attempt, reason).encode()
+        envelope = sign_envelope(VOID_TYPE, statement, RECEIPTS_KEY)
+        leaf = VoidLeaf(envelope.digest, slot, attempt, reason).encode()
+        self.remote.bodies_of[leaf] = encode_envelope(envelope)
+        return leaf
+
+    def rejected(self, *attempts: int) -> list[bytes]:
+        """Return leaves of rejected attempts."""
+        return [self.void(attempt, reason=VoidReason.REJECTED) for attempt in attempts]
 
 
 @pytest.fixture
@@ -67,17 +114,10 @@ async def watch(rig: LogRig, tmp_path: Path) -> AsyncIterator[Watch]:
     state = await SqliteMonitorState.open(tmp_path / "monitor.db")
     live = await rig.stage.open()
     opened = Watch(rig, state, NearLog(rig.public), live.manifest.twin[:8])
+    opened.manifest = live.manifest_hash[:8]
     await rig.sign()
     yield opened
     await state.close()
-
-
-def _outcome(outcome: Outcome, receipt: bytes = RECEIPT) -> bytes:
-    return OutcomeLeaf(sha256(outcome.word.encode()), receipt, outcome).encode()
-
-
-def _void(attempt: int = 0, slot: bytes = SLOT) -> bytes:
-    return VoidLeaf(sha256(b"void"), slot, attempt).encode()
 
 
 async def test_the_service_itself_is_well_whatever_its_fans_do(watch: Watch) -> None:
@@ -127,14 +167,14 @@ FAULTS: dict[str, tuple[Leaves, str]] = {
         lambda w: [w.reply(attempt=1)],
         "attempt 0 was not logged before it",
     ),
-    "attempt-gap of a void": (lambda _: [_void(3)], "attempt 0 was not logged before it"),
+    "attempt-gap of a void": (lambda w: [w.void(3)], "attempt 0 was not logged before it"),
     "attempt-without-cause": (
-        lambda w: [_void(0), w.reply(attempt=1)],
-        "no reply before it that it could replace",
+        lambda w: [w.void(0), w.reply(attempt=1)],
+        "no reply before it that it could replace, nor",
     ),
-    "two-replies after a void": (lambda w: [_void(0), w.reply()], "it was voided"),
-    "void-twice": (lambda _: [_void(), _void()], "which was voided at leaf 1"),
-    "void-twice of a reply": (lambda w: [w.reply(), _void()], "which led to a reply at leaf 1"),
+    "two-replies after a void": (lambda w: [w.void(0), w.reply()], "it was voided"),
+    "void-twice": (lambda w: [w.void(), w.void()], "which was voided at leaf 1"),
+    "void-twice of a reply": (lambda w: [w.reply(), w.void()], "which led to a reply at leaf 1"),
     "receipt-twice": (
         lambda w: [w.reply(), w.reply(slot=sha256(b"y")[:16])],
         "logs the receipt of leaf 1",
@@ -143,27 +183,55 @@ FAULTS: dict[str, tuple[Leaves, str]] = {
         lambda w: [w.reply(), w.reply(sha256(b"z"), attempt=1, twin=bytes(8))],
         "as another twin",
     ),
-    "no-manifest": (lambda w: [w.reply(twin=bytes(8))], "no manifest was logged before"),
+    "no-manifest": (lambda w: [w.reply(twin=bytes(8))], "which was not logged before"),
+    "no-manifest of this version": (
+        lambda w: [ReplyLeaf(RECEIPT, SLOT, 0, w.twin, bytes(8)).encode()],
+        "by manifest 0000000000000000, which was not logged before",
+    ),
+    "attempt-without-cause after another void than right before": (
+        lambda w: [*w.rejected(0), w.void(1), w.reply(attempt=2)],
+        "nor was the attempt right before it rejected",
+    ),
+    "too-many-redraws": (
+        lambda w: [*w.rejected(0, 1, 2, 3, 4), w.reply(attempt=5)],
+        "after 5 rejected attempts in a row; its version allows",
+    ),
+    "too-many-redraws without a reply": (
+        lambda w: w.rejected(0, 1, 2, 3, 4),
+        "as 4 right before it",
+    ),
+    "bad-statement of a stranger": (
+        lambda w: [w.reply(), w.outcome(Outcome.DELIVERED, key=fixed_key("stranger"))],
+        "it is not signed by the operator of this twin",
+    ),
+    "not-published outcome": (
+        lambda w: [w.reply(), OutcomeLeaf(bytes(32), RECEIPT, Outcome.DELIVERED).encode()],
+        "a statement that the log does not publish",
+    ),
+    "bad-seal": (
+        lambda _: [SealLeaf(bytes(32)).encode()],
+        "cites a seal that is not one of those which lead to this log",
+    ),
     "outcome-without-reply": (
-        lambda _: [_outcome(Outcome.DELIVERED)],
+        lambda w: [w.outcome(Outcome.DELIVERED)],
         "which was not logged before it",
     ),
     "outcome-without-reply in its order": (
-        lambda w: [_outcome(Outcome.DELIVERED), w.reply()],
+        lambda w: [w.outcome(Outcome.DELIVERED), w.reply()],
         "which was not logged before it",
     ),
     "outcome-contradiction": (
-        lambda w: [w.reply(), _outcome(Outcome.REFUNDED), _outcome(Outcome.DELIVERED)],
+        lambda w: [w.reply(), w.outcome(Outcome.REFUNDED), w.outcome(Outcome.DELIVERED)],
         "was delivered, after it was refunded",
     ),
     "outcome-contradiction twice delivered": (
-        lambda w: [w.reply(), _outcome(Outcome.DELIVERED), _outcome(Outcome.DELIVERED)],
+        lambda w: [w.reply(), w.outcome(Outcome.DELIVERED), w.outcome(Outcome.DELIVERED)],
         "was delivered, after it was delivered",
     ),
     "outcome-too-many": (
         lambda w: [
             w.reply(),
-            *map(_outcome, (Outcome.DELIVERED, Outcome.WITHDRAWN, Outcome.REFUNDED)),
+            *map(w.outcome, (Outcome.DELIVERED, Outcome.WITHDRAWN, Outcome.REFUNDED)),
         ],
         "outcome 3 of the reply at leaf 1",
     ),
@@ -193,19 +261,19 @@ async def test_allowed_outcomes_and_voids_are_no_fault(watch: Watch) -> None:
     receipts = [sha256(b"receipt %d" % number) for number in range(3)]
     report = await watch.look_after(
         watch.reply(receipts[0], slot=slots[0]),
-        _outcome(Outcome.DELIVERED, receipts[0]),
-        _outcome(Outcome.WITHDRAWN, receipts[0]),
-        _void(1, slots[0]),
+        watch.outcome(Outcome.DELIVERED, receipts[0]),
+        watch.outcome(Outcome.WITHDRAWN, receipts[0]),
+        watch.void(1, slots[0]),
         watch.reply(receipts[1], slot=slots[0], attempt=2),
-        _outcome(Outcome.WITHDRAWN, receipts[1]),
-        _void(0, slots[1]),
+        watch.outcome(Outcome.WITHDRAWN, receipts[1]),
+        watch.void(0, slots[1]),
     )
 
     assert report.findings == ()
 
 
 async def test_a_finding_stays_and_is_fresh_once(watch: Watch) -> None:
-    first = await watch.look_after(_void(), _void())
+    first = await watch.look_after(watch.void(), watch.void())
     second = await watch.look()
 
     assert len(first.fresh) == len(second.findings) == 1
@@ -219,10 +287,10 @@ async def test_a_creators_order_is_kept_to(watch: Watch) -> None:
     order = replace(ORDER, twin=manifest.twin, log=LOG.name)
     at = await log_order(watch.rig, manifest, order, StageCreators().signing_key(MIRA.slug))
 
-    cut = await watch.look_after(watch.reply(), _outcome(Outcome.REFUNDED))
+    cut = await watch.look_after(watch.reply(), watch.outcome(Outcome.REFUNDED))
     paid = await watch.look_after(
         watch.reply(sha256(b"b"), slot=sha256(b"b")[:16]),
-        _outcome(Outcome.DELIVERED, sha256(b"b")),
+        watch.outcome(Outcome.DELIVERED, sha256(b"b")),
     )
 
     assert order.action is OrderAction.PAUSE
@@ -230,6 +298,60 @@ async def test_a_creators_order_is_kept_to(watch: Watch) -> None:
     assert cut.is_well  # it was cut off and is not paid
     assert [one.kind for one in paid.faults] == ["paid-after-order"]
     assert f"creator's order at leaf {at} had stopped the twin" in paid.faults[0].sentence
+
+
+async def test_a_version_that_was_revoked_is_kept_to(watch: Watch) -> None:
+    live = watch.rig.stage.roster.all()[0]
+    order = replace(
+        ORDER,
+        twin=live.manifest.twin,
+        log=LOG.name,
+        action=OrderAction.REVOKE,
+        manifest=live.manifest_hash,
+    )
+    before = await watch.look_after(watch.reply(), watch.outcome(Outcome.DELIVERED))
+    key = StageCreators().signing_key(MIRA.slug)
+    at = await log_order(watch.rig, live.manifest, order, key)
+
+    cut = await watch.look_after(watch.reply(sha256(b"a"), slot=sha256(b"a")[:16]))
+    paid = await watch.look_after(watch.outcome(Outcome.DELIVERED, sha256(b"a")))
+
+    assert before.is_well
+    assert [one.kind for one in cut.findings] == ["after-order"]
+    assert f"order at leaf {at} had stopped this version of it" in cut.findings[0].sentence
+    assert cut.is_well
+    assert [one.kind for one in paid.faults] == ["paid-after-order"]
+
+
+async def test_an_order_about_a_version_that_nobody_logged_is_found(watch: Watch) -> None:
+    manifest = watch.rig.stage.roster.all()[0].manifest
+    order = replace(
+        ORDER, twin=manifest.twin, log=LOG.name, action=OrderAction.REVOKE, manifest=bytes(32)
+    )
+    await log_order(watch.rig, manifest, order, StageCreators().signing_key(MIRA.slug))
+
+    report = await watch.look_after()
+
+    assert [one.kind for one in report.findings] == ["bad-order"]
+    assert "the version that it revokes was not logged before" in report.findings[0].sentence
+
+
+async def test_verdicts_are_counted_and_checked_where_they_are_published(watch: Watch) -> None:
+    sample = Sample(LOG.name, 1, bytes(32), "0.5")
+    statement = VerdictStatement(RECEIPT, AuditVerdict.EXACT, sample, "llama.cpp 1").encode()
+    envelope = sign_envelope(VERDICT_TYPE, statement, fixed_key("auditor"))
+    leaf = VerdictLeaf(envelope.digest, RECEIPT, AuditVerdict.EXACT).encode()
+    other = VerdictLeaf(envelope.digest, RECEIPT, AuditVerdict.UNDECIDED).encode()
+    watch.remote.bodies_of[leaf] = watch.remote.bodies_of[other] = encode_envelope(envelope)
+
+    well = await watch.look_after(
+        leaf, VerdictLeaf(bytes(32), RECEIPT, AuditVerdict.EXACT).encode()
+    )
+    wrong = await watch.look_after(other)
+
+    assert well.is_well
+    assert (well.counts["verdicts"], well.counts["verdict exact"]) == (2, 2)
+    assert [one.kind for one in wrong.faults] == ["bad-statement"]
 
 
 @pytest.mark.parametrize(
@@ -274,7 +396,7 @@ async def test_a_manifest_that_its_creator_did_not_sign_is_found(watch: Watch) -
 
 
 async def test_leaves_that_are_not_the_trees_are_found(watch: Watch) -> None:
-    await watch.rig.append([watch.reply(), _void(slot=sha256(b"v")[:16])])
+    await watch.rig.append([watch.reply(), watch.void(slot=sha256(b"v")[:16])])
     head = await watch.rig.sign()
     true = await watch.rig.reader.leaves(0, head.size)
     watch.remote.lies["entries 000.p/3"] = encode_bundle([true[0], true[2], true[1]])
@@ -320,10 +442,10 @@ async def test_a_second_head_of_one_size_is_a_fork(watch: Watch) -> None:
 async def test_a_log_that_was_continued_from_an_old_copy_is_a_fork(
     watch: Watch, tmp_path: Path
 ) -> None:
-    await watch.look_after(watch.reply(), _outcome(Outcome.DELIVERED))
+    await watch.look_after(watch.reply(), watch.outcome(Outcome.DELIVERED))
     async with log_rig(tmp_path / "copy") as other:
         await other.stage.open()
-        await other.append([_void(slot=sha256(b"%d" % n)[:16]) for n in range(300)])
+        await other.append([watch.void(slot=sha256(b"%d" % n)[:16]) for n in range(300)])
         await other.sign()
         watch.remote = NearLog(other.public)
 
@@ -355,7 +477,7 @@ async def test_a_fork_whose_tiles_are_hidden_leaves_both_heads_and_is_no_fault_y
         await other.stage.open()
         watch.remote = _Tileless(other.public)
         for number in range(2):
-            await other.append([_void(slot=sha256(b"%d" % n)[:16]) for n in range(300)])
+            await other.append([watch.void(slot=sha256(b"%d" % n)[:16]) for n in range(300)])
             head = await other.sign()
             for _ in range(2):
                 with pytest.raises(UnservedError, match="does not serve tile"):
@@ -379,7 +501,7 @@ async def test_a_fork_whose_tiles_are_hidden_leaves_both_heads_and_is_no_fault_y
 async def test_a_host_that_is_away_is_no_finding(watch: Watch, *, is_older: bool) -> None:
     old = (await watch.rig.sign()).note
     await watch.look_after(watch.reply())
-    await watch.rig.append([_void(slot=sha256(b"v")[:16])])
+    await watch.rig.append([watch.void(slot=sha256(b"v")[:16])])
     await watch.rig.sign()
     watch.remote = _Tileless(watch.rig.public, note=old if is_older else None)
     watch.remote.is_away = True
@@ -391,7 +513,7 @@ async def test_a_host_that_is_away_is_no_finding(watch: Watch, *, is_older: bool
 
 
 async def test_a_log_that_lost_leaves_is_found(watch: Watch, tmp_path: Path) -> None:
-    await watch.look_after(*[_void(slot=sha256(b"%d" % n)[:16]) for n in range(300)])
+    await watch.look_after(*[watch.void(slot=sha256(b"%d" % n)[:16]) for n in range(300)])
     async with log_rig(tmp_path / "copy") as other:
         await other.stage.open()
         await other.sign()
@@ -416,7 +538,7 @@ async def test_an_older_head_of_the_same_history_is_no_fault(watch: Watch) -> No
 
 async def test_a_log_out_of_reach_is_no_fault_and_nothing_is_lost(watch: Watch) -> None:
     await watch.look()
-    await watch.rig.append([_void(slot=sha256(b"%d" % n)[:16]) for n in range(300)])
+    await watch.rig.append([watch.void(slot=sha256(b"%d" % n)[:16]) for n in range(300)])
     await watch.rig.sign()
     watch.remote.lies["entries 001.p/45"] = None
     with pytest.raises(TransientError, match=r"001\.p/45"):
@@ -432,8 +554,8 @@ async def test_a_log_out_of_reach_is_no_fault_and_nothing_is_lost(watch: Watch) 
 async def test_a_long_log_is_read_in_steps_that_each_stay(
     watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.transparency.monitor.STEP_TILES", 1)
-    leaves = [_void(slot=sha256(b"%d" % n)[:16]) for n in range(1000)]
+    monkeypatch.setattr("bot.transparency.fetching.STEP_TILES", 1)
+    leaves = [watch.void(slot=sha256(b"%d" % n)[:16]) for n in range(1000)]
     await watch.rig.append(leaves)
     await watch.rig.sign()
     watch.remote.lies["entries 002"] = None
@@ -451,10 +573,10 @@ async def test_a_long_log_is_read_in_steps_that_each_stay(
 async def test_what_was_found_before_a_look_ended_early_is_fresh_in_the_next_report(
     watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.transparency.monitor.STEP_TILES", 1)
+    monkeypatch.setattr("bot.transparency.fetching.STEP_TILES", 1)
     monitor = Monitor(log=LOG, remote=watch.remote, state=watch.state, policy=NOBODY)
-    await watch.rig.append([_void(), _void()])
-    await watch.rig.append([_void(slot=sha256(b"%d" % n)[:16]) for n in range(300)])
+    await watch.rig.append([watch.void(), watch.void()])
+    await watch.rig.append([watch.void(slot=sha256(b"%d" % n)[:16]) for n in range(300)])
     await watch.rig.sign()
     watch.remote.lies["entries 001.p/47"] = None
     with pytest.raises(TransientError, match=r"001\.p/47"):
@@ -541,7 +663,7 @@ async def test_a_chain_that_is_away_does_not_hide_what_the_log_shows(
 ) -> None:
     watch.chain = MemoryChain(available=False)
 
-    report = await watch.look_after(*[_void()] * leaves)
+    report = await watch.look_after(*[watch.void()] * leaves)
 
     assert report.chain.startswith("The chain could not be asked: ")
     assert (report.is_whole, report.is_well) == (False, False)

@@ -2,25 +2,21 @@
 
 import asyncio
 import json
-import threading
-from datetime import timedelta
 
 import pytest
 
 from bot.crypto import merkle
-from bot.crypto.dsse import encode_envelope, sign_envelope
+from bot.crypto.dsse import parse_envelope
 from bot.crypto.encoding import parse_b64
 from bot.crypto.hashing import sha256
 from bot.crypto.signed_note import open_note
 from bot.crypto.tiles import Tile, parse_bundle, parse_hashes, width_at
-from bot.domain.leaf import OUTCOME_TYPE, Outcome, OutcomeStatement
+from bot.domain.statements import Outcome, OutcomeStatement
 from bot.domain.witnesses import WitnessPolicy
 from bot.ports.transparency import StoredCosignature
 from bot.receipts.log import append_leaf
 from bot.transparency.growth import parse_head
-from bot.transparency.published import PublishedLog, is_publishable
-from scripts.vector_parts import fixed_key
-from tests.fakes.clock import START
+from bot.transparency.published import PublishedLog
 from tests.log_rig import LogRig
 from tests.stage import LOG
 from tests.unit.transparency.test_cosigning import _witness as make_witness
@@ -138,9 +134,8 @@ async def test_manifests_are_published_as_signed_and_by_hash(rig: LogRig) -> Non
     assert await rig.public.body(bytes(32)) is None
 
 
-async def test_exact_times_of_outcomes_are_held_back(rig: LogRig) -> None:
+async def test_statements_of_outcomes_and_voids_are_published_whole(rig: LogRig) -> None:
     await rig.stage.open()
-    rig.stage.clock.advance(timedelta(seconds=90))
     reply = await rig.stage.say()
     await rig.stage.delivery.record(reply.receipt_id, Outcome.DELIVERED)
     await rig.sign()
@@ -149,33 +144,10 @@ async def test_exact_times_of_outcomes_are_held_back(rig: LogRig) -> None:
 
     assert bundle is not None
     manifest, receipt, outcome = parse_bundle(bundle, 3, prefix_bytes=4)
-    assert (await rig.reader.bodies(2, 1))[0]  # it is kept
     assert manifest
-    assert (receipt, outcome) == (b"", b"")
-
-
-@pytest.mark.parametrize(
-    ("minute", "second", "public"), [(0, 0, True), (0, 1, False), (1, 0, False), (59, 59, False)]
-)
-def test_a_statement_is_public_if_its_time_is_a_whole_hour(
-    minute: int,
-    second: int,
-    public: bool,  # noqa: FBT001
-) -> None:
-    moment = START.replace(minute=minute, second=second)
-    statement = OutcomeStatement(bytes(32), Outcome.DELIVERED, moment).encode()
-    envelope = encode_envelope(sign_envelope(OUTCOME_TYPE, statement, fixed_key("receipts")))
-
-    assert is_publishable(envelope) is public
-
-
-def test_a_statement_without_a_time_is_public_and_nonsense_is_not() -> None:
-    envelope = sign_envelope("x", b'{"outcome":"delivered"}', fixed_key("receipts"))
-
-    assert is_publishable(encode_envelope(envelope))
-    assert not is_publishable(b"")
-    assert not is_publishable(b"nonsense")
-    assert not is_publishable(encode_envelope(sign_envelope("x", b"[]", fixed_key("receipts"))))
+    assert receipt == b""
+    statement = OutcomeStatement.parse(parse_envelope(outcome).payload)
+    assert statement == OutcomeStatement(reply.receipt_hash, Outcome.DELIVERED)
 
 
 async def test_nothing_that_is_served_names_a_person_or_a_message(rig: LogRig) -> None:
@@ -208,19 +180,34 @@ async def test_reading_the_log_waits_for_no_writer(rig: LogRig) -> None:
         assert await rig.public.entries(Tile(0, 2, 189)) is None
 
 
-async def test_bodies_are_parsed_beside_the_loop_that_answers_fans(
-    rig: LogRig, monkeypatch: pytest.MonkeyPatch
+async def test_a_proof_stands_under_the_newest_witnessed_head_that_covers_its_leaf(
+    rig: LogRig,
 ) -> None:
-    await rig.append(LEAVES[:3])
-    await rig.sign()
-    threads: list[int] = []
+    witness = make_witness()
+    public = PublishedLog(reader=rig.reader, log=LOG, policy=WitnessPolicy(1, (witness.key,)))
+    for number in range(4):
+        await rig.append([b"%d" % number])
+        await rig.sign()
+        if number in {0, 2}:
+            await rig.asking(witness).offer(witness)
+    await rig.append([b"not signed yet"])
 
-    def looked_at(_body: bytes) -> bool:
-        threads.append(threading.get_ident())
-        return False
+    notes = [await public.head_for(index) for index in (0, 2, 3, 4)]
 
-    monkeypatch.setattr("bot.transparency.published.is_publishable", looked_at)
+    assert notes[3] is None
+    found = [(parse_head(note, LOG).size, len(open_note(note, LOG).others)) for note in notes[:3]]  # type: ignore[arg-type]
+    assert found == [(3, 1), (3, 1), (4, 0)]
 
-    assert await rig.public.bodies(Tile(0, 0, 3)) == bytes(12)
-    assert len(threads) == 3
-    assert threading.get_ident() not in threads
+
+async def test_a_proof_has_no_more_lines_than_the_format_allows(rig: LogRig) -> None:
+    await rig.append([b"leaf"])
+    head = await rig.sign()
+    for number in range(20):
+        line = f"— w{number}.example {'A' * 100}\n"
+        await rig.cosignatures.add(StoredCosignature(sha256(b"%d" % number), 1, 5, line))
+
+    note = await rig.public.head_for(0)
+
+    assert note is not None
+    assert note.startswith(head.note)
+    assert note.count("\n— ") == 16

@@ -16,7 +16,7 @@ from bot.crypto.signed_note import Checkpoint, VerifierKey, open_note, sign_note
 from bot.domain.errors import StoreBusyError
 from bot.ports.transparency import WitnessAnswer
 from bot.transparency.witness import Witness
-from scripts.vector_parts import fixed_key
+from scripts.vector_log import fixed_key
 from tests.fakes.clock import SetClock
 from tests.fakes.store import ProcessKilled, WriteFault
 from tests.fakes.transparency import MemoryWitnessState

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.errors import AdmissionError, EngineCrashedError, InvariantError, UserError
-from bot.domain.leaf import Outcome
 from bot.domain.ledger import SPONSOR
 from bot.domain.money import NANO
+from bot.domain.statements import Outcome
 from bot.receipts.verify import verify_bundle
 from bot.twins.replay import replay_request
 from tests.fakes.store import MemoryStore, ProcessKilled, WriteFault

@@ -15,9 +15,10 @@ from bot.domain.errors import (
     UnknownTwinError,
 )
 from bot.domain.fields import SpanKind
-from bot.domain.leaf import Outcome, VoidLeaf, parse_leaf
+from bot.domain.leaf import VoidLeaf, parse_leaf
 from bot.domain.ledger import OPERATOR_FEES, SPONSOR, creator_account, hold_account
 from bot.domain.money import NANO
+from bot.domain.statements import Outcome
 from bot.ports.stores import Intent, StoredReply
 from bot.receipts.verify import verify_bundle
 from bot.twins.publish import VALIDITY

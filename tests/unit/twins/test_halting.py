@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from bot.domain.errors import UserError
-from bot.domain.leaf import Outcome, VoidLeaf, parse_leaf
+from bot.domain.leaf import VoidLeaf, parse_leaf
 from bot.domain.ledger import SPONSOR, creator_account, hold_account
 from bot.domain.money import NANO
+from bot.domain.statements import Outcome
 from bot.ports.stores import StoredReply
 from bot.receipts.verify import verify_bundle
 from bot.twins.replay import replay_request

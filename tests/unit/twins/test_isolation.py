@@ -125,6 +125,7 @@ async def test_no_context_holds_another_conversations_decoy(tmp_path: Path) -> N
     voices = _voices()
     taken_back, again, forgotten = voices[3], voices[8], voices[-1]
     async with sqlite_rig(tmp_path) as rig:
+        rig.stage.engine.max_queued = len(voices)  # everybody at once
         await rig.stage.open((MIRA, THEO))
         await _say(rig, voices, 1)
         second = await _say(rig, voices, 2)
@@ -132,6 +133,7 @@ async def test_no_context_holds_another_conversations_decoy(tmp_path: Path) -> N
         assert first_life == {voice.number: [[1], [1, 2]] for voice in voices}
 
     async with sqlite_rig(tmp_path) as rig:
+        rig.stage.engine.max_queued = len(voices)
         await rig.stage.open((MIRA, THEO))
         inbox = replace(rig.stage, privacy=rig.fans).make_inbox()
         await inbox.withdraw(taken_back.surface, f"m2-{taken_back.fan}")

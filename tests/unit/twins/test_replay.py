@@ -7,7 +7,7 @@ import pytest
 from bot.domain.errors import ConfigurationError, VerificationError
 from bot.receipts.verify import VerifiedReceipt, verify_bundle
 from bot.twins.replay import replay, replay_request
-from scripts.vector_parts import fixed_key
+from scripts.vector_log import fixed_key
 from tests.stage import Stage
 
 WEIGHTS = fixed_key("gguf")

@@ -6,9 +6,9 @@ import pytest
 
 from bot.domain.errors import AdmissionError, UserError
 from bot.domain.fields import SpanKind
-from bot.domain.leaf import Outcome
 from bot.domain.ledger import SPONSOR, creator_account
 from bot.domain.money import NANO
+from bot.domain.statements import Outcome
 from bot.ports.stores import StoredReply
 from bot.receipts.verify import verify_bundle
 from tests.stage import CREATOR_NANO, PRICE, SURFACE, Stage

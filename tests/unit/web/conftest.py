@@ -1,7 +1,5 @@
 """A running server over fakes, a client that speaks to it as the page does, and node."""
 
-import shutil
-import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +9,9 @@ import pytest
 
 from adapters.web.server import WebServer
 from tests.fakes.chat import MemoryInbox, MemoryProofs
+from tests.node_project import prepared_project
 
 FAN = "fan-0123456789abcdef"
-_PROOF_PAGE = Path(__file__).parents[3] / "adapters" / "web" / "proof_page"
 
 
 @dataclass(slots=True)
@@ -51,25 +49,4 @@ async def site() -> AsyncIterator[Site]:
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the page's sources and their packages."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None:
-        pytest.skip("node is not installed")
-    if (_PROOF_PAGE / "node_modules").is_dir():
-        return _PROOF_PAGE
-    if npm is None:
-        pytest.skip("npm is not installed")
-    copy = tmp_path_factory.mktemp("proof_page") / "proof_page"
-    shutil.copytree(_PROOF_PAGE, copy)
-    install = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    done = subprocess.run(install, cwd=copy, capture_output=True, check=False, timeout=200)
-    if done.returncode != 0:
-        pytest.skip("the page's packages cannot be installed: is there a network?")
-    return copy
-
-
-def run_node(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run node in a folder and return what it wrote."""
-    command = ["node", *arguments]
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=False, timeout=200
-    )
+    return prepared_project(tmp_path_factory)

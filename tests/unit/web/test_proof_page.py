@@ -9,11 +9,17 @@ import pytest
 
 from bot.domain.wording import AI_LABEL
 from bot.receipts.steps import TITLES
-from tests.unit.web.conftest import run_node
+from tests.node_project import run_node
 
 _WEB = Path(__file__).parents[3] / "adapters" / "web"
 _SOURCE = _WEB / "proof_page"
-_VECTORS = sorted((_WEB.parents[1] / "docs" / "spec" / "vectors").glob("*.json"))
+_SPEC = _WEB.parents[1] / "docs" / "spec"
+_VECTORS = sorted((_SPEC / "vectors").glob("*.json"))
+_FEW = ("good.json", "bad-04-expired.json", "good-without-key.json", "bad-08-other-leaf.json")
+_PRINT_RULES = """
+import { RULES } from './src/verify/fixed_answers.js';
+console.log(JSON.stringify(RULES));
+"""
 _PRINT_TITLES = """
 import { describeStep } from './src/page/words.js';
 const steps = Array.from({ length: 10 }, (_, at) => ({ n: at + 1, state: 'skipped' }));
@@ -66,10 +72,31 @@ def test_the_lock_file_names_no_registry() -> None:
     assert all("integrity" in package for path, package in packages.items() if path)
 
 
-def test_the_verifiers_own_tests_pass(project: Path) -> None:
-    done = run_node(project, "--test", "test/verify.test.mjs")
+@pytest.mark.parametrize("name", ["verify", "log", "disclosure", "anchor"])
+def test_the_verifiers_own_tests_pass(name: str, project: Path) -> None:
+    done = run_node(project, "--test", f"test/{name}.test.mjs")
 
     assert done.returncode == 0, done.stdout
+
+
+def test_the_pages_own_rules_are_those_of_the_specification(project: Path) -> None:
+    done = run_node(project, "--input-type=module", "--eval", _PRINT_RULES)
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == json.loads((_SPEC / "rules.json").read_text())
+
+
+def test_cases_by_the_line_are_answered_in_their_order(project: Path) -> None:
+    cases = [json.loads((_SPEC / "vectors" / name).read_text()) for name in _FEW]
+    asked = [*cases, cases[0] | {"receipt_id": "A" * 22}, cases[0] | {"policy": {"v": "another"}}]
+
+    done = run_node(project, "verify_cli.mjs", "--lines", stdin="\n".join(map(json.dumps, asked)))
+
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert answers[: len(cases)] == [case["expect"] for case in cases]
+    assert answers[len(cases)] == {"step": 1}
+    assert list(answers[-1]) == ["error"]
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_verifier_meets_every_vector(project: Path) -> None:

@@ -1,6 +1,9 @@
 """Routes, headers, origins, the port, and what is written to the log."""
 
+import re
 import socket
+import struct
+from importlib import resources
 
 import aiohttp
 import pytest
@@ -130,6 +133,51 @@ async def test_pages_run_only_their_own_script(site: Site, path: str) -> None:
     assert "unsafe" not in policy
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert response.headers["Referrer-Policy"] == "no-referrer"
+
+
+async def test_the_proof_page_may_do_the_same_from_here_as_from_disk(site: Site) -> None:
+    async with site.client.get(f"/r/{RECEIPT}") as response:
+        policy = response.headers["Content-Security-Policy"]
+        body = await response.read()
+
+    own = re.search(rb'http-equiv="Content-Security-Policy" content="([^"]+)"', body)
+    assert own
+    assert policy == f"{own[1].decode()}; frame-ancestors 'self'"
+    assert body == resources.files("adapters.web").joinpath("pages/proof.html").read_bytes()
+
+
+async def test_a_proof_that_is_not_in_the_log_yet_is_pending(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def is_pending(_proofs: MemoryProofs, receipt_id: str) -> bool:
+        return receipt_id == RECEIPT
+
+    monkeypatch.setattr(MemoryProofs, "is_pending", is_pending)
+    async with site.client.get(f"/r/{RECEIPT}.json") as response:
+        assert response.status == 202
+        assert await response.read() == b""
+        assert response.headers["Cache-Control"] == "no-cache"
+    async with site.client.get(f"/r/{'B' * 22}.json") as response:
+        assert response.status == 404
+
+
+async def test_previews_show_one_picture_that_says_nothing_of_the_proof(site: Site) -> None:
+    async with site.client.get(f"/r/{RECEIPT}") as response:
+        html = await response.text()
+    card = dict(re.findall(r'<meta property="og:([^"]+)" content="([^"]*)">', html))
+    assert card["title"] == "Proof of one reply by an AI twin"
+    assert RECEIPT not in html
+
+    async with site.client.get(card["image"]) as response:
+        picture = await response.read()
+        assert response.headers["Content-Type"] == "image/png"
+        assert response.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+        etag = response.headers["ETag"]
+    async with site.client.get(card["image"], headers={"If-None-Match": etag}) as response:
+        assert response.status == 304
+    width, height = struct.unpack(">II", picture[16:24])
+    assert (str(width), str(height)) == (card["image:width"], card["image:height"])
+    assert len(picture) < 100_000
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from adapters.web.signing import GUESSES, MAX_STATEMENT
 from bot.crypto import eip712
 from bot.domain.errors import StoreBusyError
 from bot.domain.manifest import parse_manifest, signing_data
-from scripts.vector_parts import fixed_key
+from scripts.vector_log import fixed_key
 from tests.fakes.chat import MemoryInbox, MemoryProofs
 from tests.fakes.signing import VALID, MemorySigningDesk
 

@@ -1,0 +1,74 @@
+"""The check-up where the chain and the book are not at the same epoch."""
+
+from pathlib import Path
+
+import pytest
+
+from bot.crypto.dsse import encode_envelope, sign_envelope
+from bot.crypto.ed25519 import public_key_of
+from bot.crypto.signed_note import VerifierKey
+from bot.domain.leaf import SealLeaf
+from bot.domain.settlement import Commitment
+from bot.domain.statements import SEAL_TYPE, SealStatement
+from bot.ports.checks import State
+from bot.receipts.log import CheckpointSigner, append_leaf
+from bot.wiring.epoch_checks import look_at_epochs
+from bot.wiring.stores import open_stores
+
+OLD_KEY, NEW_KEY = b"1" * 32, b"2" * 32
+OLD, NEW = (
+    VerifierKey(f"{name}.example/log", public_key_of(key))
+    for name, key in (("old", OLD_KEY), ("new", NEW_KEY))
+)
+ROOT = b"r" * 32
+
+
+def _commitment(log_size: int, epoch: int = 3) -> Commitment:
+    return Commitment(epoch, bytes(32), 0, ROOT, log_size, bytes(32))
+
+
+async def _continue(folder: Path) -> None:
+    """Seal a log of nine leaves of which none is left, and sign a head of the next one."""
+    seal = sign_envelope(SEAL_TYPE, SealStatement(OLD, 9, ROOT, 0, NEW).encode(), OLD_KEY)
+    async with open_stores(folder) as stores:
+        async with stores.replies.transaction() as tx:
+            index = await append_leaf(tx, SealLeaf(seal.digest).encode())
+            await tx.add_seal(index, encode_envelope(seal))
+        await CheckpointSigner(NEW.name, NEW_KEY).publish(stores.replies)
+
+
+@pytest.mark.parametrize(
+    ("log_size", "state", "words"),
+    [
+        (9, State.WARNING, "names 9 leaves of the log that was sealed, and the log that"),
+        (10, State.FAULT, "the chain is at epoch 3, and the book at 0."),
+        (0, State.OK, "epoch 3 of the lost book is taken over with the next commit."),
+    ],
+)
+async def test_a_chain_that_is_ahead_is_explained_by_the_seal(
+    tmp_path: Path, log_size: int, state: State, words: str
+) -> None:
+    await _continue(tmp_path)
+
+    (found,) = await look_at_epochs(_commitment(log_size), tmp_path)
+
+    assert found.state is state
+    assert words in found.sentence
+
+
+async def test_a_chain_that_is_ahead_without_a_seal_is_a_fault(tmp_path: Path) -> None:
+    async with open_stores(tmp_path):
+        pass
+
+    (found,) = await look_at_epochs(_commitment(9), tmp_path)
+
+    assert found.state is State.FAULT
+    assert "another process settles with this key" in found.remedy
+
+
+async def test_where_book_and_chain_agree_there_is_no_line(tmp_path: Path) -> None:
+    nowhere = await look_at_epochs(_commitment(9), tmp_path)
+    async with open_stores(tmp_path):
+        pass
+
+    assert nowhere == await look_at_epochs(_commitment(0, epoch=0), tmp_path) == []
