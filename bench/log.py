@@ -110,7 +110,7 @@ async def _appends(store: SqliteStore, leaves: int, batch: int) -> list[dict[str
         async with store.transaction() as tx:
             for _ in range(batch):
                 unique = os.urandom(32)
-                leaf = ReplyLeaf(unique, unique[:16], 0, TWIN[:8], MANIFEST[:8])
+                leaf = ReplyLeaf(unique, unique[:16], 0, 0, TWIN[:8], MANIFEST[:8])
                 await append_leaf(tx, leaf.encode())
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     return [

@@ -94,7 +94,7 @@ class Replies:
             async with self._store.transaction() as tx:
                 latest = await tx.recent_turns(intent.conversation)
                 seq = await tx.next_sequence(TWIN)
-                leaf = ReplyLeaf(digest, intent.slot_tag, 0, TWIN[:8], MANIFEST[:8])
+                leaf = ReplyLeaf(digest, intent.slot_tag, 0, 0, TWIN[:8], MANIFEST[:8])
                 index = await append_leaf(tx, leaf.encode())
                 turn = latest[0].turn + 1 if latest else 1
                 await tx.add_reply(_reply(intent, digest, seq=seq, turn=turn, index=index))

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -623,10 +624,12 @@ def first_rule(rules: Iterable[str], message: str) -> str | None:
     """The first of the manifest's rules that applies to the message."""
     words = re.findall("[a-z]+", message.translate(SMALL | APOSTROPHES))
     for rule in rules:
-        excused = list(_standing(words, RULES[rule][1]))
-        for start, end in _standing(words, RULES[rule][0]):
-            if not any(low <= start and end <= high for low, high in excused):
-                return rule
+        reach = [0] * (len(words) + 1)  # how far a `not` phrase goes that began by then
+        for start, end in _standing(words, RULES[rule][1]):
+            reach[start] = max(reach[start], end)
+        reach = list(accumulate(reach, max))
+        if any(reach[start] < end for start, end in _standing(words, RULES[rule][0])):
+            return rule
     return None
 
 
@@ -644,11 +647,12 @@ LOG = where({"origin": KEY_NAME, "key": LOG_VKEY},
 SPLIT = where({"creator_bp": range(10001), "operator_bp": range(10001)},
               lambda split: sum(split.values()) == 10000, "not 10000 in all")
 ENVELOPE = {"payload": b64, "payloadType": text(),
-            "signatures": [{"keyid": HEX32, "sig": b64}, 1, 1]}
+            "signatures": [{"keyid": HEX32, "sig": b64_of(64)}, 1, 1]}
 SPAN = where({"kind": ("persona", "fan", "twin", "message"), "receipt": (None, HEX32),
               "tokens": TOKENS},
-             lambda span: (span["kind"] in ("fan", "twin")) == (span["receipt"] is not None),
-             "receipt: set exactly for fan and twin")
+             lambda span: (span["kind"] in ("fan", "twin")) == (span["receipt"] is not None)
+             and (span["tokens"] or span["kind"] in ("fan", "twin")),
+             "receipt: set exactly for fan and twin; tokens: some in the others")
 FIELDS: Json = {
     "slot": dict.fromkeys(("bot", "chat", "message", "platform", "thread"), text()),
     "conversation": {"id": HEX32},
@@ -666,8 +670,10 @@ FIELDS: Json = {
     "event": where({"halt": EVENT_ID, "regenerate": EVENT_ID, "replaces": (None, HEX32)},
                    lambda event: (event["regenerate"] is None) == (event["replaces"] is None),
                    "regenerate and replaces are not both set or both null"),
-    "choice": {"older": (None, {"receipt": HEX32, "tokens": POSITIVE}), "start": POSITIVE},
+    "choice": {"older": (None, {"receipt": HEX32, "tokens": range(1, 2**18 + 1)}),
+               "start": POSITIVE},
     "counts": {"context": INT, "output": INT},
+    "seed": {"vrf_proof": b64_of(80)},
 }
 BUNDLE = {
     "v": "twinproof-bundle/2", "receipt": ENVELOPE,
@@ -688,7 +694,7 @@ SHAPES: Json = {
     "manifest": {
         "v": "twinproof-manifest/2", "twin": HEX32, "slug": SLUG, "name": title(64),
         "version": POSITIVE, "previous": (None, HEX32), "persona": HEX32,
-        "model": {"name": title(64), "gguf": HEX32, "size_bytes": INT, "lora": (None,)},
+        "model": {"name": title(64), "gguf": HEX32, "size_bytes": POSITIVE, "lora": (None,)},
         "engine": {"library": title(64), "profile": "exact/1", "isa": "x86-64-v3"},
         "rendering": {"program": "typed-spans/1", "span_prefix": text(64),
                       "before_persona": TOKENS, "persona_to_fan": TOKENS, "fan_to_twin": TOKENS,
@@ -715,8 +721,8 @@ SHAPES: Json = {
          "seq": POSITIVE, "attempt": range(65536), "numbering": ("operator", "platform"),
          "model": {"gguf": HEX32, "library": title(64), "build": HEX32, "profile": "exact/1",
                    "verdict": ("exact", "tolerant")},
-         "seed": {"vrf_proof": b64_of(80), "slot_tag": HEX16, "beacon": (None,)},
-         "fields": {"root": HEX32, "count": range(11, 12)},
+         "seed": {"slot_tag": HEX16, "beacon": (None,)},
+         "fields": {"root": HEX32, "count": range(12, 13)},
          "price": {"nano": INT, "token": text(), "creator_nano": INT, "operator_nano": INT},
          "rule": (None, text()), "rate_table": (None,), "payer": (None,),
          "registry_block": (None,), "operator": HEX32, "time": TIME},
@@ -729,17 +735,17 @@ SHAPES: Json = {
         lambda seal: seal["kept"] <= seal["size"], "kept is above size"),
     "bundle": BUNDLE,
     "openings": where(
-        {"v": "twinproof-openings/2", "persona": lambda _: None, "fields": [FIELD, 11, 11]},
+        {"v": "twinproof-openings/2", "persona": lambda _: None, "fields": [FIELD, 12, 12]},
         lambda openings: [part["name"] for part in openings["fields"]] == list(FIELDS),
         "fields out of order"),
     "disclosure": where(
         {"v": "twinproof-disclosure/1", "bundle": BUNDLE | {"sealed": (None,)},
-         "persona": lambda _: None, "fields": [FIELD | {"path": [b64_of(32), MAX_PATH]}, 11]},
+         "persona": lambda _: None, "fields": [FIELD | {"path": lambda _: None}, 12]},
         lambda it: (it["fields"] or it["persona"]) and _in_order(it["fields"]),
         "nothing is disclosed, or fields are out of order"),
     "policy": where(
         {"v": "twinproof-policy/1", "creators": [ADDRESS, 256], "logs": [LOG_VKEY, 256],
-         "witnesses": [WITNESS_VKEY, 256], "needed": range(257), "auditors": [HEX32, 256],
+         "witnesses": [WITNESS_VKEY, 256], "needed": range(257), "auditors": [PUBLIC_KEY, 256],
          "anchors": [{"chain": POSITIVE, "contract": ADDRESS}, 256],
          "revoked": [{"manifest": HEX32, "log": KEY_NAME, "size": INT}, 256]},
         lambda policy: policy["needed"] <= len(policy["witnesses"])
@@ -930,6 +936,11 @@ class Proof:
     failure: VerificationError | None = None
 
     @property
+    def tag(self) -> bytes:
+        """Section 7: what the log knows the receipt by."""
+        return tagged("receipt", self.receipt_hash)
+
+    @property
     def opened(self) -> bool:
         """Whether steps 5 to 7 had the key."""
         return self.key is not None
@@ -1025,13 +1036,14 @@ def step_5_openings(p: Proof) -> Report:
     halted = finish in ("stopped", "cut")
     require(halted == (p.fields["event"]["halt"] is not None), "halt: set exactly if halted")
     _persona(p, openings["persona"])
-    return OK, "the key opens eleven fields and the persona, as committed"
+    return OK, "the key opens twelve fields and the persona, as committed"
 
 
 def _disclosed(p: Proof, disclosure: Json) -> Report:
     """Section 9.3: in place of step 5, each field's path leads to the root."""
     require(p.key is None, "a disclosure is public: it can't be opened")
     for part in disclosure["fields"]:
+        conform({"path": part["path"]}, {"path": [b64_of(32), MAX_PATH]})
         leaf, place = _field(p, part), list(FIELDS).index(part["name"])
         root = proved_root(leaf, place, len(FIELDS), [unb64(node) for node in part["path"]])
         require(root.hex() == p.receipt["fields"]["root"], f"{part['name']}: not as committed")
@@ -1061,8 +1073,20 @@ def _persona(p: Proof, persona: Json) -> None:
     p.persona = persona
 
 
+REJECTED_AT = 51  # in the leaf: after kind, tag, slot tag and attempt
 NUMBERING = dict.fromkeys(("terminal", "web"), "operator")
 NUMBERING |= dict.fromkeys(("discord", "telegram"), "platform")
+
+
+def _spelling(slot: Json) -> None:
+    """Section 4: each place has one spelling, so that nobody draws seeds by another one."""
+    number = "[1-9][0-9]{0,19}"
+    chat = f"-?{number}" if slot["platform"] == "telegram" else number
+    forms = {"bot": number, "chat": chat, "message": number, "thread": f"({number})?"}
+    for name, form in (
+        {"bot": "local"} if slot["platform"] in ("terminal", "web") else forms
+    ).items():
+        require(re.fullmatch(form, slot[name]), f"slot: {name} is not as its platform writes it")
 
 
 def step_6_seed(p: Proof) -> Report:
@@ -1071,13 +1095,15 @@ def step_6_seed(p: Proof) -> Report:
         return LEFT_OUT, "needs the key"
     slot, attempt, rejected = p.fields["slot"], p.receipt["attempt"], p.fields["reply"]["rejected"]
     require(slot["platform"] in NUMBERING, "a platform that the specification does not know")
+    _spelling(slot)
     numbering = NUMBERING[slot["platform"]]
     require(p.receipt["numbering"] == numbering, "somebody else numbers this platform's messages")
     names = (slot[name] for name in ("platform", "bot", "chat", "thread", "message"))
     alpha = tagged("slot-input", bytes.fromhex(p.manifest["twin"]), *names)
-    key, seed = bytes.fromhex(p.manifest["operator"]["vrf_key"]), p.receipt["seed"]
-    beta = vrf_output(key, alpha, unb64(seed["vrf_proof"]))
-    require(tagged("slot", beta)[:16].hex() == seed["slot_tag"], "another slot tag")
+    key = bytes.fromhex(p.manifest["operator"]["vrf_key"])
+    beta = vrf_output(key, alpha, unb64(p.fields["seed"]["vrf_proof"]))
+    tag = tagged("slot", beta)[:16].hex()
+    require(tag == p.receipt["seed"]["slot_tag"], "another slot tag")
     require(rejected <= attempt, "more rejected attempts than attempts")
     wished = p.fields["event"]["regenerate"] is not None
     require(wished == (attempt > rejected), "a wish for another reply exactly if there was one")
@@ -1127,13 +1153,17 @@ def _pairs(p: Proof) -> list[tuple[Json, Json]]:
     fits = [span["kind"] for span in spans] == grammar
     require(fits, "the spans are not a persona, pairs of fan and twin, and a message")
     pairs = list(zip(spans[1:-1:2], spans[2:-1:2], strict=True))
+    size = sum(len(span["tokens"]) for span in spans)
+    size += len(rendering["before_persona"]) + len(rendering["persona_to_fan"])
+    size += len(rendering["fan_to_twin"]) * (len(pairs) + 1)
+    size += len(rendering["twin_to_fan"]) * len(pairs)
+    require(size <= rendering["window_tokens"], "a context longer than the window")
     context = rendering["before_persona"] + spans[0]["tokens"] + rendering["persona_to_fan"]
     for fan, twin in pairs:
         context += fan["tokens"] + rendering["fan_to_twin"]
         context += twin["tokens"] + rendering["twin_to_fan"]
     context += spans[-1]["tokens"] + rendering["fan_to_twin"]
     require(context == p.fields["context"]["tokens"], "the spans render to another context")
-    require(len(context) <= rendering["window_tokens"], "a context longer than the window")
     same = all(fan["receipt"] == twin["receipt"] for fan, twin in pairs)
     require(same, "the two spans of a pair cite two receipts")
     return pairs
@@ -1183,6 +1213,7 @@ def _finish(p: Proof, pairs: list[tuple[Json, Json]]) -> None:
     """Section 5: the reply ends as it says."""
     rules, reply, output = p.manifest["filter"], p.fields["reply"], p.fields["output"]["tokens"]
     size, longest = len(output), p.manifest["sampler"]["max_tokens"]
+    require(output or reply["text"] == "\u2026", "a text without tokens")
     require(size <= longest, "an output longer than the manifest allows")
     consistent = {
         "end": size < longest,
@@ -1207,9 +1238,14 @@ def step_8_log(p: Proof) -> Report:
     r = p.receipt
     ids = (bytes.fromhex(r["twin"])[:8], bytes.fromhex(r["manifest"])[:8])
     slot = bytes.fromhex(r["seed"]["slot_tag"]) + r["attempt"].to_bytes(2, "big")
-    leaf = b"".join((b"\x01", p.receipt_hash, slot, *ids))
+    stated = unb64(p.bundle["log"]["leaf"])[REJECTED_AT : REJECTED_AT + 1]
+    if p.opened:
+        stated = bytes([p.fields["reply"]["rejected"]])
+    require(stated and stated[0] in range(5), "no number of rejected attempts in the leaf")
+    leaf = b"".join((b"\x01", p.tag, slot, stated, *ids))
     require(signed_by(p.at, p.logs[-1], LOG_KEY), "the log has not signed the checkpoint")
     verify_inclusion(p.at, unb64(p.bundle["log"]["leaf"]), leaf, "this receipt")
+    require(p.at.index not in p.kept[-1:], "the reply stands where the seal must")
     if anchor := p.bundle["anchor"]:
         path = [unb64(node, 32) for node in anchor["inclusion"]]
         root = proved_root(sha256(b"\0", leaf), p.at.index, anchor["size"], path)
@@ -1245,9 +1281,9 @@ def _outcome(p: Proof, given: Json) -> None:
     statement = given["statement"]
     verify_envelope(statement, OUTCOME_TYPE, bytes.fromhex(p.receipt["operator"]))
     body = read("outcome", unb64(statement["payload"]))
-    require(body["receipt"] == p.receipt_hash.hex(), "the outcome is of another receipt")
+    require(body["receipt"] == p.tag.hex(), "the outcome is of another receipt")
     code = bytes([OUTCOMES.index(body["outcome"]) + 1])
-    leaf = b"\x02" + sha256(pae(statement)) + p.receipt_hash + code
+    leaf = b"\x02" + sha256(pae(statement)) + p.tag + code
     index = _other_leaf(p, given, leaf, "this outcome")
     require(index > p.at.index, "the outcome stands in the log before the reply")
     p.outcome = body["outcome"]
@@ -1344,7 +1380,6 @@ def not_proved(p: Proof) -> list[str]:
     """Section 11.1, as far as it belongs to this proof."""
     operators = p.receipt["numbering"] == "operator"
     halted = p.fields.get("reply", {}).get("finish") in ("stopped", "cut")
-    spans = p.fields.get("spans", ())
     # fmt: off
     listed = {
         "That the reply is true.": True,
@@ -1357,11 +1392,13 @@ def not_proved(p: Proof) -> list[str]:
         "That the time is right: the operator states it.": True,
         "That the outcome is right: the operator states it.": p.outcome,
         "That the fan is a stranger to the operator, who could pose as one and try messages until "
-        "a wanted reply comes: there is no public beacon in the seed.": True,
+        "a wanted reply comes, and that a creator who is the operator tried no versions: there is "
+        "no public beacon in the seed.": True,
         "That nobody chose the message's number, which decides the seed.": operators,
-        "That the platform gave the message this number: the operator says so.": not operators,
-        "That the earlier turns are quoted rightly and completely: each has its own proof.":
-            any(span["kind"] == "fan" for span in spans),
+        "That chat, thread and number are the platform's: the operator says so; the fan can "
+        "compare them.": not operators,
+        "That the earlier turns are quoted rightly and completely, and that this is the turn it "
+        "says it is: each turn has its own proof.": p.receipt["type"] == "reply",
         "That a replay gives the same bits: the operator's machine failed the self-check.":
             p.receipt["model"]["verdict"] == "tolerant",
         "That the fan, or the creator, asked for it: the operator says so.":
@@ -1369,6 +1406,8 @@ def not_proved(p: Proof) -> list[str]:
         "Anything about what was said" + (" beyond these parts" if p.disclosure else "")
         + ": there was no key.": not p.opened,
         "That creator and log are the ones you mean: you gave no policy.": p.policy is None,
+        "That nothing revoked it, and nothing followed its outcome, that this file leaves out: a "
+        "monitor of the log knows.": True,
     }
     # fmt: on
     return [sentence for sentence, applies in listed.items() if applies]

@@ -13,7 +13,7 @@ from pathlib import Path
 from bot.crypto import dsse, eip712, signed_note
 from bot.crypto.tlog_proof import parse_proof
 from bot.domain.fields import Finish, MessagePart
-from bot.domain.ids import SlotInput
+from bot.domain.ids import SlotInput, receipt_tag_of
 from bot.domain.receipt import ReceiptModel, ReceiptPrice
 from bot.domain.statements import OUTCOME_TYPE, OUTCOME_VERSION, Outcome
 from bot.generation.rendering import render
@@ -46,7 +46,7 @@ from scripts.vector_parts import (
     make_bundle,
 )
 from scripts.vector_revoked import revocation_vectors
-from scripts.vector_strict import with_high_s, with_unused_bits
+from scripts.vector_strict import Strict, make_strict, with_high_s, with_unused_bits
 from scripts.vector_trust import refused, text_of, trust_vectors
 
 FOLDER = Path(__file__).parents[1] / "docs" / "spec" / "vectors"
@@ -107,7 +107,7 @@ def _bad_recipes() -> list[Vector]:
     other = MANIFEST.signing_key
     other_turn = replace(SPANS[2], receipt=fixed_key("receipt of another turn"))
     elsewhere = replace(SLOT, message="112233445566778900")
-    terminal = replace(SLOT, platform="terminal")
+    terminal = replace(SLOT, platform="terminal", bot="local")
     recipes: list[tuple[int, str, str, Recipe]] = [
         (2, "other-operator", "signed by a key that the manifest does not name",
          Recipe(operator_key=OTHER_OPERATOR_KEY, outcome_key=OTHER_OPERATOR_KEY)),
@@ -181,7 +181,7 @@ def _bad_bundles() -> list[Vector]:
     dated = b'{"outcome":"delivered","receipt":"%b","time":"2026-11-20T10:00:02Z","v":"%b"}'
     old = dsse.sign_envelope(
         OUTCOME_TYPE,
-        dated % (good.receipt.digest.hex().encode(), OUTCOME_VERSION.encode()),
+        dated % (receipt_tag_of(good.receipt.digest).hex().encode(), OUTCOME_VERSION.encode()),
         OPERATOR_KEY,
     )
     high_s = with_high_s(good.manifest_signature)
@@ -197,6 +197,9 @@ def _bad_bundles() -> list[Vector]:
          {"sealed": good.sealed[:-1] + bytes([good.sealed[-1] ^ 1])}),
         (8, "other-leaf", "the leaf is of another receipt",
          {"log": replace(good.log, leaf=good.log.leaf[:-1] + bytes([good.log.leaf[-1] ^ 1]))}),
+        (8, "receipt-hash", "the leaf names the receipt's hash and not its tag",
+         {"log": replace(good.log, leaf=good.log.leaf[:1] + good.receipt.digest
+                         + good.log.leaf[33:])}),
         (8, "other-index", "the leaf stands elsewhere",
          {"log": reproved(good.log, index=REPLY_INDEX - 1)}),
         (8, "other-origin", "the log's key signed a checkpoint of another origin",
@@ -244,6 +247,8 @@ def _bad_trust() -> list[Vector]:
     return [
         Vector("bad-05-other-key", "opened with another key", good, {"step": 5},
                key=OTHER_OPENING_KEY),
+        Vector("bad-08-leaf-rejected-five", "no key, and a leaf of five rejected attempts",
+               make_strict(Strict(leaf_rejected=5)), {"step": 8}, key=None, policy=None),
         Vector("bad-10-creator", "the verifier knows another creator", good, {"step": 10},
                policy={**POLICY, "creators": [other_creator]}),
         Vector("bad-10-log", "the verifier knows another key of the log", good, {"step": 10},

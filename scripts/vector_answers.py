@@ -148,6 +148,8 @@ def _bad_choices() -> list[tuple[int, str, str, Strict]]:
     event = ReplyEvent(WISH, OTHER_TURN)
     left = LeftOut(OTHER_TURN, WINDOW)
     return [
+        (7, "text-of-nothing", "a reply without tokens that says something",
+         Strict(fields=_saying(FIELDS, ()))),
         (7, "choice-after-turn", "the chain begins after this turn",
          Strict(values={"choice.start": 3})),
         (7, "choice-shorter", "a chain of no turns, and one is quoted",

@@ -36,7 +36,11 @@ def good_strict() -> list[tuple[str, str, bytes]]:
          make_strict(Strict(manifest=LARGEST_SAMPLER))),
         ("good-largest-log", "a log of 2^53 - 1 leaves", make_strict(Strict(size=MAX_SIZE))),
         ("good-web", "the operator numbers the messages", make_strict(
-            Strict(fields=replace(FIELDS, slot=replace(SLOT, platform="web"))))),
+            Strict(fields=replace(FIELDS, slot=replace(SLOT, platform="web", bot="local"))))),
+        ("good-telegram", "a group's thread, on Telegram", make_strict(Strict(fields=replace(
+            FIELDS, slot=replace(SLOT, platform="telegram", chat="-1001", thread="5"))))),
+        ("good-slot-longest", "a message's number of twenty digits", make_strict(
+            _on_slot(message="9" * 20))),
         ("good-largest-filter", "the filter draws again four times", make_strict(
             Strict(manifest={"filter.redraws": MAX_REDRAWS}))),
         ("good-no-rules", "no rule of fixed answers is in force", make_strict(
@@ -52,6 +56,9 @@ def bad_strict() -> list[tuple[int, str, str, bytes]]:
         (1, "attempt", "an attempt that does not fit its two bytes in the log",
          Strict(receipt={"attempt": 65_536})),
         (1, "fields-count", "a commitment to nine fields", Strict(receipt={"fields.count": 9})),
+        (1, "fields-eleven", "a commitment to eleven fields", Strict(receipt={"fields.count": 11})),
+        (1, "vrf-proof", "the seed's proof for everybody to try messages with",
+         Strict(receipt={"seed.vrf_proof": "A" * 106 + "=="})),
         (1, "receipt-version", "a receipt of version 1",
          Strict(receipt={"v": "twinproof-receipt/1"})),
         (1, "receipt-type", "a receipt of a type that is not known",
@@ -124,6 +131,22 @@ def bad_strict() -> list[tuple[int, str, str, bytes]]:
         (6, "platform", "a platform that version 1 does not know", _on_platform("matrix")),
         (6, "platform-case", "a platform in another case, to pass for one that numbers",
          _on_platform("Web")),
+        (6, "slot-zero", "a message's number with a leading zero, which gives another seed",
+         _on_slot(message="0" + SLOT.message)),
+        (6, "slot-plus", "a chat's number with a sign", _on_slot(chat="+17")),
+        (6, "slot-long", "a message's number of twenty-one digits", _on_slot(message="1" * 21)),
+        (6, "slot-thread", "a thread that is no number", _on_slot(thread=" ")),
+        (6, "slot-bot", "a bot without a number", _on_slot(bot="")),
+        (6, "slot-line", "a message's number with a line break after it",
+         _on_slot(message=f"{SLOT.message}\n")),
+        (6, "slot-digits", "a message's number in Arabic-Indic digits",
+         _on_slot(message="\u0661\u0662")),
+        (6, "slot-discord-chat", "a chat below zero, which Discord has not", _on_slot(chat="-17")),
+        (6, "slot-telegram-bot", "a bot below zero", _on_slot(platform="telegram", bot="-901")),
+        (6, "slot-web-bot", "an operator's surface with a bot of another name",
+         _on_slot(platform="web")),
+        (6, "slot-terminal-bot", "a terminal without its bot's name",
+         _on_slot(platform="terminal", bot="")),
         (7, "not-previous", "the last pair is of another turn than the previous one",
          Strict(fields=_with_history(turn=3, cited="receipt of turn 2", start=2))),
         (7, "invented-history", "two pairs that end with a turn of another conversation",
@@ -134,12 +157,21 @@ def bad_strict() -> list[tuple[int, str, str, bytes]]:
          Strict(values={"choice.start": 0})),
         (5, "choice-older-empty", "a turn without tokens was left out", Strict(
             values={"choice.older": {"receipt": "ab" * 32, "tokens": 0}})),
+        (5, "choice-older-long", "more tokens were left out than any context can have", Strict(
+            values={"choice.older": {"receipt": "ab" * 32, "tokens": 262_145}})),
+        (5, "persona-span-empty", "a persona span without tokens", _with_span(0)),
+        (5, "message-span-empty", "a message span without tokens", _with_span(-1)),
+        (5, "seed-short", "a proof of the seed that is too short",
+         Strict(values={"seed.vrf_proof": "AAAA"})),
+        (5, "seed-key", "a seed with a key that the format does not know",
+         Strict(values={"seed.beacon": None})),
         (5, "choice-key", "a choice with a key that the format does not know",
          Strict(values={"choice": {"older": None, "start": 1, "end": 2}})),
         (5, "counts-negative", "fewer than no tokens", Strict(values={"counts.output": -1})),
         (5, "event-without-halt", "an event of another shape",
          Strict(values={"event": {"regenerate": None, "replaces": None}})),
         (8, "leaf-attempt", "the leaf speaks of another attempt", Strict(leaf_attempt=1)),
+        (8, "leaf-rejected", "the leaf speaks of a rejected attempt", Strict(leaf_rejected=1)),
         (8, "leaf-manifest", "the leaf speaks of another manifest",
          Strict(leaf_manifest=bytes(8))),
         (8, "size", "a log of 2^53 leaves", Strict(size=MAX_SIZE + 1)),
@@ -156,6 +188,19 @@ def _unsigned(number: int) -> Parts:
 def _on_platform(platform: str) -> Strict:
     slot = replace(SLOT, platform=platform)
     return Strict(fields=replace(FIELDS, slot=slot))
+
+
+def _on_slot(**changes: str) -> Strict:
+    slot = replace(SLOT, **changes)
+    first = replace(FIELDS.parts[0], id=slot.message)
+    return Strict(fields=replace(FIELDS, slot=slot, parts=(first,)))
+
+
+def _with_span(place: int) -> Strict:
+    """Empty a span."""
+    spans = list(FIELDS.spans)
+    spans[place] = replace(spans[place], tokens=())
+    return Strict(fields=replace(FIELDS, spans=tuple(spans), context=render(RENDERING, spans)))
 
 
 def _with_history(*, turn: int, cited: str, start: int, then: str | None = None) -> Fields:

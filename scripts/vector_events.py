@@ -19,6 +19,7 @@ from bot.domain.fields import (
     Span,
     SpanKind,
 )
+from bot.domain.ids import receipt_tag_of
 from bot.domain.leaf import OutcomeLeaf
 from bot.domain.order import OrderAction, TwinOrder
 from bot.domain.statements import MAX_ATTEMPT, OUTCOME_TYPE, Outcome, OutcomeStatement
@@ -238,9 +239,10 @@ def _next_turn(previous: ProofBundle, output: tuple[int, ...]) -> Fields:
 
 def _delivered(receipt: bytes) -> bytes:
     """Return the leaf of an earlier outcome of a receipt."""
-    body = OutcomeStatement(receipt, Outcome.DELIVERED).encode()
+    tag = receipt_tag_of(receipt)
+    body = OutcomeStatement(tag, Outcome.DELIVERED).encode()
     statement = dsse.sign_envelope(OUTCOME_TYPE, body, OPERATOR_KEY)
-    return OutcomeLeaf(statement.digest, receipt, Outcome.DELIVERED).encode()
+    return OutcomeLeaf(statement.digest, tag, Outcome.DELIVERED).encode()
 
 
 def _with_parts(parts: list[Parts]) -> Strict:

@@ -6,6 +6,7 @@ from hashlib import sha256
 from bot.crypto import dsse, ed25519, eip712, merkle
 from bot.crypto.cosignature import WitnessKey, cosign
 from bot.crypto.tlog_proof import format_proof, parse_proof
+from bot.domain.ids import receipt_tag_of
 from bot.domain.leaf import OrderLeaf, ReplyLeaf, manifest_prefix, twin_prefix
 from bot.domain.order import TwinOrder
 from bot.domain.receipt import Receipt
@@ -44,12 +45,13 @@ class MadeLog:
         return merkle.inclusion_proof(hashes, index)
 
 
-def reply_leaf(envelope: dsse.Envelope, receipt: Receipt) -> bytes:
-    """Return the leaf of a receipt."""
+def reply_leaf(envelope: dsse.Envelope, receipt: Receipt, rejected: int = 0) -> bytes:
+    """Return the leaf of a receipt; `rejected` is what its field says."""
     return ReplyLeaf(
-        envelope.digest,
+        receipt_tag_of(envelope.digest),
         receipt.slot_tag,
         receipt.attempt,
+        rejected,
         twin_prefix(receipt.twin),
         manifest_prefix(receipt.manifest),
     ).encode()

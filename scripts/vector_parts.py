@@ -10,7 +10,13 @@ from typing import Any
 from bot.crypto import dsse, ed25519, eip712, merkle, signed_note, vrf
 from bot.domain.field_values import fields_root, fields_to_json
 from bot.domain.fields import FROM_THE_FIRST, Counts, Fields, Finish, MessagePart
-from bot.domain.ids import SlotInput, derive_slot, derive_slot_tag, derive_twin_id
+from bot.domain.ids import (
+    SlotInput,
+    derive_slot,
+    derive_slot_tag,
+    derive_twin_id,
+    receipt_tag_of,
+)
 from bot.domain.leaf import (
     ManifestLeaf,
     OutcomeLeaf,
@@ -134,6 +140,7 @@ FIELDS = counted(
         text="Rice. Always rice 🍚",
         choice=FROM_THE_FIRST,
         counts=Counts(0, 0),
+        vrf_proof=vrf.prove(VRF_KEY, derive_slot(TWIN, SLOT)),
     )
 )
 Parts = dict[str, Any]
@@ -181,13 +188,14 @@ def make_bundle(recipe: Recipe) -> ProofBundle:
     """Sign, seal and log everything that a recipe says."""
     receipt = replace(make_receipt(recipe), **recipe.receipt)
     envelope = dsse.sign_envelope(PAYLOAD_TYPE, encode_receipt(receipt), recipe.operator_key)
-    reply = reply_leaf(envelope, receipt)
+    tag = receipt_tag_of(envelope.digest)
+    reply = reply_leaf(envelope, receipt, recipe.fields.rejected)
     statement = dsse.sign_envelope(
         OUTCOME_TYPE,
-        OutcomeStatement(envelope.digest, recipe.outcome).encode(),
+        OutcomeStatement(tag, recipe.outcome).encode(),
         recipe.outcome_key,
     )
-    outcome = OutcomeLeaf(statement.digest, envelope.digest, recipe.outcome_leaf).encode()
+    outcome = OutcomeLeaf(statement.digest, tag, recipe.outcome_leaf).encode()
     leaves = _other_leaves(recipe.manifest)
     for index, leaf in recipe.other_leaves.items():
         leaves[index] = leaf
@@ -208,7 +216,7 @@ def make_bundle(recipe: Recipe) -> ProofBundle:
         anchor=None if recipe.anchor is None else log.anchor(REPLY_INDEX, recipe.anchor),
         seals=recipe.seals,
         sealed=seal_openings(
-            OPENING_KEY, envelope.digest, persona=recipe.persona, fields=counted(recipe.fields)
+            OPENING_KEY, envelope.digest, persona=recipe.persona, fields=_opened(recipe)
         ),
     )
 
@@ -216,7 +224,6 @@ def make_bundle(recipe: Recipe) -> ProofBundle:
 def make_receipt(recipe: Recipe) -> Receipt:
     """Build the receipt that a recipe says, before its own changes to it."""
     manifest = recipe.manifest
-    proof = vrf.prove(recipe.vrf_key, derive_slot(manifest.twin, recipe.proved_slot))
     split = split_price(manifest.price_nano, manifest.creator_bp)
     return Receipt(
         twin=manifest.twin,
@@ -225,13 +232,20 @@ def make_receipt(recipe: Recipe) -> Receipt:
         attempt=0,
         numbering=recipe.fields.slot.numbering,
         model=ReceiptModel(manifest.model.gguf, manifest.library, fixed_key("build"), "exact"),
-        vrf_proof=proof,
-        slot_tag=derive_slot_tag(vrf.proof_to_hash(proof)),
-        fields_root=fields_root(OPENING_KEY, fields_to_json(counted(recipe.fields))),
+        slot_tag=derive_slot_tag(vrf.proof_to_hash(_proof(recipe))),
+        fields_root=fields_root(OPENING_KEY, fields_to_json(_opened(recipe))),
         price=ReceiptPrice(manifest.price_nano, manifest.price_token, *split),
         operator=ed25519.public_key_of(recipe.operator_key),
         time=datetime(2026, 11, 20, 10, tzinfo=UTC),
     )
+
+
+def _proof(recipe: Recipe) -> bytes:
+    return vrf.prove(recipe.vrf_key, derive_slot(recipe.manifest.twin, recipe.proved_slot))
+
+
+def _opened(recipe: Recipe) -> Fields:
+    return replace(counted(recipe.fields), vrf_proof=_proof(recipe))
 
 
 def _note(recipe: Recipe, leaves: list[bytes]) -> str:
@@ -257,5 +271,5 @@ def _other_leaves(manifest: Manifest) -> list[bytes]:
     for number in range(5):
         receipt = fixed_key(f"receipt {number}")
         twin, version = twin_prefix(manifest.twin), manifest_prefix(manifest.hash)
-        leaves.append(ReplyLeaf(receipt, receipt[:16], 0, twin, version).encode())
+        leaves.append(ReplyLeaf(receipt, receipt[:16], 0, 0, twin, version).encode())
     return leaves

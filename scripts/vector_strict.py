@@ -14,7 +14,7 @@ from bot.crypto.sealing import derive_salt, seal
 from bot.crypto.tlog_proof import format_proof
 from bot.domain.field_values import fields_root, fields_to_json
 from bot.domain.fields import Fields
-from bot.domain.ids import NUMBERING, derive_slot, derive_slot_tag
+from bot.domain.ids import NUMBERING, derive_slot, derive_slot_tag, receipt_tag_of
 from bot.domain.leaf import ReplyLeaf, manifest_prefix, twin_prefix
 from bot.domain.manifest import encode_manifest, signing_data
 from bot.domain.persona import encode_persona
@@ -59,6 +59,7 @@ class Strict:
     Attributes:
         manifest: values by their path, as are `receipt`, `persona` and `values`, of the fields.
         sign: makes the receipt's signature.
+        leaf_rejected: what the leaf says of rejected attempts, where the field says another.
         leaf_manifest: the leaf's word on the manifest, where it is another one.
         size: the log's; the receipt is leaf 0.
         bundle: values of the bundle, by their path.
@@ -70,6 +71,7 @@ class Strict:
     fields: Fields = FIELDS
     values: Parts = field(default_factory=dict)
     leaf_attempt: int = 0
+    leaf_rejected: int | None = None
     leaf_manifest: bytes | None = None
     origin: str = ORIGIN
     log_key: bytes = LOG.public_key
@@ -83,14 +85,15 @@ def make_strict(strict: Strict) -> bytes:
     persona = _changed(encode_persona(PERSONA), strict.persona)
     manifest = _manifest(strict, persona)
     slot = strict.fields.slot
-    values = _set(dict(fields_to_json(counted(strict.fields))), strict.values)
     proof = vrf.prove(VRF_KEY, derive_slot(MANIFEST.twin, slot))
+    opened = replace(counted(strict.fields), vrf_proof=proof)
+    values = _set(dict(fields_to_json(opened)), strict.values)
+    rejected = strict.leaf_rejected
     receipt = replace(
         make_receipt(Recipe()),
         manifest=sha256(manifest).digest(),
         numbering=NUMBERING.get(slot.platform, "platform"),
         fields_root=fields_root(OPENING_KEY, values),
-        vrf_proof=proof,
         slot_tag=derive_slot_tag(vrf.proof_to_hash(proof)),
     )
     body = _changed(encode_receipt(receipt), strict.receipt)
@@ -98,9 +101,10 @@ def make_strict(strict: Strict) -> bytes:
     pae = dsse.encode_pae(PAYLOAD_TYPE, body)
     envelope = dsse.Envelope(PAYLOAD_TYPE, body, key, strict.sign(OPERATOR_KEY, pae))
     leaf = ReplyLeaf(
-        envelope.digest,
+        receipt_tag_of(envelope.digest),
         receipt.slot_tag,
         strict.leaf_attempt,
+        strict.fields.rejected if rejected is None else rejected,
         twin_prefix(receipt.twin),
         strict.leaf_manifest or manifest_prefix(receipt.manifest),
     ).encode()

@@ -138,6 +138,8 @@ def _bad_seals() -> list[Vector]:
              replace(one, seals=(_sign_seal(more, LOG_KEY),)), POLICY),
         bad(8, "sealed-still-signs", "the sealed log signed the checkpoint",
              replace(one, log=ORIGIN, log_key=LOG_KEY), POLICY),
+        bad(8, "seal-place", "the reply stands where the seal has to stand",
+             replace(one, seals=sealed_once(kept=REPLY_INDEX).seals), POLICY),
         bad(8, "seal-type", "a seal that was signed as something else",
              replace(one, seals=(dsse.sign_envelope(
                  "application/vnd.twinproof.outcome+json", one.seals[0].payload, LOG_KEY),)),

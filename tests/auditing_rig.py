@@ -8,6 +8,7 @@ from pathlib import Path
 from adapters.web.server import WebServer
 from bot.crypto.dsse import encode_envelope, sign_envelope
 from bot.crypto.ed25519 import public_key_of
+from bot.domain.ids import receipt_tag_of
 from bot.domain.statements import VERDICT_TYPE, AuditVerdict, Sample, VerdictStatement
 from bot.ports.stores import StoredReply
 from bot.receipts.auditors import AuditorsDesk
@@ -65,8 +66,8 @@ def statement(
     verdict: AuditVerdict = AuditVerdict.EXACT,
     key: bytes = AUDITOR_KEY,
 ) -> bytes:
-    """Return a signed verdict."""
-    body = VerdictStatement(receipt, verdict, sample, "library 1").encode()
+    """Return a signed verdict on the receipt with this hash."""
+    body = VerdictStatement(receipt_tag_of(receipt), verdict, sample, "library 1").encode()
     return encode_envelope(sign_envelope(VERDICT_TYPE, body, key))
 
 

@@ -130,6 +130,11 @@ class SqliteTransaction(ManifestTables, LogTables, LedgerTables, VerdictTables, 
         row = await self.one(f"{rows.SELECT_REPLY} WHERE receipt_id = ?", receipt_id)
         return None if row is None else rows.read_reply(row)
 
+    async def find_tagged(self, receipt_tag: bytes) -> StoredReply | None:
+        """Return a reply by its receipt's tag."""
+        row = await self.one(f"{rows.SELECT_REPLY} WHERE receipt_tag = ?", receipt_tag)
+        return None if row is None else rows.read_reply(row)
+
     async def reply_of(self, intent: str) -> StoredReply | None:
         """Return the reply that an intent led to."""
         row = await self.one(f"{rows.SELECT_REPLY} WHERE intent = ?", intent)

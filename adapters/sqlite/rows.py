@@ -8,6 +8,7 @@ from typing import cast
 
 from bot.domain.errors import InvariantError
 from bot.domain.fields import Choice, Finish, LeftOut, MessagePart, Span, SpanKind
+from bot.domain.ids import receipt_tag_of
 from bot.domain.salted import spell_tokens
 from bot.ports.chat import IncomingMessage, Surface
 from bot.ports.stores import (
@@ -185,6 +186,7 @@ def reply_values(reply: StoredReply) -> dict[str, object]:
     """Return a reply as column values."""
     return {
         **{name: getattr(reply, name) for name in _REPLY},
+        "receipt_tag": receipt_tag_of(reply.receipt_hash),
         "fan_tokens": spell_tokens(reply.fan_tokens),
         "output_tokens": spell_tokens(reply.output_tokens),
     }

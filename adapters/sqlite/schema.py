@@ -35,6 +35,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS intents_slot ON intents(slot_tag, attempt);
 CREATE INDEX IF NOT EXISTS intents_fan ON intents(platform, fan, created_at);
 CREATE TABLE IF NOT EXISTS replies (
   receipt_hash BLOB PRIMARY KEY, receipt_id TEXT NOT NULL UNIQUE,
+  receipt_tag BLOB NOT NULL UNIQUE,
   intent TEXT NOT NULL UNIQUE REFERENCES intents(key), twin BLOB NOT NULL, seq INTEGER NOT NULL,
   conversation BLOB NOT NULL, turn INTEGER NOT NULL, fan_tokens TEXT NOT NULL,
   output_tokens TEXT NOT NULL, fan_text TEXT NOT NULL, text TEXT NOT NULL, finish TEXT NOT NULL,

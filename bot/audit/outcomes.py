@@ -4,6 +4,7 @@ from bot.audit.findings import Findings
 from bot.audit.log import leaf_at
 from bot.crypto.dsse import parse_envelope, verify_envelope
 from bot.domain.fields import Finish
+from bot.domain.ids import receipt_tag_of
 from bot.domain.leaf import OutcomeLeaf
 from bot.domain.statements import OUTCOME_TYPE, Outcome, OutcomeStatement
 from bot.ports.audit import StoredRecords
@@ -60,7 +61,8 @@ def _check_stated(
     if outcome is None:
         findings.wrong.append(f"{where}: there is no outcome {word!r}")
         return
-    leaf = OutcomeLeaf(envelope.digest, reply.receipt_hash, outcome)
-    same = (statement.receipt, statement.outcome) == (reply.receipt_hash, outcome)
+    tag = receipt_tag_of(reply.receipt_hash)
+    leaf = OutcomeLeaf(envelope.digest, tag, outcome)
+    same = (statement.receipt, statement.outcome) == (tag, outcome)
     findings.expect(same, f"{where}: its outcome says something else")
     findings.expect(leaf_at(records, index) == leaf, f"{where}: its outcome is not in the log")

@@ -8,7 +8,7 @@ from bot.audit.log import leaf_at
 from bot.audit.outcomes import check_outcomes
 from bot.crypto.dsse import parse_envelope, verify_envelope
 from bot.domain.fields import Fields, Finish, ReplyEvent
-from bot.domain.ids import receipt_id_of
+from bot.domain.ids import receipt_id_of, receipt_tag_of
 from bot.domain.leaf import ReplyLeaf, manifest_prefix, twin_prefix
 from bot.domain.receipt import PAYLOAD_TYPE, Receipt, parse_receipt
 from bot.ports.audit import StoredRecords
@@ -72,9 +72,10 @@ def _check_receipt(
     verify_envelope(envelope, payload_type=PAYLOAD_TYPE, key=signing_key)
     receipt = parse_receipt(envelope.payload)
     leaf = ReplyLeaf(
-        reply.receipt_hash,
+        receipt_tag_of(reply.receipt_hash),
         receipt.slot_tag,
         receipt.attempt,
+        reply.rejected,
         twin_prefix(receipt.twin),
         manifest_prefix(receipt.manifest),
     )
@@ -99,10 +100,8 @@ def _check_origin(
         findings.wrong.append(f"{where}: no intent")
         return
     findings.expect(intent.state == "done", f"{where}: its intent is {intent.state}")
-    drawn = (intent.slot_tag, intent.attempt, intent.manifest, intent.twin, intent.vrf_proof)
-    stated = (
-        *(receipt.slot_tag, receipt.attempt, receipt.manifest, receipt.twin, receipt.vrf_proof),
-    )
+    drawn = (intent.slot_tag, intent.attempt, intent.manifest, intent.twin)
+    stated = (receipt.slot_tag, receipt.attempt, receipt.manifest, receipt.twin)
     findings.expect(drawn == stated, f"{where}: another intent")
     findings.expect(intent.rule == receipt.rule, f"{where}: another rule")
     kept = (intent.opening_key, intent.price_nano, intent.conversation)
@@ -138,8 +137,9 @@ def _check_openings(reply: StoredReply, intent: Intent | None, findings: Finding
             f"{where}: its intent has another message or context",
         )
         findings.expect(
-            (intent.choice, intent.rejected) == (opened.choice, opened.rejected),
-            f"{where}: its intent has another choice of turns or of attempts",
+            (intent.choice, intent.rejected, intent.vrf_proof)
+            == (opened.choice, opened.rejected, opened.vrf_proof),
+            f"{where}: its intent has another choice of turns or of attempts, or another draw",
         )
         event = ReplyEvent(intent.regenerate, intent.replaces, reply.halt)
         findings.expect(opened.event == event, f"{where}: its intent has another event")

@@ -3,13 +3,14 @@
 from bot.audit.findings import FALSE, Findings
 from bot.audit.log import leaf_at
 from bot.crypto.dsse import parse_envelope
+from bot.domain.ids import receipt_tag_of
 from bot.ports.audit import StoredRecords
 from bot.receipts.audited import leaf_of, open_statement
 
 
 def audit_verdicts(records: StoredRecords, findings: Findings) -> None:
     """Check each stored verdict against its own signature, its leaf and the reply."""
-    replies = {reply.receipt_hash for reply in records.replies}
+    replies = {receipt_tag_of(reply.receipt_hash) for reply in records.replies}
     for stored in records.verdicts:
         findings.count("verdicts of auditors")
         where = f"verdict at leaf {stored.log_index}"

@@ -37,7 +37,7 @@ class Judged:
     def statement(self, sample: Sample) -> VerdictStatement:
         """Return what the auditor signs."""
         verdict = AuditVerdict[self.verdict.name]
-        return VerdictStatement(self.verified.receipt_hash, verdict, sample, self.library)
+        return VerdictStatement(self.verified.receipt_tag, verdict, sample, self.library)
 
 
 @dataclass(frozen=True, slots=True)

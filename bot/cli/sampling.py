@@ -121,7 +121,7 @@ async def _run(links: Sequence[str], share: str, options: Options, progress: Pro
     await check_under(head, [one for _, one in held])
     checkpoint = head.checkpoint
     sample = Sample(checkpoint.origin, checkpoint.size, checkpoint.root, share)
-    drawn = [row for row, one in held if sample.holds(one.receipt_hash)]
+    drawn = [row for row, one in held if sample.holds(one.receipt_tag)]
     for group in _by_model(drawn):
         await replaying.replay_rows(group, options.replay, progress)
     return Audit(sample, rows, drawn)

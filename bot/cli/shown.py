@@ -28,6 +28,7 @@ MEANINGS: Mapping[str, str] = {
     "event": "whether somebody asked for another reply or stopped it, and by which message",
     "choice": "which earlier turns could have been quoted",
     "counts": "how many tokens went in and came out",
+    "seed": "the proof that the seed is of this message",
     PERSONA: "who the twin is told to be, as its creator wrote it",
 }
 _LONGEST = 400

@@ -2,7 +2,8 @@
 
 Secrets meet only libsodium's constant-time arithmetic. A verifier multiplies untrusted points
 with additions of its own, because libsodium refuses points outside the prime-order subgroup
-where the RFC does not (all values are public there).
+where the RFC does not (all values are public there); the base point and the hashed one are of
+prime order whatever the proof says.
 """
 
 import hashlib
@@ -20,7 +21,6 @@ _PRIME = 2**255 - 19
 _ORDER = 2**252 + 27742317777372353535851937790883648493
 _CHALLENGE_BYTES = 16
 _IDENTITY = b"\x01" + bytes(31)
-_BASE = b"\x58" + b"\x66" * 31
 
 
 def public_key_of(private_key: bytes) -> bytes:
@@ -71,8 +71,8 @@ def verify(public_key: bytes, alpha: bytes, proof: bytes) -> bytes:
     gamma, challenge, response = _decode_proof(proof)
     point = _hash_to_curve(public_key, alpha)
     negated = -int.from_bytes(challenge, "little")
-    u = _add(_multiply(response, _BASE), _multiply(negated, public_key))
-    v = _add(_multiply(response, point), _multiply(negated, gamma))
+    u = _add(_multiply_base(response), _multiply(negated, public_key))
+    v = _add(_multiply_prime(response, point), _multiply(negated, gamma))
     if _challenge(public_key, point, gamma, u, v) != challenge:
         raise MismatchError("the VRF proof is false")
     return proof_to_hash(proof)
@@ -139,6 +139,20 @@ def _multiply(scalar: int, point: bytes) -> bytes:
         if bit == "1":
             total = _add(total, point)
     return bytes(bindings.crypto_core_ed25519_sub(_IDENTITY, total)) if scalar < 0 else total
+
+
+def _multiply_base(scalar: int) -> bytes:
+    """Multiply the base point by a reduced integer."""
+    if scalar == 0:  # libsodium refuses what gives the identity
+        return _IDENTITY
+    return bytes(bindings.crypto_scalarmult_ed25519_base_noclamp(scalar.to_bytes(32, "little")))
+
+
+def _multiply_prime(scalar: int, point: bytes) -> bytes:
+    """Multiply a point of prime order by a reduced integer."""
+    if scalar == 0:
+        return _IDENTITY
+    return bytes(bindings.crypto_scalarmult_ed25519_noclamp(scalar.to_bytes(32, "little"), point))
 
 
 def _clear_cofactor(point: bytes) -> bytes:

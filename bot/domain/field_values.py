@@ -4,8 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bot.crypto.canonical import JsonValue, encode_canonical
+from bot.crypto.encoding import encode_b64
+from bot.crypto.errors import FormatError
 from bot.crypto.merkle import leaf_hash, root_of
 from bot.crypto.sealing import derive_salt
+from bot.crypto.vrf import PROOF_BYTES
 from bot.domain.fields import (
     Choice,
     Counts,
@@ -24,6 +27,7 @@ from bot.domain.reading import ObjectReader
 from bot.domain.terms import MAX_REDRAWS
 
 HASH_BYTES = 32
+MAX_LEFT_OUT = 262_144
 _SLOT_KEYS = "platform bot chat thread message"
 _FINISHES = tuple(finish.value for finish in Finish)
 _KINDS = tuple(kind.value for kind in SpanKind)
@@ -62,6 +66,7 @@ def fields_to_json(fields: Fields) -> dict[str, JsonValue]:
             "start": fields.choice.start,
         },
         "counts": {"context": fields.counts.context, "output": fields.counts.output},
+        "seed": {"vrf_proof": encode_b64(fields.vrf_proof)},
     }
 
 
@@ -158,13 +163,19 @@ def _read_choice(reader: ObjectReader, name: str) -> dict[str, Any]:
     older = None
     if choice.value("older") is not None:
         left = choice.object("older", "receipt tokens")
-        older = LeftOut(left.hex("receipt", HASH_BYTES), left.integer("tokens", minimum=1))
+        tokens = left.integer("tokens", minimum=1, maximum=MAX_LEFT_OUT)
+        older = LeftOut(left.hex("receipt", HASH_BYTES), tokens)
     return {"choice": Choice(choice.integer("start", minimum=1), older)}
 
 
 def _read_counts(reader: ObjectReader, name: str) -> dict[str, Any]:
     counts = reader.object(name, "context output")
     return {"counts": Counts(counts.integer("context"), counts.integer("output"))}
+
+
+def _read_seed(reader: ObjectReader, name: str) -> dict[str, Any]:
+    seed = reader.object(name, "vrf_proof")
+    return {"vrf_proof": seed.base64("vrf_proof", PROOF_BYTES)}
 
 
 _READERS: dict[str, Read] = {
@@ -179,6 +190,7 @@ _READERS: dict[str, Read] = {
     "event": _read_event,
     "choice": _read_choice,
     "counts": _read_counts,
+    "seed": _read_seed,
 }
 FIELD_NAMES = tuple(_READERS)
 """The fields' names in their order."""
@@ -192,11 +204,14 @@ def _read_part(value: JsonValue, path: str) -> MessagePart:
 def _read_span(value: JsonValue, path: str) -> Span:
     reader = ObjectReader(value, path, "kind receipt tokens")
     reader.constant("kind", *_KINDS)
-    return Span(
+    span = Span(
         kind=SpanKind(reader.text("kind")),
         tokens=reader.tokens("tokens"),
         receipt=reader.hex_or_null("receipt", HASH_BYTES),
     )
+    if span.receipt is None and not span.tokens:
+        raise FormatError(f"{path}: a {span.kind} span without tokens")
+    return span
 
 
 def _left_to_json(left: LeftOut) -> JsonValue:

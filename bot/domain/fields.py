@@ -1,4 +1,4 @@
-"""What a receipt's eleven salted fields say (docs/spec/formats.md section 7.1)."""
+"""What a receipt's twelve salted fields say (docs/spec/formats.md section 7.1)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -154,6 +154,7 @@ class Fields:
         text: the reply's text.
         choice: what was to choose the quoted turns from.
         counts: what the receipt says of the lengths of `context` and `output`.
+        vrf_proof: 80 bytes, which the seed follows from.
         rejected: how many attempts right before this one the filter has rejected.
 
     Raises:
@@ -172,6 +173,7 @@ class Fields:
     text: str
     choice: Choice
     counts: Counts
+    vrf_proof: bytes
     rejected: int = 0
     event: ReplyEvent = NO_EVENT
 

@@ -1,5 +1,6 @@
 """Identifiers that are derived, never chosen (docs/spec/formats.md sections 3, 4 and 7)."""
 
+import re
 from dataclasses import dataclass
 
 from bot.crypto.encoding import encode_b64url
@@ -13,6 +14,13 @@ NUMBERING = {
     "web": "operator",
     "discord": "platform",
     "telegram": "platform",
+}
+_ID, _EMPTY = r"[1-9][0-9]{0,19}", "|"
+_FORMS = {
+    "discord": {"bot": _ID, "chat": _ID, "thread": _EMPTY + _ID, "message": _ID},
+    "telegram": {"bot": _ID, "chat": f"-?{_ID}", "thread": _EMPTY + _ID, "message": _ID},
+    "terminal": {"bot": "local"},
+    "web": {"bot": "local"},
 }
 
 
@@ -37,6 +45,16 @@ class SlotInput:
             raise FormatError(f"the platform is not one of {', '.join(NUMBERING)}")
         return NUMBERING[self.platform]
 
+    def check(self) -> None:
+        """Check that the platform writes identifiers in this way: another spelling, another seed.
+
+        Raises:
+            FormatError: it does not, or the platform is not known.
+        """
+        for name, form in _FORMS.get(self.platform, {"platform": "|".join(NUMBERING)}).items():
+            if re.fullmatch(form, getattr(self, name)) is None:
+                raise FormatError(f"slot.{name}: not as {self.platform[:16]!r} writes it")
+
 
 def derive_twin_id(creator: bytes, slug: str) -> bytes:
     """Return a twin's 32-byte id from its creator's 20-byte address and its slug."""
@@ -58,6 +76,11 @@ def derive_slot_tag(beta: bytes) -> bytes:
 def derive_seed(beta: bytes, manifest_hash: bytes, attempt: int) -> bytes:
     """Return the 32-byte seed of one attempt."""
     return tagged_hash("seed", beta, manifest_hash, attempt.to_bytes(4, "big"))
+
+
+def receipt_tag_of(receipt_hash: bytes) -> bytes:
+    """Return the 32 bytes that the public log knows a receipt by; no link follows from them."""
+    return tagged_hash("receipt", receipt_hash)
 
 
 def receipt_id_of(receipt_hash: bytes) -> str:

@@ -15,20 +15,22 @@ _VERDICT, _SEAL = b"\x06", b"\x07"
 class ReplyLeaf:
     """Says that a receipt exists.
 
-    `twin` is the first 8 bytes of the twin's id, `manifest` those of the manifest's hash.
+    `receipt` is its tag, as in every leaf; `rejected` counts the rejected attempts right before
+    it; `twin` is the first 8 bytes of the twin's id, `manifest` those of the manifest's hash.
     """
 
     receipt: bytes
     slot_tag: bytes
     attempt: int
+    rejected: int
     twin: bytes
     manifest: bytes
 
     def encode(self) -> bytes:
-        """Encode to 67 bytes."""
-        attempt = self.attempt.to_bytes(2, "big")
+        """Encode to 68 bytes."""
+        attempt = self.attempt.to_bytes(2, "big") + bytes([self.rejected])
         parts = self.receipt + self.slot_tag + attempt + self.twin + self.manifest
-        return _sized(_REPLY + parts, 67)
+        return _sized(_REPLY + parts, 68)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ def _sized(data: bytes, size: int) -> bytes:
 
 def _reply(body: bytes) -> ReplyLeaf:
     attempt = int.from_bytes(body[48:50], "big")
-    return ReplyLeaf(body[:32], body[32:48], attempt, body[50:58], body[58:])
+    return ReplyLeaf(body[:32], body[32:48], attempt, body[50], body[51:59], body[59:])
 
 
 def _void(body: bytes) -> VoidLeaf:
@@ -154,7 +156,7 @@ def _void(body: bytes) -> VoidLeaf:
 
 
 _KINDS: dict[bytes, tuple[int, Callable[[bytes], Leaf]]] = {
-    _REPLY: (67, _reply),
+    _REPLY: (68, _reply),
     _OUTCOME: (66, lambda body: OutcomeLeaf(body[:32], body[32:64], Outcome(body[64]))),
     _MANIFEST: (41, lambda body: ManifestLeaf(body[:32], body[32:])),
     _VOID: (52, _void),

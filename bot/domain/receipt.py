@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.crypto.canonical import JsonValue, encode_canonical, parse_canonical
-from bot.crypto.encoding import encode_b64
 from bot.crypto.errors import FormatError
 from bot.domain.field_values import FIELD_NAMES
 from bot.domain.ids import SLOT_TAG_BYTES
@@ -16,7 +15,6 @@ PAYLOAD_TYPE = "application/vnd.twinproof.receipt+json"
 REPLY, FIXED = "reply", "fixed"
 PROFILE = "exact/1"
 HASH_BYTES = 32
-VRF_PROOF_BYTES = 80
 MAX_ATTEMPT = 65_535  # it has two bytes in the leaf
 MAX_NAME = 64
 _KEYS = (
@@ -58,7 +56,6 @@ class Receipt:
         seq: counts the twin's receipts from 1, without holes.
         attempt: which draw at its slot this is, from 0.
         numbering: `operator` or `platform`: who numbers the messages of the surface.
-        vrf_proof: 80 bytes.
         slot_tag: 16 bytes.
         fields_root: root over the salted fields.
         time: aware UTC, whole seconds.
@@ -71,7 +68,6 @@ class Receipt:
     attempt: int
     numbering: str
     model: ReceiptModel
-    vrf_proof: bytes
     slot_tag: bytes
     fields_root: bytes
     price: ReceiptPrice
@@ -116,7 +112,7 @@ def _from_json(value: JsonValue) -> Receipt:
     rule = reader.text_or_null("rule")
     if (rule is None) != (reader.text("type") == REPLY):
         raise FormatError("receipt.rule: a fixed answer names its rule, and no other reply does")
-    seed = reader.object("seed", "vrf_proof slot_tag beacon")
+    seed = reader.object("seed", "slot_tag beacon")
     seed.constant("beacon", None)
     fields = reader.object("fields", "root count")
     fields.constant("count", len(FIELD_NAMES))
@@ -127,7 +123,6 @@ def _from_json(value: JsonValue) -> Receipt:
         attempt=reader.integer("attempt", maximum=MAX_ATTEMPT),
         numbering=reader.text("numbering"),
         model=_read_model(reader.object("model", "gguf library build profile verdict")),
-        vrf_proof=seed.base64("vrf_proof", VRF_PROOF_BYTES),
         slot_tag=seed.hex("slot_tag", SLOT_TAG_BYTES),
         fields_root=fields.hex("root", HASH_BYTES),
         price=_read_price(reader.object("price", "nano token creator_nano operator_nano")),
@@ -175,7 +170,6 @@ def _to_json(receipt: Receipt) -> JsonValue:
             "verdict": model.verdict,
         },
         "seed": {
-            "vrf_proof": encode_b64(receipt.vrf_proof),
             "slot_tag": receipt.slot_tag.hex(),
             "beacon": None,
         },

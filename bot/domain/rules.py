@@ -8,6 +8,7 @@ changes; another list is another rule. The same list stands in docs/spec/rules.j
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from bot.crypto.errors import FormatError
 
@@ -36,9 +37,9 @@ class Rule:
     def applies(self, message: str) -> bool:
         """Whether a phrase stands in the message outside of every exception."""
         words = split_words(message)
-        spared = [place for phrase in self.exceptions for place in _places(words, phrase)]
+        spared = _reach(words, self.exceptions)
         return any(
-            not any(first <= start and stop <= last for first, last in spared)
+            spared[start] < stop
             for phrase in self.phrases
             for start, stop in _places(words, phrase)
         )
@@ -124,6 +125,15 @@ def first_rule(rules: Sequence[str], message: str) -> Rule | None:
         message: the texts of all its parts, joined as formats.md section 7.1 says.
     """
     return next((rule for name in rules if (rule := KNOWN_RULES[name]).applies(message)), None)
+
+
+def _reach(words: Words, exceptions: Sequence[str]) -> list[int]:
+    """Return for each word how far an exception goes on that begins there or earlier."""
+    reach = [0] * len(words)
+    for phrase in exceptions:
+        for start, stop in _places(words, phrase):
+            reach[start] = max(reach[start], stop)
+    return list(accumulate(reach, max))
 
 
 def _places(words: Words, phrase: str) -> list[tuple[int, int]]:

@@ -155,7 +155,7 @@ class Sample:
     share: str
 
     def holds(self, receipt: bytes) -> bool:
-        """Return whether a reply belongs to it, by its receipt hash."""
+        """Return whether a reply belongs to it, by its receipt tag."""
         drawn = int.from_bytes(tagged_hash("sample", self.root, receipt)[:8], "big")
         return drawn < float(self.share) * 2.0**64
 

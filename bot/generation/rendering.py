@@ -21,6 +21,7 @@ __all__ = [
     "fit_window",
     "persona_prefix",
     "render",
+    "rendered_length",
 ]
 
 
@@ -40,16 +41,29 @@ def render(program: RenderingProgram, spans: Sequence[Span]) -> tuple[int, ...]:
         FormatError: the spans do not follow the grammar.
     """
     check_span_order(spans)
-    after = {
+    after = _segments(program)
+    context = list(program.before_persona)
+    for span in spans:
+        context += span.tokens
+        context += after[span.kind]
+    return tuple(context)
+
+
+def rendered_length(program: RenderingProgram, spans: Sequence[Span]) -> int:
+    """Return how many token ids the context of spans has, without building it."""
+    after = _segments(program)
+    lengths = (len(span.tokens) + len(after[span.kind]) for span in spans)
+    return len(program.before_persona) + sum(lengths)
+
+
+def _segments(program: RenderingProgram) -> dict[SpanKind, tuple[int, ...]]:
+    """Return what follows each kind of span."""
+    return {
         SpanKind.PERSONA: program.persona_to_fan,
         SpanKind.FAN: program.fan_to_twin,
         SpanKind.TWIN: program.twin_to_fan,
         SpanKind.MESSAGE: program.fan_to_twin,
     }
-    context = list(program.before_persona)
-    for span in spans:
-        context += span.tokens + after[span.kind]
-    return tuple(context)
 
 
 def persona_prefix(program: RenderingProgram, persona: tuple[int, ...]) -> tuple[int, ...]:

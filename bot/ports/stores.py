@@ -231,6 +231,10 @@ class StoreTransaction(SignedRecords, LogTransaction, LedgerPostings, VerdictRec
         """Return a reply by its receipt id."""
         ...
 
+    async def find_tagged(self, receipt_tag: bytes) -> StoredReply | None:
+        """Return a reply by its receipt's tag, which is all that the public log says of it."""
+        ...
+
     async def reply_of(self, intent: str) -> StoredReply | None:
         """Return the reply that an intent led to."""
         ...

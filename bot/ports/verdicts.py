@@ -11,7 +11,7 @@ class StoredVerdict:
 
     Attributes:
         log_index: of the leaf that cites it.
-        receipt: hash of the receipt that it is about.
+        receipt: tag of the receipt that it is about.
         auditor: Ed25519 public key, 32 bytes.
         envelope: DSSE envelope bytes.
     """

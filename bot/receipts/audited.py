@@ -144,7 +144,7 @@ def check_verdicts(data: bytes, verified: VerifiedReceipt, auditors: Collection[
 
 def _check(one: LoggedVerdict, verified: VerifiedReceipt) -> AuditorsWord:
     statement = open_statement(one.statement)
-    if statement.receipt != verified.receipt_hash:
+    if statement.receipt != verified.receipt_tag:
         raise MismatchError("a verdict is on another receipt")
     if one.log.leaf != leaf_of(one.statement, statement).encode():
         raise MismatchError("the log's leaf is not of this verdict")
@@ -154,7 +154,7 @@ def _check(one: LoggedVerdict, verified: VerifiedReceipt) -> AuditorsWord:
         raise MismatchError("the reply is not below the head that a verdict's sample was drawn by")
     if index < sample.size:
         raise MismatchError("a verdict was logged before the head that its sample was drawn by")
-    if not sample.holds(verified.receipt_hash):
+    if not sample.holds(verified.receipt_tag):
         raise MismatchError("the reply does not belong to the sample that a verdict names")
     return AuditorsWord(one.statement.key, statement.verdict, sample)
 

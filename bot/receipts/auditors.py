@@ -7,7 +7,7 @@ from bot.crypto.errors import FormatError, MismatchError
 from bot.crypto.signed_note import Checkpoint, VerifierKey, open_note
 from bot.crypto.tlog_proof import format_proof
 from bot.domain.errors import UserError
-from bot.domain.ids import receipt_id_of
+from bot.domain.ids import receipt_tag_of
 from bot.domain.statements import VerdictStatement
 from bot.ports.stores import Store, StoredReply, StoreTransaction
 from bot.ports.transparency import PublicLog
@@ -46,8 +46,8 @@ class AuditorsDesk(VerdictDesk):
             for known in await tx.verdicts_of(said.receipt):
                 if known.auditor == envelope.key:
                     return _again(known, envelope)
-            reply = await tx.find_reply(receipt_id_of(said.receipt))
-            if reply is None or reply.receipt_hash != said.receipt:
+            reply = await tx.find_tagged(said.receipt)
+            if reply is None:
                 raise UserError("This log holds no reply with the receipt that the verdict names.")
             await self._check_sample(tx, said, reply)
             index = await append_leaf(tx, leaf_of(envelope, said).encode())
@@ -64,7 +64,7 @@ class AuditorsDesk(VerdictDesk):
             reply = await tx.find_reply(receipt_id)
             if reply is None:
                 return None
-            stored = await tx.verdicts_of(reply.receipt_hash)
+            stored = await tx.verdicts_of(receipt_tag_of(reply.receipt_hash))
         note = None
         if stored:
             newest = await self._public.head_for(stored[-1].log_index)

@@ -15,7 +15,7 @@ from bot.domain.manifest import Manifest
 from bot.domain.receipt import Receipt
 from bot.domain.rules import first_rule
 from bot.generation.output import EMPTY_REPLY
-from bot.generation.rendering import render
+from bot.generation.rendering import render, rendered_length
 from bot.generation.repeats import Repeats
 from bot.receipts.steps import evidence
 from bot.receipts.verified import StepResult
@@ -37,10 +37,11 @@ def check_context(receipt: Receipt, manifest: Manifest, fields: Fields) -> StepR
             return StepResult(7, f"The rule {rule.id} applies to the message; this is its answer.")
         if rule is not None:
             raise MismatchError(f"the rule {rule.id} applies to the message, and was passed over")
+        # Added up first: what is too long is never built.
+        if rendered_length(manifest.rendering, fields.spans) > manifest.rendering.window_tokens:
+            raise MismatchError("the context is longer than the window")
         if render(manifest.rendering, fields.spans) != fields.context:
             raise MismatchError("the spans do not render to the context")
-        if len(fields.context) > manifest.rendering.window_tokens:
-            raise MismatchError("the context is longer than the window")
         _check_counts(fields)
         _check_earlier_turns(fields)
         _check_choice(manifest, fields)
@@ -118,9 +119,12 @@ def _check_output(manifest: Manifest, fields: Fields) -> None:
     }
     if not consistent[fields.finish]:
         raise MismatchError(f"{length} output tokens can't have finished by '{fields.finish}'")
+    stop_tokens = set(manifest.filter.stop_tokens)
     committed = [span.tokens for span in fields.spans if span.kind is SpanKind.TWIN]
-    if any(set(manifest.filter.stop_tokens) & set(part) for part in [fields.output, *committed]):
+    if any(not stop_tokens.isdisjoint(part) for part in [fields.output, *committed]):
         raise MismatchError("a stop token stands in committed output")
+    if not fields.output and fields.text != EMPTY_REPLY:
+        raise MismatchError("a reply without tokens has a text")
     if fields.text != EMPTY_REPLY and any(stop in fields.text for stop in stops):
         raise MismatchError("the reply's text holds a stop string")
 

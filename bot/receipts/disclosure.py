@@ -141,7 +141,8 @@ def parse_disclosure(data: bytes) -> Disclosure:
     """Parse canonical JSON, every byte of it.
 
     Raises:
-        MalformedProofError: step 1, the bytes are not a disclosure of version 1.
+        MalformedProofError: step 1, the bytes are not a disclosure of version 1; step 5, a persona
+            or a path in it is none.
     """
     with evidence(1):
         check_size(data)
@@ -152,7 +153,8 @@ def parse_disclosure(data: bytes) -> Disclosure:
             raise FormatError("disclosure.bundle: not a public bundle")
         fields = reader.items("fields", _read_field)
         value = reader.value("persona")
-        persona = None if value is None else read_persona(value)
+        with evidence(5):
+            persona = None if value is None else read_persona(value)
         _check_names([one.name for one in fields], some=persona is not None)
         return Disclosure(bundle, persona, fields)
 
@@ -209,11 +211,13 @@ def _check_names(names: Sequence[str], *, some: bool) -> None:
 
 def _read_field(value: JsonValue, path: str) -> DisclosedField:
     reader = ObjectReader(value, path, "name salt value path")
+    with evidence(5):
+        proof = reader.items("path", _read_hash)
     return DisclosedField(
         name=reader.text("name"),
         salt=reader.base64("salt", SALT_BYTES),
         value=reader.value("value"),
-        path=reader.items("path", _read_hash),
+        path=proof,
     )
 
 

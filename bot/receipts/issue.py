@@ -11,7 +11,7 @@ from bot.crypto.dsse import encode_envelope, encode_pae, sign_envelope
 from bot.crypto.ed25519 import public_key_of
 from bot.crypto.hashing import sha256
 from bot.domain.fields import Counts, Fields, Finish, ReplyEvent
-from bot.domain.ids import SlotInput, receipt_id_of
+from bot.domain.ids import SlotInput, receipt_id_of, receipt_tag_of
 from bot.domain.leaf import OutcomeLeaf, ReplyLeaf, VoidLeaf, manifest_prefix, twin_prefix
 from bot.domain.manifest import Manifest
 from bot.domain.money import split_price
@@ -119,9 +119,10 @@ class Issuer:
         body = encode_receipt(receipt)
         receipt_hash = sha256(encode_pae(PAYLOAD_TYPE, body))
         leaf = ReplyLeaf(
-            receipt_hash,
+            receipt_tag_of(receipt_hash),
             intent.slot_tag,
             intent.attempt,
+            intent.rejected,
             twin_prefix(intent.twin),
             manifest_prefix(intent.manifest),
         )
@@ -145,7 +146,6 @@ class Issuer:
             attempt=intent.attempt,
             numbering=slot_of(intent.message).numbering,
             model=ReceiptModel(manifest.model.gguf, manifest.library, self.build, self.verdict),
-            vrf_proof=intent.vrf_proof,
             slot_tag=intent.slot_tag,
             fields_root=root,
             price=ReceiptPrice(
@@ -158,11 +158,12 @@ class Issuer:
 
     def state_outcome(self, receipt_hash: bytes, outcome: Outcome) -> SignedStatement:
         """Sign what became of a reply."""
-        body = OutcomeStatement(receipt_hash, outcome).encode()
+        tag = receipt_tag_of(receipt_hash)
+        body = OutcomeStatement(tag, outcome).encode()
         cited = sha256(encode_pae(OUTCOME_TYPE, body))
         return SignedStatement(
             envelope=encode_envelope(sign_envelope(OUTCOME_TYPE, body, self.signing_key)),
-            leaf=OutcomeLeaf(cited, receipt_hash, outcome).encode(),
+            leaf=OutcomeLeaf(cited, tag, outcome).encode(),
         )
 
     def state_void(self, intent: Intent, reason: VoidReason) -> SignedStatement:
@@ -207,6 +208,7 @@ def _fields_of(intent: Intent, generated: Generated, place: Place, halt: str | N
         text=generated.text,
         choice=intent.choice,
         counts=Counts(len(intent.context), len(generated.tokens)),
+        vrf_proof=intent.vrf_proof,
         rejected=intent.rejected,
         event=ReplyEvent(intent.regenerate, intent.replaces, halt),
     )

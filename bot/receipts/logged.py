@@ -8,11 +8,13 @@ from bot.crypto.errors import FormatError, MismatchError
 from bot.crypto.merkle import leaf_hash, verify_inclusion
 from bot.crypto.signed_note import Checkpoint, Note, VerifierKey, open_note
 from bot.crypto.tlog_proof import TlogProof, parse_proof
+from bot.domain.ids import receipt_tag_of
 from bot.domain.leaf import OrderLeaf, OutcomeLeaf, ReplyLeaf, manifest_prefix, twin_prefix
 from bot.domain.manifest import Manifest
 from bot.domain.order import OrderAction, order_data, parse_order
 from bot.domain.receipt import Receipt
 from bot.domain.statements import OUTCOME_TYPE, SEAL_TYPE, OutcomeStatement, SealStatement
+from bot.domain.terms import MAX_REDRAWS
 from bot.domain.witnesses import Cosigned
 from bot.receipts.anchor import check_placement
 from bot.receipts.bundle import LogProof, ProofBundle
@@ -22,24 +24,28 @@ from bot.receipts.verified import Logged, Revocation
 
 
 def check_log(
-    bundle: ProofBundle, receipt: Receipt, manifest: Manifest, policy: TrustPolicy | None
+    bundle: ProofBundle,
+    receipt: Receipt,
+    manifest: Manifest,
+    policy: TrustPolicy | None,
+    *,
+    rejected: int | None,
 ) -> Logged:
     """Step 8: the receipt is a leaf of the log that the creator signed for, or of its successor.
+
+    Args:
+        bundle: parsed.
+        receipt: its receipt.
+        manifest: its manifest.
+        policy: whom the verifier trusts.
+        rejected: how many attempts right before it were rejected; None if no key told.
 
     Raises:
         VerificationError: step 8, it is not, or a witness's line or the anchor is false.
         MalformedProofError: step 8, a proof, a seal or the checkpoint is none.
     """
-    leaf = ReplyLeaf(
-        bundle.receipt.digest,
-        receipt.slot_tag,
-        receipt.attempt,
-        twin_prefix(receipt.twin),
-        manifest_prefix(receipt.manifest),
-    )
     with evidence(8):
-        if bundle.log.leaf != leaf.encode():
-            raise MismatchError("the log's leaf is not of this receipt")
+        _check_leaf(bundle, receipt, rejected)
         proof = parse_proof(bundle.log.proof)
         seals = _read_seals(manifest.log, bundle.seals)
         log = seals[-1].successor if seals else manifest.log
@@ -47,6 +53,8 @@ def check_log(
         checkpoint = Checkpoint.parse(note.text)
         if checkpoint.origin != log.name:
             raise MismatchError("the checkpoint is of another log")
+        if seals and proof.index == seals[-1].kept:
+            raise MismatchError("the leaf stands where the seal of the log before has to stand")
         _check_inclusion(bundle.log.leaf, proof, checkpoint)
         if bundle.anchor is not None:
             check_placement(
@@ -58,6 +66,18 @@ def check_log(
             )
         cosigned = _count_witnesses(note, policy)
     return Logged(log, proof.index, checkpoint, proof.checkpoint, seals, cosigned)
+
+
+def _check_leaf(bundle: ProofBundle, receipt: Receipt, rejected: int | None) -> None:
+    """Check the reply's leaf; where no key has opened the count, it may be any that is allowed."""
+    counts = range(MAX_REDRAWS + 1) if rejected is None else (rejected,)
+    tag = receipt_tag_of(bundle.receipt.digest)
+    twin, manifest = twin_prefix(receipt.twin), manifest_prefix(receipt.manifest)
+    leaves = (
+        ReplyLeaf(tag, receipt.slot_tag, receipt.attempt, count, twin, manifest) for count in counts
+    )
+    if bundle.log.leaf not in {leaf.encode() for leaf in leaves}:
+        raise MismatchError("the log's leaf is not of this receipt")
 
 
 def _read_seals(first: VerifierKey, envelopes: Sequence[Envelope]) -> tuple[SealStatement, ...]:
@@ -104,7 +124,7 @@ def check_outcome(bundle: ProofBundle, receipt: Receipt, logged: Logged) -> Outc
     with evidence(9):
         verify_envelope(envelope, payload_type=OUTCOME_TYPE, key=receipt.operator)
         statement = OutcomeStatement.parse(envelope.payload)
-        if statement.receipt != bundle.receipt.digest:
+        if statement.receipt != receipt_tag_of(bundle.receipt.digest):
             raise MismatchError("the outcome is of another receipt")
         leaf = OutcomeLeaf(envelope.digest, statement.receipt, statement.outcome)
         index = _check_place(bundle.outcome.log, leaf.encode(), logged, "outcome")

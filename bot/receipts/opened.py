@@ -43,12 +43,13 @@ def check_seed(receipt: Receipt, manifest: Manifest, fields: Fields) -> Drawn:
 
     Raises:
         VerificationError: step 6, it does not.
-        MalformedProofError: step 6, the platform is not known, or the VRF's proof is none.
+        MalformedProofError: step 6, slot or platform have no known form, or the proof has none.
     """
     with evidence(6):
+        fields.slot.check()
         numbering = fields.slot.numbering
         slot = derive_slot(receipt.twin, fields.slot)
-        beta = vrf.verify(manifest.vrf_key, slot, receipt.vrf_proof)
+        beta = vrf.verify(manifest.vrf_key, slot, fields.vrf_proof)
     require(
         step=6,
         that=derive_slot_tag(beta) == receipt.slot_tag,

@@ -67,7 +67,7 @@ def open_openings(key: bytes, receipt_hash: bytes, sealed: bytes) -> Openings:
         reader.constant("v", VERSION)
         opened = reader.items("fields", _read_field)
         if tuple(name for name, _, _ in opened) != FIELD_NAMES:
-            raise FormatError("openings.fields: not the eleven fields in their order")
+            raise FormatError("openings.fields: not the twelve fields in their order")
         for name, salt, _ in opened:
             if salt != derive_salt(key, name):
                 raise MismatchError(f"the salt of {name} does not derive from the key")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bot.crypto.signed_note import Checkpoint, VerifierKey
-from bot.domain.fields import SpanKind
+from bot.domain.ids import receipt_tag_of
 from bot.domain.manifest import Manifest
 from bot.domain.order import TwinOrder
 from bot.domain.receipt import Receipt
@@ -128,6 +128,11 @@ class VerifiedReceipt:
     trust: str
 
     @property
+    def receipt_tag(self) -> bytes:
+        """What the public log, and all statements in it, know the receipt by: 32 bytes."""
+        return receipt_tag_of(self.receipt_hash)
+
+    @property
     def checkpoint(self) -> Checkpoint:
         """The head of the log that the proofs lead to."""
         return self.logged.checkpoint
@@ -189,7 +194,6 @@ ANCHORABLE = "That a blockchain vouches for anything here: none was asked."
 def unproved_claims(verified: VerifiedReceipt) -> tuple[str, ...]:
     """Return sentences on what a verification does not show (section 11.1)."""
     receipt, openings, outcome = verified.receipt, verified.openings, verified.outcome
-    spans = () if openings is None else openings.fields.spans
     halted = openings is not None and openings.fields.finish.halted
     shown = openings is None and any(step.number == OPENED and step.done for step in verified.steps)
     stated = outcome.outcome.word if outcome else ""
@@ -206,15 +210,15 @@ def unproved_claims(verified: VerifiedReceipt) -> tuple[str, ...]:
         "That the reply was made at the stated time: it is the operator's word.": True,
         f"That the reply really was {stated}: it is the operator's word.": bool(outcome),
         "That the fan is a stranger to the operator, which, posing as one, can try prompts until "
-        "one gives a wanted reply: there is no public beacon in the seed.": True,
+        "one gives a wanted reply, and that a creator who is the operator did not try versions: "
+        "there is no public beacon in the seed.": True,
         "That the message's number was not chosen: on this surface the operator numbers the "
         "messages, and the number decides the seed.": receipt.numbering == "operator",
-        "That the platform really gave this message its number: the operator says so, and the "
-        "platform has signed nothing.": receipt.numbering == "platform",
-        "That the earlier turns are quoted rightly and that none was left out: each has a proof "
-        "of its own, and a replay is exact given them.": any(
-            span.kind is SpanKind.TWIN for span in spans
-        ),
+        "That chat, thread and number are the platform's: the operator says so, and the platform "
+        "has signed nothing. The fan can compare them.": receipt.numbering == "platform",
+        "That the earlier turns are quoted rightly, that none was left out, and that this is the "
+        "turn it says it is: each turn has a proof of its own, and a replay is exact given "
+        "them.": receipt.rule is None,
         "That a replay is exact: the operator's machine failed the self-check, and the receipt "
         "says so.": receipt.model.verdict == "tolerant",
         "That the fan, or the creator, really asked for another reply or for an early end: the "
@@ -226,5 +230,7 @@ def unproved_claims(verified: VerifiedReceipt) -> tuple[str, ...]:
         "That creator and log are the ones you mean: no trust policy was given.": (
             verified.trust != "policy"
         ),
+        "That nothing revoked it, and nothing followed its outcome, that this bundle leaves out: "
+        "a monitor of the log knows.": True,
     }
     return tuple(sentence for sentence, holds in sentences.items() if holds)

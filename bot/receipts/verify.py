@@ -97,7 +97,8 @@ def verify_parts(
     else:
         openings, drawn, found = _check_opened(bundle, receipt, manifest, key)
         steps += found
-    logged = check_log(bundle, receipt, manifest, policy)
+    rejected = None if openings is None else openings.fields.rejected
+    logged = check_log(bundle, receipt, manifest, policy, rejected=rejected)
     steps.append(_log_result(logged))
     outcome = check_outcome(bundle, receipt, logged)
     revocation = check_revocation(bundle, manifest, logged)

@@ -38,9 +38,22 @@ def judge_reply(
         found.append(finding("two-replies", index, sentence))
     if any(one.twin and one.twin != leaf.twin for one in attempts):
         found.append(finding("two-twins", index, f"answers {slot} as another twin than before"))
-    if not same:
-        found += _cause(index, leaf.slot_tag, leaf.attempt, attempts)
+    cause = [] if same else _cause(index, leaf.slot_tag, leaf.attempt, attempts)
+    found += cause
     rejected = _rejected_before(leaf.attempt, attempts)
+    if leaf.rejected != rejected:
+        sentence = (
+            f"is a reply at {slot} that says it follows {leaf.rejected} rejected attempts in a "
+            f"row; it follows {rejected}"
+        )
+        found.append(finding("rejected-miscounted", index, sentence))
+    replies = any(one.receipt for one in attempts if one.attempt < leaf.attempt)
+    if leaf.attempt > leaf.rejected and not replies and not cause:
+        sentence = (
+            f"is attempt {leaf.attempt} at {slot} after {leaf.rejected} rejected ones, and there "
+            "is no reply before it that it could replace"
+        )
+        found.append(finding("attempt-without-cause", index, sentence))
     if version is not None and rejected > version.redraws:
         sentence = (
             f"is a reply at {slot} after {rejected} rejected attempts in a row; its version allows "

@@ -35,8 +35,13 @@ def draw_intent(
 
     `moment` is when the message was admitted; it becomes the receipt's time, so that a receipt
     always lies within the validity that admission checked.
+
+    Raises:
+        FormatError: the surface gave identifiers that its platform has not.
     """
-    proof = vrf.prove(vrf_key, derive_slot(twin.manifest.twin, slot_of(message)))
+    slot = slot_of(message)
+    slot.check()  # of another spelling nobody could verify a reply
+    proof = vrf.prove(vrf_key, derive_slot(twin.manifest.twin, slot))
     beta = vrf.proof_to_hash(proof)
     slot_tag = derive_slot_tag(beta)
     return Intent(

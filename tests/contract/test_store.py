@@ -15,6 +15,7 @@ from bot.crypto import merkle
 from bot.crypto.hashing import sha256
 from bot.domain.errors import InvariantError, StoreBusyError
 from bot.domain.fields import Choice, LeftOut
+from bot.domain.ids import receipt_tag_of
 from bot.domain.ledger import LedgerTransaction, Posting
 from bot.ports.stores import (
     Store,
@@ -76,6 +77,8 @@ async def test_everything_written_reads_back_equal(stocked: Store) -> None:
         assert await tx.find_intent(intent.key) == intent
         assert await tx.open_intents() == [intent]
         assert await tx.find_reply(reply.receipt_id) == reply
+        assert await tx.find_tagged(receipt_tag_of(reply.receipt_hash)) == reply
+        assert await tx.find_tagged(reply.receipt_hash) is None
         assert await tx.reply_of(reply.intent) == reply
         assert await tx.conversation(CONVERSATION) == [reply]
 
@@ -86,6 +89,7 @@ async def test_what_is_missing_is_none_or_empty(stocked: Store) -> None:
         assert await tx.latest_manifest(MISSING) is None
         assert await tx.find_intent("nothing") is None
         assert await tx.find_reply("nothing") is None
+        assert await tx.find_tagged(MISSING) is None
         assert await tx.reply_of("nothing") is None
         assert await tx.conversation(MISSING) == []
         assert await tx.latest_checkpoint() is None

@@ -39,6 +39,7 @@ FIELD_NAMES = (
     "event",
     "choice",
     "counts",
+    "seed",
 )
 Json = Any
 Change = Callable[[Json], Json]
@@ -220,9 +221,11 @@ def make(plan: Plan, changes: dict[str, Change] | None = None) -> Case:
     making = Making(plan, changes or {})
     manifest, signature = _manifest(making)
     persona = making.at("persona", plan.persona)
-    fields = making.at("fields", [[name, plan.fields[name]] for name in FIELD_NAMES])
+    proof = _prove_slot(making)
+    values = plan.fields | {"seed": {"vrf_proof": b64(proof)}}
+    fields = making.at("fields", [[name, values[name]] for name in FIELD_NAMES])
     committed = merkle.root_of([field_leaf(plan.key, name, value) for name, value in fields])
-    receipt = _receipt(making, manifest, committed)
+    receipt = _receipt(making, manifest, committed, proof)
     signer = making.at("receipt_signer", plan.operator_seed)
     signed = making.at("receipt_envelope", envelope(RECEIPT_TYPE, canonical(receipt), signer))
     digest = digest_of(signed)
@@ -255,17 +258,20 @@ def _persona_hash(persona: Json) -> str:
     return hashlib.sha256(canonical(persona)).hexdigest()
 
 
-def _receipt(making: Making, manifest: Json, committed: bytes) -> Json:
+def _prove_slot(making: Making) -> bytes:
+    """Return the VRF's proof of the message's slot."""
     plan = making.plan
     where = making.at("slot", plan.fields["slot"])
     twin = bytes.fromhex(plan.manifest["twin"])
     parts = [where[name] for name in ("platform", "bot", "chat", "thread", "message")]
-    alpha = tagged("slot-input", twin, *parts)
-    proof = _prove(making.at("vrf_seed", plan.vrf_seed), alpha)
+    return _prove(making.at("vrf_seed", plan.vrf_seed), tagged("slot-input", twin, *parts))
+
+
+def _receipt(making: Making, manifest: Json, committed: bytes, proof: bytes) -> Json:
     tag = tagged("slot", vrf.proof_to_hash(proof))[:16]
-    receipt = plan.receipt | {
+    receipt = making.plan.receipt | {
         "manifest": hashlib.sha256(canonical(manifest)).hexdigest(),
-        "seed": {"vrf_proof": b64(proof), "slot_tag": tag.hex(), "beacon": None},
+        "seed": {"slot_tag": tag.hex(), "beacon": None},
         "fields": {"root": committed.hex(), "count": len(FIELD_NAMES)},
     }
     return making.at("receipt", receipt)
@@ -306,7 +312,9 @@ def _log(making: Making, receipt: Json, digest: bytes, manifest: Json) -> dict[s
     tag = bytes.fromhex(receipt["seed"]["slot_tag"])
     ends = bytes.fromhex(receipt["twin"])[:8] + bytes.fromhex(receipt["manifest"])[:8]
     attempt = receipt["attempt"].to_bytes(2, "big")
-    leaf = making.at("leaf", b"\x01" + digest + tag + attempt + ends)
+    digest = tagged("receipt", digest)  # what the log knows the receipt by
+    rejected = bytes([plan.fields["reply"]["rejected"]])
+    leaf = making.at("leaf", b"\x01" + digest + tag + attempt + rejected + ends)
     leaves[plan.index] = leaf
     outcome = _outcome(making, digest)
     if outcome:

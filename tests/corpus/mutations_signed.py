@@ -268,6 +268,25 @@ def _an_address_without_its_checksum(manifest: Json, _rng: random.Random) -> Jso
     return manifest | {"payout": manifest["payout"].lower()}
 
 
+@mutation(1, "manifest")
+def _a_model_without_a_byte(manifest: Json, _rng: random.Random) -> Json:
+    manifest["model"]["size_bytes"] = 0
+    return manifest
+
+
+def _is_long(signed: Json, rng: random.Random) -> Json:
+    signature = base64.b64decode(signed["signatures"][0]["sig"])
+    signed["signatures"][0]["sig"] = b64(rng.choice([signature[:63], signature + b"\0", b""]))
+    return signed
+
+
+@mutation(1, "bundle")
+def _a_signature_of_another_length(bundle: Json, rng: random.Random) -> Json:
+    outcome = bundle["outcome"]
+    _is_long(outcome["statement"] if outcome else bundle["receipt"], rng)
+    return bundle
+
+
 @mutation(2, "receipt_envelope")
 def _a_receipt_changed_after_signing(signed: Json, rng: random.Random) -> Json:
     receipt = json.loads(base64.b64decode(signed["payload"]))

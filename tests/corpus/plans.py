@@ -245,7 +245,7 @@ def _in_log(
     rng: random.Random, persona: Json, manifest: Json, receipt: Json, fields: dict[str, Json]
 ) -> Plan:
     size = rng.randint(3, 40)
-    places = rng.sample(range(size), 3)
+    places = rng.sample([at for at in range(size) if at != KEPT], 3)  # there a seal would stand
     index, outcome_index = sorted(places[:2])
     order_index = places[2]
     first = manifest["log"]["origin"]
@@ -292,19 +292,13 @@ def _fields(
 ) -> tuple[dict[str, Json], int]:
     """Draw the salted fields; return them and the attempt."""
     parts = [
-        {"id": str(rng.randrange(10**18)), "text": _text(rng, 6)}
+        {"id": str(rng.randrange(1, 10**18)), "text": _text(rng, 6)}
         for _ in range(rng.choice([1, 1, 1, 2, 3]))
     ]
     if fixed:
         parts[0]["text"] = rng.choice(CRISIS)
     turn = rng.randint(1, 5)
-    slot = {
-        "bot": str(rng.randrange(10**9)),
-        "chat": str(rng.randrange(10**9)),
-        "message": parts[0]["id"],
-        "platform": platform,
-        "thread": rng.choice(["", "t1"]),
-    }
+    slot = _slot(rng, platform, parts[0]["id"])
     fields: dict[str, Json] = {
         "slot": slot,
         "conversation": {"id": rng.randbytes(32).hex()},
@@ -324,6 +318,19 @@ def _fields(
         return fields, 0
     pairs = _context(rng, manifest, fields, turn)
     return _reply(rng, manifest, fields, pairs)
+
+
+def _slot(rng: random.Random, platform: str, message: str) -> Json:
+    """Draw a place in its platform's own spelling."""
+    slot = {"message": message, "platform": platform}
+    if PLATFORMS[platform] == "operator":
+        return slot | {"bot": "local", "chat": rng.choice(["", "local", "ünder 1"]), "thread": ""}
+    minus = "-" if platform == "telegram" and rng.random() < 0.5 else ""
+    return slot | {
+        "bot": str(rng.randrange(1, 10**10)),
+        "chat": minus + str(rng.randrange(1, 10**19)),
+        "thread": rng.choice(["", str(rng.randrange(1, 10**6))]),
+    }
 
 
 def context_of(manifest: Json, spans: list[Json]) -> list[int]:

@@ -13,6 +13,7 @@ from enum import Enum
 from functools import partial
 
 from bot.domain.errors import InvariantError, StoreBusyError
+from bot.domain.ids import receipt_tag_of
 from bot.domain.ledger import LedgerTransaction
 from bot.ports.audit import AuditReader, StoredRecords, StoredSeal
 from bot.ports.chat import Surface
@@ -363,6 +364,11 @@ class MemoryTransaction(StoreTransaction):
         """Return a reply by its receipt id."""
         found = (await self._read()).replies.values()
         return next((r for r in found if r.receipt_id == receipt_id), None)
+
+    async def find_tagged(self, receipt_tag: bytes) -> StoredReply | None:
+        """Return a reply by its receipt's tag, which is all that the public log says of it."""
+        found = (await self._read()).replies.values()
+        return next((r for r in found if receipt_tag_of(r.receipt_hash) == receipt_tag), None)
 
     async def reply_of(self, intent: str) -> StoredReply | None:
         """Return the reply that an intent led to."""

@@ -11,7 +11,12 @@ from bot.crypto.canonical import MAX_INTEGER, encode_canonical, parse_canonical
 from bot.crypto.errors import FormatError
 from bot.crypto.signed_note import VerifierKey
 from bot.domain.errors import PersonaError
-from bot.domain.field_values import fields_from_json, fields_root, fields_to_json
+from bot.domain.field_values import (
+    MAX_LEFT_OUT,
+    fields_from_json,
+    fields_root,
+    fields_to_json,
+)
 from bot.domain.fields import (
     MAX_EVENT,
     MAX_PARTS,
@@ -86,12 +91,11 @@ RECEIPTS = st.builds(
     seq=st.integers(1, MAX_INTEGER),
     attempt=st.integers(0, MAX_ATTEMPT),
     numbering=st.sampled_from(["operator", "platform"]),
-    vrf_proof=st.binary(min_size=80, max_size=80),
     time=TIMES,
     rule=st.none() | st.text(),
 )
 EARLIER = st.builds(Span, st.sampled_from([SpanKind.FAN, SpanKind.TWIN]), TOKENS, HASHES)
-PLAIN = st.builds(Span, st.sampled_from([SpanKind.PERSONA, SpanKind.MESSAGE]), TOKENS)
+PLAIN = st.builds(Span, st.sampled_from([SpanKind.PERSONA, SpanKind.MESSAGE]), TOKENS.filter(len))
 SLOTS = st.builds(SlotInput, st.text(), st.text(), st.text(), st.text(), st.text())
 EVENT_IDS = st.text(min_size=1, max_size=MAX_EVENT)
 PARTS = st.lists(
@@ -103,7 +107,7 @@ PARTS = st.lists(
 
 
 LENGTHS = st.integers(0, MAX_INTEGER)
-LEFT_OUT = st.builds(LeftOut, HASHES, st.integers(1, MAX_INTEGER))
+LEFT_OUT = st.builds(LeftOut, HASHES, st.integers(1, MAX_LEFT_OUT))
 CHOICES = st.builds(Choice, st.integers(1, MAX_INTEGER), st.none() | LEFT_OUT)
 COUNTS = st.builds(Counts, LENGTHS, LENGTHS)
 
@@ -126,6 +130,7 @@ def make_fields(draw: st.DrawFn) -> Fields:
         text=draw(st.text(min_size=1)),
         choice=draw(CHOICES),
         counts=draw(COUNTS),
+        vrf_proof=draw(st.binary(min_size=80, max_size=80)),
         rejected=draw(st.integers(0, MAX_REDRAWS)),
         event=ReplyEvent(
             regenerate=draw(EVENT_IDS) if asked else None,
@@ -158,6 +163,7 @@ LEAVES: st.SearchStrategy[Leaf] = st.one_of(
         HASHES,
         st.binary(min_size=16, max_size=16),
         ATTEMPTS,
+        st.integers(0, 255),
         st.binary(min_size=8, max_size=8),
         st.binary(min_size=8, max_size=8),
     ),

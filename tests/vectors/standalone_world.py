@@ -141,10 +141,11 @@ def receipt() -> Json:
 
 def fields() -> Json:
     return {
-        "slot": {"bot": "b", "chat": "c", "message": "m1", "platform": "discord", "thread": ""},
+        "slot": {"bot": "9", "chat": "17", "message": "101", "platform": "discord",
+                 "thread": ""},
         "conversation": {"id": H3}, "turn": {"n": 3, "previous": H2},
-        "message": {"parts": [{"id": "m1", "text": "Hello"},
-                              {"id": "m2", "text": "you \u2028 \U0001f600"}]},
+        "message": {"parts": [{"id": "101", "text": "Hello"},
+                              {"id": "102", "text": "you \u2028 \U0001f600"}]},
         "spans": [{"kind": "persona", "receipt": None, "tokens": [10, 11]},
                   {"kind": "fan", "receipt": H2, "tokens": [12]},
                   {"kind": "twin", "receipt": H2, "tokens": [13, 14]},
@@ -205,22 +206,25 @@ class World:
         gamma = vr.e_decode(pi[:32]) or vr.E_ZERO
         beta = hashlib.sha512(b"\x03\x03" + vr.e_encode(vr.e_sum((8, gamma))) + b"\0").digest()
         tag = vr.tagged("slot", beta)[:16]
+        self.fields.setdefault("seed", {"vrf_proof": b64(pi)})
         root = vr.tree_root([self.leaf(name) for name in vr.FIELDS]).hex()
         defaults = {"twin": m["twin"], "manifest": vr.sha256(body).hex()}
-        defaults |= {"seed": {"vrf_proof": b64(pi), "slot_tag": tag.hex(), "beacon": None}}
-        r = defaults | {"fields": {"root": root, "count": 11}} | r
+        defaults |= {"seed": {"slot_tag": tag.hex(), "beacon": None}}
+        r = defaults | {"fields": {"root": root, "count": 12}} | r
         signed = envelope("receipt", r, OPERATOR)
         digest = vr.sha256(vr.pae(signed))
         slot_bytes = bytes.fromhex(r["seed"]["slot_tag"]) + r["attempt"].to_bytes(2, "big")
         ids = bytes.fromhex(r["twin"])[:8] + bytes.fromhex(r["manifest"])[:8]
-        statement = {"v": "twinproof-outcome/2", "receipt": digest.hex(), "outcome": self.outcome}
+        known = vr.tagged("receipt", digest)  # by the log
+        rejected = bytes([self.fields["reply"]["rejected"]])
+        statement = {"v": "twinproof-outcome/2", "receipt": known.hex(), "outcome": self.outcome}
         outcome = envelope("outcome", statement, OPERATOR)
         code = bytes([vr.OUTCOMES.index(self.outcome) + 1])
         order = jcs({"twin": m["twin"]} | self.order)
         leaves = [
             b"\x03first",
-            b"\x01" + digest + slot_bytes + ids,
-            b"\x02" + vr.sha256(vr.pae(outcome)) + digest + code,
+            b"\x01" + known + slot_bytes + rejected + ids,
+            b"\x02" + vr.sha256(vr.pae(outcome)) + known + code,
             b"\x03other",
             b"\x05" + vr.sha256(order) + bytes.fromhex(m["twin"])[:8],
         ]

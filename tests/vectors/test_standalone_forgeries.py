@@ -135,7 +135,7 @@ def no_signature(made: Json) -> None:
     made["receipt"]["signatures"][0]["sig"] = b64(bytes(64))
 
 
-FALSE_SEED = {"vrf_proof": b64(vrf_prove(b"")), "slot_tag": "0" * 32, "beacon": None}
+FALSE_SEED = {"vrf_proof": b64(vrf_prove(b""))}
 # fmt: off
 BAD = {
     "1 unknown rule": at("manifest", "rules", to=["crisis/2"]),
@@ -149,14 +149,15 @@ BAD = {
     "4 library": at("receipt", "model", "library", to="lib 2"),
     "4 split": at("receipt", "price", "creator_nano", to=1701001),
     "4 too late": at("receipt", "time", to="2027-11-01T00:00:01Z"),
-    "5 first part": at("fields", "slot", "message", to="m2"),
+    "5 first part": at("fields", "slot", "message", to="102"),
     "5 halt of an ended reply": at("fields", "event", "halt", to="x"),
     "5 persona": at("persona", "name", to="Mora"),
     "5 empty text": at("fields", "reply", "text", to=""),
     "5 public": late(lambda made: made.update(sealed=None)),
     "6 wish": at("fields", "event", to={"halt": None, "regenerate": "x", "replaces": H1}),
     "6 platform": at("fields", "slot", "platform", to="web"),
-    "6 false proof": at("receipt", "seed", to=FALSE_SEED),
+    "6 false proof": at("fields", "seed", to=FALSE_SEED),
+    "6 another spelling": at("fields", "slot", "chat", to="017"),
     "7 crisis, generated": at("fields", "message", "parts", 0, "text", to="I want to die"),
     "7 window": at("manifest", "rendering", "window_tokens", to=10),
     "7 context": at("fields", "context", "tokens", 0, to=9),

@@ -25,11 +25,12 @@ async def test_a_genuine_proof_says_what_was_said_by_whom_and_how_far_it_goes(
     await expect(page.locator("h1")).to_have_text(_UNWITNESSED)
     for words in (_ASKED, _SAID, AI_LABEL):
         await expect(page.locator("#exchange")).to_contain_text(words)
-    for words in ("Nova", "not tied to a person", "starter", "10:00:00 UTC", "word"):
+    place = "web, chat fan, message 7"
+    for words in ("Nova", "not tied to a person", "starter", "10:00:00 UTC", "word", place):
         await expect(page.locator("#who")).to_contain_text(words)
     await expect(page.locator("#verdict")).to_contain_text("self-consistent")
     await expect(page.locator("#limits")).to_contain_text("That the reply is true.")
-    assert await page.locator("#limits li").count() == 12
+    assert await page.locator("#limits li").count() == 13
     assert [await _status(page, level) for level in ("L0", "L1", "L2", "L3", "L4")] == [
         "checked here, now",
         "checked here, without witnesses",

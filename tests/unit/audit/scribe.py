@@ -213,6 +213,7 @@ class Scribe:
                 text=made.text,
                 finish=finish,
                 price_nano=intent.price_nano,
+                rejected=intent.rejected,
                 creator_nano=split_price(intent.price_nano, MANIFEST.creator_bp)[0],
                 opening_key=intent.opening_key,
                 envelope=issued.envelope,

@@ -48,7 +48,7 @@ def test_chosen_fields_are_written_and_verify_without_the_key(bundle: Path, caps
     assert found["disclosed"]["persona"]["name"]
     assert "L0" in found["levels"]
     assert told.err.count("OPENED") == 3
-    assert told.err.count("closed") == 9
+    assert told.err.count("closed") == 10
     assert str(shown) in told.out
     assert GOOD["key"] not in told.out + told.err + shown.read_text(encoding="utf-8")
 

@@ -80,3 +80,8 @@ def test_changed_proof_is_refused(position: int) -> None:
 
     with pytest.raises((FormatError, MismatchError)):
         vrf.verify(KEY, b"alpha", bytes(changed))
+
+
+def test_response_of_zero_is_refused_and_no_error_of_the_library() -> None:
+    with pytest.raises(MismatchError):
+        vrf.verify(KEY, b"alpha", PROOF[:48] + bytes(32))

@@ -96,3 +96,30 @@ def test_the_published_list_is_the_one_in_use() -> None:
             for rule in KNOWN_RULES.values()
         ],
     }
+
+
+_LETTERS = st.lists(st.sampled_from("ab"), min_size=1, max_size=3).map(" ".join)
+
+
+@given(
+    st.lists(_LETTERS, max_size=2),
+    st.lists(_LETTERS, max_size=3),
+    st.lists(st.sampled_from("abc"), max_size=9),
+)
+def test_a_rule_applies_as_the_page_says(
+    phrases: list[str], exceptions: list[str], words: list[str]
+) -> None:
+    def stand(phrase: str) -> list[tuple[int, int]]:
+        size = len(phrase.split())
+        places = range(len(words) - size + 1)
+        return [(at, at + size) for at in places if words[at : at + size] == phrase.split()]
+
+    spared = [place for phrase in exceptions for place in stand(phrase)]
+    expected = any(
+        not any(first <= start and stop <= last for first, last in spared)
+        for phrase in phrases
+        for start, stop in stand(phrase)
+    )
+
+    rule = Rule("test/1", tuple(phrases), tuple(exceptions), "text")
+    assert rule.applies(" ".join(words)) is expected

@@ -115,7 +115,7 @@ def test_other_spelling_of_a_time_is_refused(text: str) -> None:
 
 
 def test_leaves_have_the_lengths_of_the_specification() -> None:
-    reply = ReplyLeaf(bytes(32), bytes(16), 0, bytes(8), b"manifest").encode()
+    reply = ReplyLeaf(bytes(32), bytes(16), 0, 4, bytes(8), b"manifest").encode()
     outcome = OutcomeLeaf(bytes(32), bytes(32), Outcome.REFUNDED).encode()
     void = VoidLeaf(bytes(32), bytes(16), 258, VoidReason.REJECTED).encode()
     order = OrderLeaf(bytes(32), bytes(8)).encode()
@@ -123,7 +123,7 @@ def test_leaves_have_the_lengths_of_the_specification() -> None:
     seal = SealLeaf(bytes(32)).encode()
 
     sizes = [len(leaf) for leaf in (reply, outcome, void, order, verdict, seal)]
-    assert sizes == [67, 66, 52, 41, 66, 33]
+    assert sizes == [68, 66, 52, 41, 66, 33]
     assert (reply[-8:], outcome[-1], void[-3:], order[0]) == (b"manifest", 4, b"\x01\x02\x06", 5)
     assert (verdict[0], verdict[-1], seal[0]) == (6, 3, 7)
 
@@ -152,7 +152,7 @@ def test_bytes_of_no_known_kind_are_no_leaf(data: bytes) -> None:
 
 def test_leaf_with_a_part_of_another_length_is_not_encoded() -> None:
     with pytest.raises(FormatError):
-        ReplyLeaf(bytes(31), bytes(16), 0, bytes(8), bytes(8)).encode()
+        ReplyLeaf(bytes(31), bytes(16), 0, 0, bytes(8), bytes(8)).encode()
 
 
 def test_fields_stand_in_the_order_of_the_specification() -> None:
@@ -282,7 +282,6 @@ def test_span_without_its_receipt_cannot_be_made() -> None:
         {"attempt": -1},
         {"attempt": MAX_ATTEMPT + 1},
         {"numbering": "nobody"},
-        {"vrf_proof": bytes(79)},
         {"slot_tag": bytes(15)},
         {"time": datetime(2026, 1, 1, microsecond=1, tzinfo=UTC)},
     ],

@@ -14,6 +14,7 @@ from bot.crypto.canonical import encode_canonical
 from bot.crypto.dsse import encode_envelope, parse_envelope, sign_envelope
 from bot.crypto.encoding import encode_b64
 from bot.domain.errors import UserError, VerificationError
+from bot.domain.ids import receipt_tag_of
 from bot.domain.leaf import VerdictLeaf, parse_leaf
 from bot.domain.statements import OUTCOME_TYPE, AuditVerdict, Sample
 from bot.ports.verdicts import StoredVerdict
@@ -38,6 +39,10 @@ async def rig(tmp_path: Path) -> AsyncIterator[AuditedRig]:
         yield opened
 
 
+def _tag(rig: AuditedRig) -> bytes:
+    return receipt_tag_of(rig.reply.receipt_hash)
+
+
 async def _size(rig: AuditedRig) -> int:
     async with rig.log.stage.store.reading() as tx:
         return await tx.log_size()
@@ -53,7 +58,7 @@ async def test_a_verdict_becomes_a_leaf_and_its_body_is_published(rig: AuditedRi
     (leaf,) = await rig.log.reader.leaves(before, 1)
     parsed = parse_leaf(leaf)
     assert isinstance(parsed, VerdictLeaf)
-    assert (parsed.receipt, parsed.verdict) == (rig.reply.receipt_hash, AuditVerdict.EXACT)
+    assert (parsed.receipt, parsed.verdict) == (_tag(rig), AuditVerdict.EXACT)
     assert await rig.log.reader.bodies(before, 1) == [data]
 
 
@@ -76,9 +81,8 @@ async def test_what_no_auditor_can_have_signed_is_refused_and_logged_nowhere(
     rig: AuditedRig,
 ) -> None:
     sample, receipt = await rig.sample(), rig.reply.receipt_hash
-    small = next(
-        f"0.{n:09}" for n in range(1, 10) if not replace(sample, share=f"0.{n:09}").holds(receipt)
-    )
+    shares = [f"0.{number:09}" for number in range(1, 10)]
+    small = next(one for one in shares if not replace(sample, share=one).holds(_tag(rig)))
     good = statement(receipt, sample)
     stranger = statement(receipt, sample, key=b"s" * 32)
     other_type = encode_envelope(sign_envelope(OUTCOME_TYPE, b"{}", AUDITOR_KEY))
@@ -209,7 +213,7 @@ async def test_a_logged_verdict_that_no_head_can_have_drawn_is_false(rig: Audite
     envelope = parse_envelope(data)
     async with rig.log.stage.store.transaction() as tx:
         index = await append_leaf(tx, leaf_of(envelope, open_statement(envelope)).encode())
-        await tx.add_verdict(StoredVerdict(index, rig.reply.receipt_hash, AUDITOR, data))
+        await tx.add_verdict(StoredVerdict(index, _tag(rig), AUDITOR, data))
 
     with pytest.raises(VerificationError, match="before the head that its sample"):
         check_verdicts(await rig.served(), await rig.verified(), {AUDITOR})

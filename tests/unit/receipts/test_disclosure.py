@@ -95,7 +95,7 @@ def test_reply_that_was_not_opened_can_not_be_shown() -> None:
         ("salt", "AAAAAAAAAAAAAAAAAAAAAA==", 5),
         ("salt", "AA==", 1),
         ("path", [], 5),
-        ("path", [""], 1),
+        ("path", [""], 5),
         ("value", {"finish": "end", "rejected": 0, "text": "Yes."}, 5),
         ("value", None, 5),
     ],

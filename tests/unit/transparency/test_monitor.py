@@ -78,10 +78,17 @@ class Watch:
         return await self.look()
 
     def reply(
-        self, receipt: bytes = RECEIPT, *, slot: bytes = SLOT, attempt: int = 0, twin: bytes = b""
+        self,
+        receipt: bytes = RECEIPT,
+        *,
+        slot: bytes = SLOT,
+        attempt: int = 0,
+        rejected: int = 0,
+        twin: bytes = b"",
     ) -> bytes:
         """Return a reply's leaf."""
-        return ReplyLeaf(receipt, slot, attempt, twin or self.twin, self.manifest).encode()
+        twin = twin or self.twin
+        return ReplyLeaf(receipt, slot, attempt, rejected, twin, self.manifest).encode()
 
     def outcome(
         self, outcome: Outcome, receipt: bytes = RECEIPT, key: bytes = RECEIPTS_KEY
@@ -185,15 +192,31 @@ FAULTS: dict[str, tuple[Leaves, str]] = {
     ),
     "no-manifest": (lambda w: [w.reply(twin=bytes(8))], "which was not logged before"),
     "no-manifest of this version": (
-        lambda w: [ReplyLeaf(RECEIPT, SLOT, 0, w.twin, bytes(8)).encode()],
+        lambda w: [ReplyLeaf(RECEIPT, SLOT, 0, 0, w.twin, bytes(8)).encode()],
         "by manifest 0000000000000000, which was not logged before",
     ),
     "attempt-without-cause after another void than right before": (
         lambda w: [*w.rejected(0), w.void(1), w.reply(attempt=2)],
         "nor was the attempt right before it rejected",
     ),
+    "attempt-without-cause above the rejected one": (
+        lambda w: [w.void(0), *w.rejected(1), w.reply(attempt=2, rejected=1)],
+        "after 1 rejected ones, and there is no reply before it",
+    ),
+    "attempt-without-cause that hides the rejected one": (
+        lambda w: [*w.rejected(0), w.reply(attempt=1)],
+        "after 0 rejected ones, and there is no reply before it",
+    ),
+    "rejected-miscounted": (
+        lambda w: [*w.rejected(0), w.reply(attempt=1)],
+        "says it follows 0 rejected attempts in a row; it follows 1",
+    ),
+    "rejected-miscounted of a first attempt": (
+        lambda w: [w.reply(rejected=1)],
+        "says it follows 1 rejected attempts in a row; it follows 0",
+    ),
     "too-many-redraws": (
-        lambda w: [*w.rejected(0, 1, 2, 3, 4), w.reply(attempt=5)],
+        lambda w: [*w.rejected(0, 1, 2, 3, 4), w.reply(attempt=5, rejected=5)],
         "after 5 rejected attempts in a row; its version allows",
     ),
     "too-many-redraws without a reply": (

@@ -11,6 +11,7 @@ from bot.crypto.encoding import parse_b64
 from bot.crypto.hashing import sha256
 from bot.crypto.signed_note import open_note
 from bot.crypto.tiles import Tile, parse_bundle, parse_hashes, width_at
+from bot.domain.ids import receipt_tag_of
 from bot.domain.statements import Outcome, OutcomeStatement
 from bot.domain.witnesses import WitnessPolicy
 from bot.ports.transparency import StoredCosignature
@@ -147,7 +148,7 @@ async def test_statements_of_outcomes_and_voids_are_published_whole(rig: LogRig)
     assert manifest
     assert receipt == b""
     statement = OutcomeStatement.parse(parse_envelope(outcome).payload)
-    assert statement == OutcomeStatement(reply.receipt_hash, Outcome.DELIVERED)
+    assert statement == OutcomeStatement(receipt_tag_of(reply.receipt_hash), Outcome.DELIVERED)
 
 
 async def test_nothing_that_is_served_names_a_person_or_a_message(rig: LogRig) -> None:

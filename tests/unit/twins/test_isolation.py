@@ -31,6 +31,7 @@ from bot.wiring.inspection import inspect_file
 from tests.fans_rig import FansRig, memory_rig, sqlite_rig
 from tests.stage import MIRA, THEO
 
+_DIGITS = str.maketrans("abcdef", "123456")
 DECOY = re.compile(rb"zq(\d{4})r(\d)qz")
 COMMAND = (sys.executable, "-m", "bot", "engine", "--model", str(STARTER), "--threads", "1")
 
@@ -39,19 +40,19 @@ COLLIDING = (
     (("discord", "9", "1", "23", "ana"), ("discord", "9", "12", "3", "ana")),
     (("discord", "91", "1", "", "ana"), ("discord", "9", "11", "", "ana")),
     (
-        ("telegram", "7", "5", "", "42"),
-        ("telegram", "7", "", "5", "42"),
-        ("telegram", "75", "", "", "42"),
+        ("telegram", "7", "51", "", "42"),
+        ("telegram", "7", "5", "1", "42"),
+        ("telegram", "75", "1", "", "42"),
     ),
     (("web", "local", "c", "d", "ana"), ("web", "local", "c", "", "dana")),
     (
         ("web", "local", "a|b", "", "f"),
         ("web", "local", "a", "b", "|f"),
-        ("web", "local|a", "b", "", "f"),
+        ("web", "local", "a|b|", "", "f"),
     ),
     (("web", "local", "a\x00", "b", "f"), ("web", "local", "a", "\x00b", "f")),
     (("telegram", "7", "-100", "", "42"), ("telegram", "7", "-100", "", "43")),
-    (("discord", "7", "5", "", "42"), ("telegram", "7", "5", "", "42")),
+    (("discord", "7", "51", "", "42"), ("telegram", "7", "51", "", "42")),
 )
 
 
@@ -64,10 +65,14 @@ class Voice:
     surface: Surface
     fan: str
 
+    def number_of(self, turn: int) -> str:
+        """Return a message's number that no other fan's message has, as platforms give them."""
+        return f"{turn}{self.fan.encode().hex().translate(_DIGITS)}"
+
     def message(self, turn: int) -> IncomingMessage:
         """Return a message of this conversation; ids of messages repeat in every place."""
         return IncomingMessage(
-            self.twin, self.surface, self.fan, f"m{turn}", f"I keep zq{self.number:04d}r{turn}qz"
+            self.twin, self.surface, self.fan, f"{turn}", f"I keep zq{self.number:04d}r{turn}qz"
         )
 
 
@@ -87,7 +92,7 @@ async def _say(rig: FansRig, voices: Sequence[Voice], turn: int) -> dict[int, Re
 
     async def one(voice: Voice) -> ReplyShown:
         said = voice.message(turn)
-        return await rig.ask(replace(said, message_id=f"{said.message_id}-{voice.fan}"))
+        return await rig.ask(replace(said, message_id=voice.number_of(turn)))
 
     shown = await asyncio.gather(*(one(voice) for voice in voices))
     return {voice.number: reply for voice, reply in zip(voices, shown, strict=True)}
@@ -136,7 +141,7 @@ async def test_no_context_holds_another_conversations_decoy(tmp_path: Path) -> N
         rig.stage.engine.max_queued = len(voices)
         await rig.stage.open((MIRA, THEO))
         inbox = replace(rig.stage, privacy=rig.fans).make_inbox()
-        await inbox.withdraw(taken_back.surface, f"m2-{taken_back.fan}")
+        await inbox.withdraw(taken_back.surface, taken_back.number_of(2))
         made = [
             event
             async for event in inbox.regenerate(second[again.number].receipt_id, again.fan, "wish")
@@ -166,7 +171,7 @@ async def test_halted_voided_and_merged_messages_stay_in_their_conversation(tmp_
     rig.stage.engine.crashes = [None, 2, None, 0, 0, 3, None, 1]
 
     async def talk(voice: Voice, turn: int) -> None:
-        said = replace(voice.message(turn), may_merge=True, message_id=f"{turn}-{voice.fan}")
+        said = replace(voice.message(turn), may_merge=True, message_id=voice.number_of(turn))
         with suppress(UserError):
             async for event in inbox.answer(said):
                 if not isinstance(event, ReplyShown) and (voice.number + turn) % 3 == 0:

@@ -97,9 +97,8 @@ def _expectation(vector: dict[str, Json], bundle: str) -> dict[str, Json]:
 
 def _spoilt_openings(dice: random.Random) -> bytes:
     """Commit to spoilt fields, as a lying operator would: signed, sealed and logged."""
-    name = dice.choice(
-        ("slot", "turn", "message", "spans", "output", "reply", "event", "choice", "counts")
-    )
+    names = "slot turn message spans output reply event choice counts seed"
+    name = dice.choice(names.split())
     attempt = dice.choice((0, 1))
     event = ReplyEvent("wish", fixed_key("replaced receipt")) if attempt else NO_EVENT
     fields = replace(FIELDS, event=event)

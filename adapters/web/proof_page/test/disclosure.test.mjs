@@ -34,9 +34,9 @@ test('every field can be disclosed by itself, and so can the persona', async () 
   assert.equal(await failedStep(disclosed([], PERSONA)), undefined);
 });
 
-test('a claim about earlier turns belongs to spans that show some', async () => {
+test('a claim about earlier turns belongs to every reply, whatever is shown of it', async () => {
   assert.ok((await verifyDisclosure({ bundle: disclosed(['spans']) })).unproved.includes(12));
-  assert.ok(!(await verifyDisclosure({ bundle: disclosed(['turn']) })).unproved.includes(12));
+  assert.ok((await verifyDisclosure({ bundle: disclosed(['turn']) })).unproved.includes(12));
 });
 
 const both = ['message', 'reply'];
@@ -53,6 +53,8 @@ for (const [name, names, persona, change, step] of [
   ['other words', both, null, (d) => { d.fields[1].value.text += '!'; }, 5],
   ['other salt', both, null, (d) => { d.fields[0].salt = `${'A'.repeat(22)}==`; }, 5],
   ['path that lacks a hash', both, null, (d) => { d.fields[0].path.pop(); }, 5],
+  ['path that is none', both, null, (d) => { d.fields[0].path = ['']; }, 5],
+  ['path of 64 hashes', both, null, (d) => { d.fields[0].path = Array(64).fill(d.fields[0].path[0]); }, 5],
   ['value under another name', ['context', 'output'], null, (d) => { d.fields[0].name = 'context'; d.fields[0].value = d.fields[1].value; }, 5],
   ['value of another form', both, null, (d) => { d.fields[0].value = null; }, 5],
   ['persona of somebody else', [], { ...PERSONA, role: 'a king' }, undefined, 5],

@@ -56,6 +56,8 @@ const REFUSED = [
   ['seal of another log', sealed((s) => { s.log = LAST.vkey; }), 8],
   ['seal that keeps more than there was', sealed((s) => { s.kept = 10; }), 8],
   ['seal with a time', sealed((s) => { s.time = '2026-11-20T10:00:00Z'; }), 8],
+  ['reply in the place of a seal', sealed((s) => { s.kept = 2; }), 8],
+  ['reply in the place of the last of two seals', { seals: [NEXT, LAST], seal: (s) => { s.kept = s.log === NEXT.vkey ? 2 : 1; } }, 8],
   ['log that is continued by itself', { seals: [FIRST] }, 8],
   ['log that comes back', { seals: [NEXT, FIRST] }, 8],
   ['successor of the same origin', { seals: [makeKey(FIRST.name, secret(11))] }, 8],
@@ -85,7 +87,7 @@ for (const [name, hooks, step] of REFUSED) {
 test('an anchor is claimed, and named where the policy knows its contract', async () => {
   const anchor = { anchor: () => {} };
   const claimed = await check(anchor);
-  const known = await check(anchor, { anchors: [{ chain: 1, contract: CONTRACT.toLowerCase() }] });
+  const known = await check(anchor, { anchors: [{ chain: 1, contract: CONTRACT }] });
 
   assert.deepEqual([claimed.levels, claimed.proved.anchor.named], [['L0', 'L1-unwitnessed'], false]);
   assert.equal(known.proved.anchor.named, true);
@@ -162,7 +164,7 @@ test('what was signed after a key was lost does not count, and what was before d
   assert.equal(await step({}, 0, FIRST.name, { manifest: '00'.repeat(32) }), undefined);
   assert.equal(await step(sealed((s) => { s.kept = 3; }), 2, FIRST.name), 10);
   assert.equal(await step(sealed((s) => { s.kept = 3; }), 3, FIRST.name), undefined);
-  assert.equal(await step(sealed((s) => { s.kept = 2; }), 9, FIRST.name), 10, 'a successor logged it after the seal');
+  assert.equal(await step(sealed((s) => { s.kept = 1; }), 9, FIRST.name), 10, 'a successor logged it after the seal');
 });
 
 test('a policy with members missing, unknown or wrong is refused', async () => {
@@ -172,6 +174,7 @@ test('a policy with members missing, unknown or wrong is refused', async () => {
     { witnesses: [WITNESS.vkey, WITNESS.vkey] }, { auditors: ['00'.repeat(32)] }, { revoked: [{}] }, { creators: ['0x12'] },
     { witnesses: [WITNESS.vkey, makeKey('other.example/w', WITNESS.seed, 4).vkey] },
     { anchors: [{ chain: 0, contract: CONTRACT }] }, { creators: Array(257).fill(CONTRACT) },
+    { creators: [CONTRACT.toLowerCase()] }, { anchors: [{ chain: 1, contract: CONTRACT.toLowerCase() }] },
   ];
 
   for (const changes of refused) {
@@ -188,6 +191,8 @@ test('policies as people paste them', () => {
 
   assert.deepEqual(parsePolicy(JSON.stringify(policy, null, 2)), policy);
   assert.deepEqual(parsePolicy(words), { ...policy, witnesses: [WITNESS.vkey], needed: 1 });
+  assert.deepEqual(parsePolicy(words.replace(/0x\w+/, (capitals) => capitals.toLowerCase())).creators, policy.creators);
+  assert.throws(() => parsePolicy(words.replace(/0x\w+/, (capitals) => capitals.toUpperCase().replace('X', 'x'))));
   assert.throws(() => parsePolicy('nothing'));
 });
 

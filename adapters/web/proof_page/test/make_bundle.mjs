@@ -12,7 +12,7 @@ import { checksumAddress } from '../src/verify/address.js';
 import { creatorDigest, orderDigest } from '../src/verify/creator.js';
 import { challenge, hashToCurve } from '../src/verify/ecvrf.js';
 import { fixedText } from '../src/verify/fixed_answers.js';
-import { derive, sha256, taggedHash } from '../src/verify/hashing.js';
+import { derive, receiptTagOf, sha256, taggedHash } from '../src/verify/hashing.js';
 import { leafHash, merkleRoot } from '../src/verify/merkle.js';
 
 const { Point } = ed25519;
@@ -145,7 +145,10 @@ export function makeBundle(hooks = {}) {
     return value;
   };
   const { manifest, body, signature } = makeManifest((value) => tamper('manifest', value));
-  const values = tamper('fields', structuredClone(FIELDS));
+  const slot = tamper('slot', structuredClone(FIELDS.slot));
+  const { platform, bot, chat, thread, message } = slot; // the fields may lie about it
+  const { proof, beta } = proveVrf(VRF, taggedHash('slot-input', fromHex(manifest.twin), platform, bot, chat, thread, message));
+  const values = tamper('fields', { ...structuredClone(FIELDS), slot, seed: { vrf_proof: toBase64(proof) } });
   const opened = Object.entries(values).map(([name, value]) => (
     { name, salt: toBase64(derive(KEY, `twinproof/v1/salt/${name}`, 16)), value }
   ));
@@ -154,15 +157,13 @@ export function makeBundle(hooks = {}) {
   const leaves = opened.map(({ name, salt, value }) => (
     concat(utf8('twinproof/v1/field'), zero, utf8(name), zero, fromBase64(salt), encodeCanonical(value))
   ));
-  const { platform, bot, chat, thread, message } = FIELDS.slot; // the fields may lie about it
-  const { proof, beta } = proveVrf(VRF, taggedHash('slot-input', fromHex(manifest.twin), platform, bot, chat, thread, message));
   const creatorNano = Math.floor((manifest.price.nano * manifest.split.creator_bp) / 10000);
   const receipt = tamper('receipt', {
     v: 'twinproof-receipt/2', type: 'reply', twin: manifest.twin, manifest: toHex(sha256(body)), seq: 1, attempt: 0,
     numbering: 'operator',
     model: { gguf: manifest.model.gguf, library: manifest.engine.library, build: 'ff'.repeat(32), profile: 'exact/1', verdict: 'exact' },
-    seed: { vrf_proof: toBase64(proof), slot_tag: toHex(taggedHash('slot', beta).subarray(0, 16)), beacon: null },
-    fields: { root: toHex(merkleRoot(leaves)), count: 11 },
+    seed: { slot_tag: toHex(taggedHash('slot', beta).subarray(0, 16)), beacon: null },
+    fields: { root: toHex(merkleRoot(leaves)), count: 12 },
     price: { ...manifest.price, creator_nano: creatorNano, operator_nano: manifest.price.nano - creatorNano },
     rule: null, rate_table: null, payer: null, registry_block: null,
     operator: toHex(ed25519.getPublicKey(OPERATOR)), time: '2026-11-20T10:00:00Z',
@@ -171,8 +172,8 @@ export function makeBundle(hooks = {}) {
   const openings = { v: 'twinproof-openings/2', persona: PERSONA, fields: opened };
   const sealed = gcm(derive(KEY, 'twinproof/v1/seal', 32), new Uint8Array(12), signed.hash).encrypt(encodeCanonical(openings));
   const leaf = tamper('leaf', concat(
-    Uint8Array.of(1), signed.hash, fromHex(receipt.seed.slot_tag), u16(receipt.attempt), fromHex(receipt.twin).subarray(0, 8),
-    sha256(body).subarray(0, 8),
+    Uint8Array.of(1), receiptTagOf(signed.hash), fromHex(receipt.seed.slot_tag), u16(receipt.attempt),
+    Uint8Array.of(values.reply.rejected), fromHex(receipt.twin).subarray(0, 8), sha256(body).subarray(0, 8),
   ));
   const seals = (hooks.seals ?? []).map((next, i, all) => {
     const from = i === 0 ? FIRST : all[i - 1];
@@ -180,7 +181,7 @@ export function makeBundle(hooks = {}) {
     return dsse(tamper('seal', seal), 'application/vnd.twinproof.seal+json', hooks.sealer ?? from.seed).envelope;
   });
   const log = (hooks.seals ?? []).at(-1) ?? FIRST;
-  const outcome = hooks.outcome === null ? null : makeOutcome(signed.hash, hooks.outcomeCode ?? 1, (value) => tamper('outcome', value));
+  const outcome = hooks.outcome === null ? null : makeOutcome(receiptTagOf(signed.hash), hooks.outcomeCode ?? 1, (value) => hooks.outcome?.(value, toHex(signed.hash)));
   const revocation = hooks.revocation ? makeRevocation(manifest, log, hooks) : null;
   const bundle = tamper('bundle', {
     v: 'twinproof-bundle/2', receipt: signed.envelope, manifest: { body: toBase64(body), signature },
@@ -202,11 +203,11 @@ export function makeBundle(hooks = {}) {
 
 export { PERSONA };
 
-function makeOutcome(receiptHash, code, change) {
-  const body = { v: 'twinproof-outcome/2', receipt: toHex(receiptHash), outcome: 'delivered' };
+function makeOutcome(tag, code, change) {
+  const body = { v: 'twinproof-outcome/2', receipt: toHex(tag), outcome: 'delivered' };
   change(body);
   const { envelope, hash } = dsse(body, 'application/vnd.twinproof.outcome+json');
-  return { envelope, leaf: concat(Uint8Array.of(2), hash, receiptHash, Uint8Array.of(code)) };
+  return { envelope, leaf: concat(Uint8Array.of(2), hash, tag, Uint8Array.of(code)) };
 }
 
 function makeRevocation(manifest, log, hooks) {

@@ -23,7 +23,7 @@ test('a genuine bundle reaches L1 and opens', async () => {
   assert.equal(report.proved.said.message, 'What do you sing about?');
   assert.deepEqual(report.proved.outcome, { outcome: 'delivered', index: 3 });
   assert.equal(report.proved.price.text, '0.002 TPT');
-  assert.deepEqual(report.unproved, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16]);
+  assert.deepEqual(report.unproved, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 17]);
 });
 
 test('without the key the steps that need it are hidden', async () => {
@@ -35,7 +35,7 @@ test('without the key the steps that need it are hidden', async () => {
   ]);
   assert.equal(report.opened, false);
   assert.equal(report.proved.said, null);
-  assert.deepEqual(report.unproved, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 16]);
+  assert.deepEqual(report.unproved, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 16, 17]);
 });
 
 test('nothing that came with a false bundle leaves the verifier', async () => {
@@ -75,7 +75,39 @@ const leftOut = (fields, tokens = 58) => { alone(fields); fields.choice.older = 
 const fixed = (change) => both(FIXED, { fields: (f) => { FIXED.fields(f); change(f); } });
 const fixedReceipt = (change) => both(FIXED, { receipt: (r) => { FIXED.receipt(r); change(r); } });
 
+/** A place as a platform says it; `lie` says it in the fields otherwise than the seed has it. */
+const PLACES = {
+  discord: { platform: 'discord', bot: '12', chat: '34', thread: '', message: '7' },
+  telegram: { platform: 'telegram', bot: '12', chat: '-34', thread: '56', message: '7' },
+  web: { platform: 'web', bot: 'local', chat: 'a fan', thread: '', message: '7' },
+};
+const at = (platform, change = {}) => ({
+  slot: (s) => Object.assign(s, PLACES[platform], change),
+  fields: (f) => { f.message.parts[0].id = f.slot.message; },
+  receipt: (r) => { r.numbering = platform === 'web' ? 'operator' : 'platform'; },
+});
+
 const LIES = [
+  ['leaf of fewer rejected attempts', { fields: (f) => redraw(f), ...attempt(1), leaf: (l) => { l[51] = 0; } }, 8],
+  ['leaf of more rejected attempts', { leaf: (l) => { l[51] = 1; } }, 8],
+  ['eleven fields', { receipt: (r) => { r.fields.count = 11; } }, 1],
+  ['VRF proof in the open', { receipt: (r) => { r.seed.vrf_proof = `${'A'.repeat(106)}==`; } }, 1],
+  ['short VRF proof', { fields: (f) => { f.seed.vrf_proof = 'AAAA'; } }, 5],
+  ['false VRF proof', { fields: (f) => { f.seed.vrf_proof = `${'A'.repeat(106)}8=`; } }, 6],
+  ['persona without tokens', { fields: (f) => { f.spans[0].tokens = []; f.context.tokens.splice(1, 2); f.counts.context = 9; } }, 5],
+  ['message without tokens', { fields: (f) => { f.spans[3].tokens = []; f.context.tokens.splice(8, 2); f.counts.context = 9; } }, 5],
+  ['turn of more tokens than there can be', { fields: (f) => leftOut(f, 262145) }, 5],
+  ['text that no token gives', { fields: (f) => output(f, []) }, 7],
+  ['outcome that names the receipt’s hash', { outcome: (o, hash) => { o.receipt = hash; } }, 9],
+  ['chat of Discord with a sign', at('discord', { chat: '-34' }), 6],
+  ['chat of Telegram with a plus', at('telegram', { chat: '+34' }), 6],
+  ['bot with a leading zero', at('discord', { bot: '012' }), 6],
+  ['bot of 21 digits', at('discord', { bot: '1'.repeat(21) }), 6],
+  ['thread that is a name', at('discord', { thread: 'general' }), 6],
+  ['message in other digits', at('discord', { message: '\u0667' }), 6],
+  ['message with a newline', at('telegram', { message: '7\n' }), 6],
+  ['empty message number', at('telegram', { message: '' }), 6],
+  ['another bot on the web', at('web', { bot: 'nova' }), 6],
   ['receipt of another operator', { receipt: (r) => { r.operator = '00'.repeat(32); } }, 2],
   ['receipt with an unknown member', { receipt: (r) => { r.extra = 1; } }, 1],
   ['other manifest', { receipt: (r) => { r.manifest = '00'.repeat(32); } }, 3],
@@ -137,7 +169,7 @@ const LIES = [
   ['attempt after rejected ones that nobody wished for', { fields: (f) => redraw(f), ...attempt(2) }, 6],
   ['fixed answer after a rejected attempt', fixed((f) => redraw(f)), 6],
   ['fixed answer that a fan wished for', fixed((f) => { again(f); }), 6],
-  ['fixed answer with spans', fixed((f) => { f.spans = [{ kind: 'persona', receipt: null, tokens: [] }]; }), 7],
+  ['fixed answer with spans', fixed((f) => { f.spans = [{ kind: 'persona', receipt: null, tokens: [10] }]; }), 7],
   ['fixed answer with output', fixed((f) => output(f, [20])), 7],
   ['fixed answer with counts', fixed((f) => { f.counts.context = 1; }), 7],
   ['fixed answer that ends as a reply', fixed((f) => { f.reply.finish = 'end'; }), 7],
@@ -199,6 +231,11 @@ for (const [name, hooks, step] of LIES) {
 }
 
 const TRUTHS = [
+  ['message on Discord', at('discord')],
+  ['longest identifiers', at('discord', { bot: '9'.repeat(20), chat: '9'.repeat(20), thread: '9'.repeat(20), message: '9'.repeat(20) })],
+  ['message in a thread of a group on Telegram', at('telegram')],
+  ['message on the web in a chat of any name', at('web', { chat: 'a fan\n', thread: 'é' })],
+  ['turn of as many tokens as there can be', { fields: (f) => leftOut(f, 262144) }],
   ['chain that begins anew, without pairs', { fields: (f) => { f.turn.n = 9; alone(f); f.choice.start = 9; } }],
   ['turn that did not fit', { fields: (f) => leftOut(f) }],
   ['older turn that did not fit', { fields: (f) => { f.turn.n = 3; f.choice.older = { receipt: '12'.repeat(32), tokens: 54 }; } }],
@@ -208,7 +245,7 @@ const TRUTHS = [
   ['repeated reply that the fan stopped', { fields: (f) => { repeat(f); halt(f, 'stopped'); } }],
   ['repeated reply where the creator allows it', { fields: repeat, manifest: (m) => { m.filter.redraws = 0; } }],
   ['same reply to the same question', { fields: (f) => { repeat(f); f.spans[1].tokens = [14, 15]; f.context.tokens.splice(4, 1, 14, 15); f.counts.context = 12; } }],
-  ['empty reply after an empty one', { fields: (f) => { output(f, []); f.spans[2].tokens = []; f.context.tokens.splice(6, 1); f.counts.context = 10; } }],
+  ['empty reply after an empty one', { fields: (f) => { output(f, []); f.reply.text = '…'; f.spans[2].tokens = []; f.context.tokens.splice(6, 1); f.counts.context = 10; } }],
   ['fixed answer', FIXED],
   ['message that a rule would answer, without the rule', { fields: (f) => { f.message.parts[0].text = 'suicide'; }, manifest: (m) => { m.rules = []; } }],
   ['reply without outcome', { outcome: null }],
@@ -222,7 +259,7 @@ test('a fixed answer says its rule, costs nothing and asks no model', async () =
 
   assert.deepEqual([proved.receipt.type, proved.receipt.rule, proved.price.text], ['fixed', 'crisis/1', '0 TPT']);
   assert.equal(proved.said.reply, RULES.rules[0].text);
-  assert.deepEqual(unproved, [1, 3, 4, 5, 6, 7, 8, 9, 10, 16]);
+  assert.deepEqual(unproved, [1, 3, 4, 5, 6, 7, 8, 9, 10, 16, 17]);
 });
 
 test('each claim belongs to the results that need it', async () => {
@@ -257,6 +294,19 @@ test('a public bundle has nothing that a key can open', async () => {
 
   assert.equal((await verify({ bundle: text(made) })).failure, null);
   assert.equal((await verify({ bundle: text(made), key: KEY })).failure.step, 5);
+});
+
+test('without the key the log may say any number of rejected attempts that is allowed', async () => {
+  const says = (rejected) => ({ leaf: (l) => { l[51] = rejected; } });
+
+  for (const rejected of [0, 1, 4]) assert.equal(await failedStep(says(rejected), null), undefined);
+  assert.equal(await failedStep(says(5), null), 8);
+});
+
+test('the place of the message is told, so that a fan can compare it', async () => {
+  const { proved } = await verify({ bundle: text(makeBundle(at('telegram'))), key: KEY });
+
+  assert.deepEqual(proved.said.slot, PLACES.telegram);
 });
 
 test('a wrong key fails step 5', async () => assert.equal(await failedStep({}, new Uint8Array(32)), 5));

@@ -7,19 +7,28 @@ import { amount, day, short, size } from './forms.js';
 export const FIELDS = {
   slot: 'the message’s place and number', conversation: 'which conversation', turn: 'which turn of it', message: 'the fan’s message',
   spans: 'the parts of the context', context: 'the context as tokens', output: 'the reply as tokens', reply: 'the reply',
-  event: 'wishes for another reply or an early end', choice: 'which earlier turns could be quoted', counts: 'how many tokens', persona: 'the persona',
+  event: 'wishes for another reply or an early end', choice: 'which earlier turns could be quoted', counts: 'how many tokens', seed: 'the proof of the seed',
+  persona: 'the persona',
 };
 
 /** @param {Proved} proved @returns {[string, string, string][]} name, value, remark */
-export function describeWho({ twin, creator, model, times, price, receipt, outcome }) {
+export function describeWho({ twin, creator, model, times, price, receipt, outcome, said }) {
   return [
     ['Twin', twin.name, `${twin.slug}, version ${twin.version}`],
     ['Creator’s signature', creator.address, 'an address, not tied to a person'],
     ['Weights', model.name, `SHA-256 ${short(model.gguf)}, ${size(model.sizeBytes)}${receipt.type === 'fixed' ? '; not used for a fixed answer' : ''}`],
     ['When', day(times.admitted), 'the operator’s word'],
+    ...(said ? [describePlace(said.slot, receipt)] : []),
     ['Price', price.nano === 0 ? 'nothing' : price.text, price.nano === 0 ? '' : `creator ${amount(price.creatorNano)}, operator ${amount(price.operatorNano)}`],
     ['Outcome', outcome?.outcome ?? 'none stated yet', outcome ? 'the operator’s word' : ''],
   ];
+}
+
+/** What a fan can compare with the chat itself. @param {Record<string, string>} slot @param {Proved['receipt']} receipt @returns {[string, string, string]} */
+function describePlace({ platform, chat, thread, message }, { numbering }) {
+  const places = [platform, chat && `chat ${chat}`, thread && `thread ${thread}`, `message ${message}`].filter(Boolean);
+  const remark = numbering === 'platform' ? 'the operator’s word: compare it with the chat' : 'numbered by the operator';
+  return ['Message', places.join(', '), remark];
 }
 
 /** @param {Proved} proved @returns {[string, string][]} */
@@ -27,7 +36,7 @@ export function describeFacts(proved) {
   const { receipt, twin, creator, model, operator, times, log, raw, said } = proved;
   const { sampler, engine, operator: keys } = raw.manifest;
   return [
-    ['Receipt', receipt.id], ['Receipt hash', receipt.hash], ['Number of this twin’s reply', String(receipt.seq)],
+    ['Receipt', receipt.id], ['Receipt hash', receipt.hash], ['Receipt tag (its name in the log)', receipt.tag], ['Number of this twin’s reply', String(receipt.seq)],
     ['Attempt', `${receipt.attempt}${receipt.attempt ? '' : ' (the first reply to the message)'}`],
     ['Numbered by', receipt.numbering], ['Twin id', twin.id], ['Manifest hash', twin.manifest],
     ['Valid', `${times.validFrom} to ${times.validUntil}`], ['Creator', `${creator.address}, not tied to a person`], ['Paid to', creator.payout],
@@ -41,9 +50,10 @@ export function describeFacts(proved) {
   ];
 }
 
-function describeSaid({ platform, turn, parts, event, counts, finish, persona, fields }) {
+function describeSaid({ slot, turn, parts, event, counts, finish, persona, fields }) {
   return [
-    ['Platform', platform], ['Conversation', fields.conversation.id], ['Turn', String(turn.n)],
+    ['Platform', slot.platform], ['Bot', slot.bot], ['Chat', slot.chat || 'none'], ['Thread', slot.thread || 'none'], ['Message number', slot.message],
+    ['Conversation', fields.conversation.id], ['Turn', String(turn.n)],
     ['Messages answered', parts.map(({ id }) => id).join(', ')],
     ...(event.regenerate === null ? [] : [['Asked for again by event', event.regenerate], ['Replaces receipt', event.replaces]]),
     ...(event.halt === null ? [] : [['Ended early by event', event.halt]]),

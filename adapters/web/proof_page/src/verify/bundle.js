@@ -1,6 +1,6 @@
 /** The bundle: everything that travels with one reply (formats.md section 9). */
 import { parseCanonical } from './canonical.js';
-import { fromBase64, fromHex } from './bytes.js';
+import { bytesOf, fromBase64, fromHex } from './bytes.js';
 import { parseEnvelope } from './dsse.js';
 import { Malformed } from './failure.js';
 import {
@@ -60,10 +60,11 @@ const BUNDLE = {
 
 /**
  * Read canonical JSON that is no longer than any bundle.
- * @param {Uint8Array} bytes
+ * @param {Uint8Array|string} file
  * @returns {any}
  */
-export function parseFile(bytes) {
+export function parseFile(file) {
+  const bytes = bytesOf(file);
   if (bytes.length > MAX_BYTES) throw new Malformed('it is larger than any bundle');
   return parseCanonical(bytes);
 }

@@ -2,9 +2,18 @@
 import { Malformed } from './failure.js';
 
 const encoder = new TextEncoder();
+/** Half of a pair: what some readers write for a byte that is no UTF-8. */
+export const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** @param {string} text @returns {Uint8Array} */
 export const utf8 = (text) => encoder.encode(text);
+
+/** @param {Uint8Array|string} file @returns {Uint8Array} its bytes; text that has none is refused */
+export function bytesOf(file) {
+  if (typeof file !== 'string') return file;
+  if (LONE_SURROGATE.test(file)) throw new Malformed('it has text that is not Unicode');
+  return utf8(file);
+}
 
 /** @param {...Uint8Array} parts @returns {Uint8Array} */
 export function concat(...parts) {

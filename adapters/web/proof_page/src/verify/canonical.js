@@ -1,9 +1,8 @@
 /** Canonical JSON: RFC 8785 without floating-point numbers (formats.md section 1). */
 import { Malformed } from './failure.js';
-import { utf8 } from './bytes.js';
+import { LONE_SURROGATE, utf8 } from './bytes.js';
 
 const MAX_DEPTH = 32;
-const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /**
  * Read canonical JSON; any byte that encoding the value again would not give is refused.

@@ -64,20 +64,21 @@ export function brokenReplyRule(fields, manifest) {
 function brokenContextRule({ spans, context: { tokens: context } }, rendering) {
   const kinds = spans.map((span) => span.kind).join(' ');
   if (!/^persona( fan twin)* message$/.test(kinds)) return 'the spans are not persona, pairs of fan and twin, message';
-  const rendered = renderContext(spans, rendering);
-  const same = rendered.length === context.length && rendered.every((token, i) => token === context[i]);
-  if (!same) return 'the spans do not render to the context';
-  return context.length > rendering.window_tokens ? 'the context is longer than the window' : null;
+  const parts = contextParts(spans, rendering);
+  // Added up first: what is too long is never built.
+  const size = parts.reduce((sum, { length }) => sum + length, 0);
+  if (size > rendering.window_tokens) return 'the context is longer than the window';
+  return sameTokens(parts.flat(), context) ? null : 'the spans do not render to the context';
 }
 
-/** @param {any[]} spans @param {any} rendering of the manifest @returns {number[]} the model's context */
-function renderContext(spans, rendering) {
+/** @param {any[]} spans @param {any} rendering of the manifest @returns {number[][]} what the model's context is joined from */
+function contextParts(spans, rendering) {
   const [first, last] = [spans[0], spans[spans.length - 1]];
   return [
     rendering.before_persona, first.tokens, rendering.persona_to_fan,
     ...pairsOf(spans).flatMap(([fan, twin]) => [fan.tokens, rendering.fan_to_twin, twin.tokens, rendering.twin_to_fan]),
     last.tokens, rendering.fan_to_twin,
-  ].flat();
+  ];
 }
 
 function brokenTurnRule({ spans, turn, event }) {
@@ -120,6 +121,7 @@ function brokenOutputRule({ output: { tokens: output }, reply, spans }, manifest
   if (reply.finish === 'stop' && (output.length === 0 || stopStrings.length === 0)) return 'no stop string can have ended the reply';
   if (HALTED.includes(reply.finish) && (output.length === 0 || output.length === limit)) return 'the reply was ended early, and has no word, or as many as it may';
   if (committed.some((tokens) => tokens.some((token) => stops.has(token)))) return 'an output holds a stop token';
+  if (output.length === 0 && reply.text !== EMPTY_REPLY) return 'the reply has a text, and no token that gives it';
   if (reply.text !== EMPTY_REPLY && stopStrings.some((stop) => reply.text.includes(stop))) return 'the reply holds a stop string';
   return null;
 }

@@ -23,6 +23,8 @@ const isSpan = object({
   kind: oneOf('persona', 'fan', 'twin', 'message'), receipt: nullOr(isHex(32)), tokens,
 }, 'span');
 const isEarlier = oneOf('fan', 'twin');
+/** @param {any} value a span that cites a receipt if it is of an earlier turn, and is not empty if it is of this one */
+const isWhole = (value) => isSpan(value) && (isEarlier(value.kind) ? value.receipt !== null : value.receipt === null && value.tokens.length > 0);
 
 const MAX_PARTS = 16;
 const isParts = list(object({ id: text, text }, 'part of the message'));
@@ -34,14 +36,16 @@ const parts = (value) => (
 const eventId = nullOr(textOf(1, 200));
 const isEvent = object({ halt: eventId, regenerate: eventId, replaces: nullOr(isHex(32)) }, 'event');
 
-const isOlder = object({ receipt: isHex(32), tokens: integer(1) }, 'turn that did not fit');
+/** What one pair can add at most: two spans and what stands around them. */
+const MAX_PAIR = 262144;
+const isOlder = object({ receipt: isHex(32), tokens: integer(1, MAX_PAIR) }, 'turn that did not fit');
 
 const FIELD_VALUES = {
   slot: object({ bot: text, chat: text, message: text, platform: text, thread: text }, 'slot'),
   conversation: object({ id: isHex(32) }, 'conversation'),
   turn: (value) => isTurn(value) && (value.n === 1) === (value.previous === null),
   message: object({ parts }, 'message'),
-  spans: list((value) => isSpan(value) && isEarlier(value.kind) === (value.receipt !== null)),
+  spans: list(isWhole),
   context: object({ tokens }, 'context'),
   output: object({ tokens }, 'output'),
   reply: object({
@@ -50,6 +54,7 @@ const FIELD_VALUES = {
   event: (value) => isEvent(value) && (value.regenerate === null) === (value.replaces === null),
   choice: object({ older: nullOr(isOlder), start: integer(1) }, 'choice'),
   counts: object({ context: integer(0), output: integer(0) }, 'counts'),
+  seed: object({ vrf_proof: isBase64Of(80) }, 'seed'),
 };
 
 /** Names of the salted fields in their order. */

@@ -20,6 +20,9 @@ export function taggedHash(tag, ...parts) {
   return sha256(concat(...pieces));
 }
 
+/** @param {Uint8Array} receiptHash @returns {Uint8Array} what the log and its statements know a receipt by */
+export const receiptTagOf = (receiptHash) => taggedHash('receipt', receiptHash);
+
 /**
  * HKDF-SHA-256 without salt.
  * @param {Uint8Array} key

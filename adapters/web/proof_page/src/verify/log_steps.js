@@ -4,7 +4,7 @@ import { cosignedAt, isCheckpointSignedBy, parseVerifierKey, parseWitnessKey } f
 import { orderDigest, recoverSigner } from './creator.js';
 import { isSignedBy } from './dsse.js';
 import { must } from './failure.js';
-import { sha256 } from './hashing.js';
+import { receiptTagOf, sha256 } from './hashing.js';
 import { isIncluded } from './merkle.js';
 import { isLogged, parseLogProof } from './log_proof.js';
 import { parseOrder, parseOutcome, parseSeal } from './statements.js';
@@ -17,21 +17,28 @@ const OUTCOME_CODES = { delivered: 1, undelivered: 2, withdrawn: 3, refunded: 4 
 
 /** @param {Case} found */
 export async function checkLog(found) {
-  const { bundle, receipt, manifest, manifestHash } = found;
-  const leaf = concat(
-    Uint8Array.of(1), bundle.receipt.hash, fromHex(receipt.seed.slot_tag), u16(receipt.attempt),
-    fromHex(receipt.twin).subarray(0, 8), manifestHash.subarray(0, 8),
-  );
-  must(8, equal(leaf, bundle.log.leaf), 'the log entry is not of this receipt');
+  const { bundle } = found;
+  const { leaf } = bundle.log;
+  must(8, leavesOf(found).some((own) => equal(own, leaf)), 'the log entry is not of this receipt');
   found.place = parseLogProof(bundle.log.proof);
   const { checkpoint, index } = found.place;
   must(8, isLogged(leaf, found.place), 'the log’s root does not contain this reply');
   await followSeals(found);
+  must(8, found.seals.at(-1)?.kept !== index, 'the reply stands where the seal of the log before has to stand');
   must(8, checkpoint.origin === found.log.name, 'the checkpoint is of another log than the manifest names');
   const signed = await isCheckpointSignedBy(checkpoint, found.log);
   must(8, signed, 'the checkpoint is not signed by the log that the manifest names');
   if (bundle.anchor !== null) checkAnchor(bundle.anchor, leaf, index, checkpoint);
   await countWitnesses(found);
+}
+
+/** What the log may say of this receipt: without the key one does not know how many attempts were rejected. @param {Case} found */
+function leavesOf({ bundle, receipt, manifestHash, openings }) {
+  const counts = openings ? [openings.fields.reply.rejected] : [0, 1, 2, 3, 4];
+  return counts.map((rejected) => concat(
+    Uint8Array.of(1), receiptTagOf(bundle.receipt.hash), fromHex(receipt.seed.slot_tag), u16(receipt.attempt), Uint8Array.of(rejected),
+    fromHex(receipt.twin).subarray(0, 8), manifestHash.subarray(0, 8),
+  ));
 }
 
 /** Go from the manifest's log to the one that continues it. @param {Case} found */
@@ -84,9 +91,10 @@ async function checkOutcome(found) {
   const body = parseOutcome(statement.payload);
   const signed = await isSignedBy(statement, OUTCOME_TYPE, fromHex(receipt.operator));
   must(9, signed, 'the operator’s signature does not fit the outcome');
-  must(9, body.receipt === toHex(bundle.receipt.hash), 'the outcome is of another reply');
+  const tag = receiptTagOf(bundle.receipt.hash);
+  must(9, body.receipt === toHex(tag), 'the outcome is of another reply');
   const code = Uint8Array.of(OUTCOME_CODES[body.outcome]);
-  const expected = concat(Uint8Array.of(2), statement.hash, bundle.receipt.hash, code);
+  const expected = concat(Uint8Array.of(2), statement.hash, tag, code);
   must(9, equal(leaf, expected), 'the log entry is not of this outcome');
   const index = indexOf(found, leaf, proof, 'the outcome');
   must(9, index > found.place.index, 'the outcome was logged before the reply');

@@ -8,7 +8,8 @@
  *   import { lookUp, withAnchor } from '../verify/anchor.js';  section 11.4, see the end of this file
  *   import { parseLink, parsePolicy } from '../verify/link.js';
  *
- * Neither verify nor verifyDisclosure throws for false evidence.
+ * Neither verify nor verifyDisclosure throws, whatever the bundle; what went wrong is a failure of the step
+ * that was running.
  */
 
 /** Section 11.3, as `parsePolicy` of policy.js gives it. */
@@ -69,6 +70,7 @@ export interface Proved {
   receipt: {
     id: string;                       // 22 characters
     hash: string;                     // hex
+    tag: string;                      // hex: what the log and its statements know the receipt by
     type: 'reply' | 'fixed';
     seq: number;
     attempt: number;
@@ -127,7 +129,7 @@ export interface Proved {
 }
 
 export type FieldName = 'slot' | 'conversation' | 'turn' | 'message' | 'spans' | 'context' | 'output'
-  | 'reply' | 'event' | 'choice' | 'counts';
+  | 'reply' | 'event' | 'choice' | 'counts' | 'seed';
 
 export interface Persona {
   v: string; name: string; role: string; facts: string[]; off_limits: string[];
@@ -136,6 +138,8 @@ export interface Persona {
 
 export interface Said {
   platform: 'terminal' | 'web' | 'discord' | 'telegram';
+  /** Where the message stands, so that the fan can compare it; `thread` may be empty. Of terminal and web the operator's own words. */
+  slot: { platform: string; bot: string; chat: string; thread: string; message: string };
   parts: { id: string; text: string }[];   // the fan's messages that were answered together
   message: string;                    // their texts joined by a line feed
   reply: string;
@@ -149,7 +153,7 @@ export interface Said {
   choice: { older: null | { receipt: string; tokens: number }; start: number };
   counts: { context: number; output: number };
   persona: Persona;
-  /** All eleven opened fields as they stand in the receipt. */
+  /** All twelve opened fields as they stand in the receipt. */
   fields: Record<FieldName, any>;
 }
 

@@ -3,6 +3,7 @@ import { HALTED, messageText, pairsOf } from './context.js';
 import { decimalAmount } from './creator.js';
 import { receiptIdOf } from './link.js';
 import { toHex } from './bytes.js';
+import { receiptTagOf } from './hashing.js';
 
 /** @typedef {import('./steps.js').Case} Case */
 /** @typedef {import('./result.d.ts').Result} Result */
@@ -53,13 +54,13 @@ function unproved(found, levels) {
     8: found.outcome !== undefined,
     10: receipt.numbering === 'operator',
     11: receipt.numbering === 'platform',
-    12: (fields.spans?.length ?? 0) > 2,
+    12: receipt.type === 'reply',
     13: receipt.model.verdict === 'tolerant',
     14: receipt.attempt > 0 || HALTED.includes(fields.reply?.finish) || typeof fields.event?.halt === 'string',
     15: openings === undefined,
     16: policy === null,
   };
-  return Array.from({ length: 16 }, (_, i) => i + 1).filter((n) => belongs[n] ?? true);
+  return Array.from({ length: 17 }, (_, i) => i + 1).filter((n) => belongs[n] ?? true);
 }
 
 /** @param {Case} found @returns {Record<string, any>} opened or disclosed fields by their names */
@@ -73,7 +74,7 @@ function proved(found) {
   const { receipt, manifest, bundle, disclosure } = found;
   return {
     receipt: {
-      id: receiptIdOf(bundle.receipt.hash), hash: toHex(bundle.receipt.hash), type: receipt.type, seq: receipt.seq,
+      id: receiptIdOf(bundle.receipt.hash), hash: toHex(bundle.receipt.hash), tag: toHex(receiptTagOf(bundle.receipt.hash)), type: receipt.type, seq: receipt.seq,
       attempt: receipt.attempt, numbering: receipt.numbering, rule: receipt.rule, slotTag: receipt.seed.slot_tag,
     },
     twin: {
@@ -108,7 +109,7 @@ const priceOf = ({ nano, token, creator_nano: creatorNano, operator_nano: operat
 function saidOf({ persona, fields }) {
   const { slot, message, reply, event, turn, spans, choice, counts } = fields;
   return {
-    platform: slot.platform, parts: message.parts, message: messageText(fields), reply: reply.text, finish: reply.finish,
+    platform: slot.platform, slot, parts: message.parts, message: messageText(fields), reply: reply.text, finish: reply.finish,
     rejected: reply.rejected, event, turn, pairs: pairsOf(spans).length, choice, counts, persona, fields,
   };
 }

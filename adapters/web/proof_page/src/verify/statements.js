@@ -6,7 +6,7 @@ import { fromHex } from './bytes.js';
 import { Malformed } from './failure.js';
 import { isRule } from './fixed_answers.js';
 import {
-  address, decimal, integer, isBase64Of, isHex, list, nullOr, object, oneOf, record, text, textOf, time, titleOf, tokens, upTo,
+  address, decimal, integer, isHex, list, nullOr, object, oneOf, record, text, textOf, time, titleOf, tokens, upTo,
 } from './shape.js';
 
 const nothing = oneOf(null);
@@ -30,7 +30,7 @@ const rules = (value) => (
 );
 
 /** How many salted fields a receipt commits to. */
-const FIELD_COUNT = 11;
+const FIELD_COUNT = 12;
 
 const RECEIPT = {
   v: oneOf('twinproof-receipt/2'),
@@ -43,7 +43,7 @@ const RECEIPT = {
   model: object({
     gguf: isHex(32), library: short, build: isHex(32), profile: oneOf('exact/1'), verdict: oneOf('exact', 'tolerant'),
   }, 'receipt’s model'),
-  seed: object({ vrf_proof: isBase64Of(80), slot_tag: isHex(16), beacon: nothing }, 'seed'),
+  seed: object({ slot_tag: isHex(16), beacon: nothing }, 'seed'),
   fields: object({ root: isHex(32), count: oneOf(FIELD_COUNT) }, 'field commitment'),
   price: object({ nano: amount, token: short, creator_nano: amount, operator_nano: amount }, 'receipt’s price'),
   rule: nullOr(text),

@@ -15,13 +15,21 @@ import { parseManifest, parseReceipt } from './statements.js';
 import { receiptIdOf } from './link.js';
 
 const RECEIPT_TYPE = 'application/vnd.twinproof.receipt+json';
-/** Who numbers the messages of a platform; there are no other platforms. */
-const NUMBERING = new Map([['terminal', 'operator'], ['web', 'operator'], ['discord', 'platform'], ['telegram', 'platform']]);
+const id = /^[1-9][0-9]{0,19}$/;
+const idOrNothing = /^(?:[1-9][0-9]{0,19})?$/;
+const own = { numbering: 'operator', forms: { bot: /^local$/ } };
+/** By platform, of which there are no others: who numbers the messages, and the only spelling of identifiers. */
+const PLATFORMS = new Map(Object.entries({
+  terminal: own,
+  web: own,
+  discord: { numbering: 'platform', forms: { bot: id, chat: id, thread: idOrNothing, message: id } },
+  telegram: { numbering: 'platform', forms: { bot: id, chat: /^-?[1-9][0-9]{0,19}$/, thread: idOrNothing, message: id } },
+}));
 
 /**
  * What is known of one reply; grows from step to step.
  * @typedef {object} Case
- * @property {Uint8Array} bytes
+ * @property {Uint8Array|string} file
  * @property {Uint8Array|null} key opening key
  * @property {string|null} receiptId the id in the link, where there is a link
  * @property {import('./result.d.ts').Policy|null} policy
@@ -40,7 +48,7 @@ const NUMBERING = new Map([['terminal', 'operator'], ['web', 'operator'], ['disc
  */
 
 /** @param {Case} found */
-export const checkBundle = (found) => takeBundle(found, parseFile(found.bytes));
+export const checkBundle = (found) => takeBundle(found, parseFile(found.file));
 
 /**
  * Step 1 of what was parsed already, by itself or as part of another file.
@@ -130,10 +138,14 @@ export function checkPersona(persona, manifest) {
 /** @param {Case} found */
 export function checkSeed({ receipt, manifest, openings: { fields } }) {
   const { platform, bot, chat, thread, message } = fields.slot;
-  must(6, NUMBERING.has(platform), 'the message comes from a platform that the formats do not know');
-  must(6, receipt.numbering === NUMBERING.get(platform), 'the receipt is wrong about who numbered the message');
+  const known = PLATFORMS.get(platform);
+  must(6, known !== undefined, 'the message comes from a platform that the formats do not know');
+  for (const [name, form] of Object.entries(known.forms)) {
+    must(6, form.test(fields.slot[name]), `the message’s place has a "${name}" that ${platform} does not write so`);
+  }
+  must(6, receipt.numbering === known.numbering, 'the receipt is wrong about who numbered the message');
   const slot = taggedHash('slot-input', fromHex(manifest.twin), platform, bot, chat, thread, message);
-  const beta = verifyVrf(fromHex(manifest.operator.vrf_key), slot, fromBase64(receipt.seed.vrf_proof));
+  const beta = verifyVrf(fromHex(manifest.operator.vrf_key), slot, fromBase64(fields.seed.vrf_proof));
   must(6, beta !== null, 'the proof of the seed is false');
   const tag = toHex(taggedHash('slot', beta).subarray(0, 16));
   must(6, tag === receipt.seed.slot_tag, 'the slot tag does not come from the seed');

@@ -1,6 +1,6 @@
 /** The whole verification: runs the steps in their order and reports on each. */
 import { parseCanonical } from './canonical.js';
-import { utf8 } from './bytes.js';
+import { bytesOf } from './bytes.js';
 import { checkDisclosed, checkDisclosure } from './disclosed_steps.js';
 import { Failure, Malformed } from './failure.js';
 import { checkAfterwards, checkLog, checkPolicy } from './log_steps.js';
@@ -42,7 +42,7 @@ const STEPS = {
 };
 
 /**
- * Verify one bundle. Never throws for false evidence; the result says which step failed.
+ * Verify one bundle. Doesn't throw, whatever the bundle is; the result says which step failed.
  * @param {import('./result.d.ts').Evidence} evidence
  * @returns {Promise<import('./result.d.ts').Result>}
  */
@@ -62,17 +62,15 @@ export const verifyDisclosure = (evidence) => run('disclosure', evidence);
  */
 export function kindOf(file) {
   try {
-    const { v } = parseCanonical(toBytes(file));
+    const { v } = parseCanonical(bytesOf(file));
     return typeof v === 'string' && v.startsWith('twinproof-disclosure/') ? 'disclosure' : 'bundle';
   } catch {
     return 'bundle';
   }
 }
 
-const toBytes = (file) => (typeof file === 'string' ? utf8(file) : file);
-
 async function run(kind, { bundle, key = null, receiptId = null, policy = null }) {
-  const found = { bytes: toBytes(bundle), key, receiptId, policy: policy && readPolicy(policy) };
+  const found = { file: bundle, key, receiptId, policy: policy && readPolicy(policy) };
   const results = [];
   let failure = null;
   for (const [n, check, excuse] of STEPS[kind]) {
@@ -92,9 +90,14 @@ async function run(kind, { bundle, key = null, receiptId = null, policy = null }
   return makeResult(kind, results, failure, found);
 }
 
-/** @param {unknown} error @param {number} step @returns {Failure} */
+/**
+ * What a step could not work through has not passed it, whatever the error was.
+ * @param {unknown} error
+ * @param {number} step that was running
+ * @returns {Failure}
+ */
 function asFailure(error, step) {
   if (error instanceof Failure) return error;
   if (error instanceof Malformed) return new Failure(step, error.reason);
-  throw error;
+  return new Failure(step, `the check could not be finished (${error instanceof Error ? error.name : 'error'})`);
 }
