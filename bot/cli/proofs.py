@@ -104,4 +104,7 @@ def load_policy(path: Path) -> TrustPolicy:
         data = path.read_bytes()
     except OSError as error:
         raise UserError(f"The trust policy {path} can't be read: {error.strerror}.") from error
-    return parse_policy(data)
+    try:
+        return parse_policy(data)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error

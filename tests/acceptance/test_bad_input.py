@@ -126,7 +126,7 @@ REFUSED: dict[str, tuple[Callable[[], tuple[str, ...]], str]] = {
     ),
     "a trust policy that is a list": (
         lambda: (Path("t.json").write_text("[]"), ("verify", "x.json", "--trust", "t.json"))[1],
-        "t.json is not a JSON object",
+        "t.json: The trust policy is not valid: policy: not an object",
     ),
     "an audit of nothing": (lambda: ("audit", "--data", "."), "no service's data"),
     "an audit of nowhere": (lambda: ("audit", "--data", "nowhere"), "no service's data"),
