@@ -42,7 +42,7 @@ def test_one_false_proof_among_true_ones_is_named_and_the_others_are_replayed(
 ) -> None:
     changed = tmp_path / "changed.json"
     shutil.copy(first.copies[1], changed)
-    changed.write_bytes(changed.read_bytes().replace(b'"index":', b'"index":1', 1))
+    changed.write_bytes(changed.read_bytes().replace(b"nindex ", b"nindex 1", 1))
     key = first.links[1].partition("#")[2]
 
     finished = command(
