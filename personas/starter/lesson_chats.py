@@ -90,7 +90,7 @@ class LessonWriter:
         makers: tuple[Maker, ...]
         makers = (self._fact, self._missing, self._talk, self._example)
         makers += (self._refused, self._plain, self._disclosed, self._odd, self._other)
-        weights = (54, 6, 14, 12, 9, 12, 3.5, 3.5, 1.5)
+        weights = (64, 4, 14, 14, 9, 12, 3.5, 3.5, 1.5)
         maker = rng.choices(makers, weights=weights)[0]
         first = maker(scene, rng)
         if first is None:
@@ -100,7 +100,7 @@ class LessonWriter:
             # Silence twice in a row, in other words: so that replies aren't repeated.
             again = self._missing(scene, rng)
             pairs += [again] if again else []
-        if scene.stated and chance(rng, 0.09):
+        if scene.stated and chance(rng, 0.05):
             near = self._near(scene, rng.choice(scene.stated), rng)
             pairs += [near] if near else []
         return pairs
@@ -123,7 +123,7 @@ class LessonWriter:
         one = rng.choice(fresh)
         one.asked += 1
         luck = rng.random()
-        if luck < 0.07:
+        if luck < 0.04:
             near = self._near(scene, one, rng)
             if near:
                 return near
