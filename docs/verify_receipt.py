@@ -613,22 +613,30 @@ APOSTROPHES = dict.fromkeys((0x27, 0x2019))
 
 
 def _standing(words: list[str], phrases: str) -> Iterable[tuple[int, int]]:
-    """Where phrases stand: from which word, up to which."""
+    """Where phrases stand: from which word, up to which; in the order of the words."""
+    by_first: dict[str, list[list[str]]] = {}
     for phrase in (phrase.split() for phrase in phrases.split("|")):
-        for i, word in enumerate(words):
-            if word == phrase[0] and words[i : i + len(phrase)] == phrase:
+        by_first.setdefault(phrase[0], []).append(phrase)
+    for i, word in enumerate(words):
+        for phrase in by_first.get(word, ()):
+            if words[i : i + len(phrase)] == phrase:
                 yield i, i + len(phrase)
+
+
+def _reach(words: list[str], phrases: str) -> list[int]:
+    """For each word, how far a phrase goes on that begins there or earlier."""
+    reach = [0] * len(words)
+    for start, end in _standing(words, phrases):
+        reach[start] = max(reach[start], end)
+    return list(accumulate(reach, max))
 
 
 def first_rule(rules: Iterable[str], message: str) -> str | None:
     """The first of the manifest's rules that applies to the message."""
     words = re.findall("[a-z]+", message.translate(SMALL | APOSTROPHES))
     for rule in rules:
-        reach = [0] * (len(words) + 1)  # how far a `not` phrase goes that began by then
-        for start, end in _standing(words, RULES[rule][1]):
-            reach[start] = max(reach[start], end)
-        reach = list(accumulate(reach, max))
-        if any(reach[start] < end for start, end in _standing(words, RULES[rule][0])):
+        excused = _reach(words, RULES[rule][1])
+        if any(excused[start] < end for start, end in _standing(words, RULES[rule][0])):
             return rule
     return None
 
@@ -650,9 +658,9 @@ ENVELOPE = {"payload": b64, "payloadType": text(),
             "signatures": [{"keyid": HEX32, "sig": b64_of(64)}, 1, 1]}
 SPAN = where({"kind": ("persona", "fan", "twin", "message"), "receipt": (None, HEX32),
               "tokens": TOKENS},
-             lambda span: (span["kind"] in ("fan", "twin")) == (span["receipt"] is not None)
-             and (span["tokens"] or span["kind"] in ("fan", "twin")),
-             "receipt: set exactly for fan and twin; tokens: some in the others")
+             lambda span: span["receipt"] if span["kind"] in ("fan", "twin")
+             else span["receipt"] is None and span["tokens"],
+             "receipt: set exactly for fan and twin; tokens: some, of persona and message")
 FIELDS: Json = {
     "slot": dict.fromkeys(("bot", "chat", "message", "platform", "thread"), text()),
     "conversation": {"id": HEX32},
@@ -670,7 +678,7 @@ FIELDS: Json = {
     "event": where({"halt": EVENT_ID, "regenerate": EVENT_ID, "replaces": (None, HEX32)},
                    lambda event: (event["regenerate"] is None) == (event["replaces"] is None),
                    "regenerate and replaces are not both set or both null"),
-    "choice": {"older": (None, {"receipt": HEX32, "tokens": range(1, 2**18 + 1)}),
+    "choice": {"older": (None, {"receipt": HEX32, "tokens": range(1, 262145)}),
                "start": POSITIVE},
     "counts": {"context": INT, "output": INT},
     "seed": {"vrf_proof": b64_of(80)},
@@ -686,6 +694,7 @@ BUNDLE = {
     "seals": [ENVELOPE, 8], "sealed": (None, b64),
 }
 FIELD = {"name": tuple(FIELDS), "salt": b64_of(16), "value": lambda _: None}  # value: see step 5
+PATH = [b64_of(32), MAX_PATH]
 SHAPES: Json = {
     "persona": {
         "v": "twinproof-persona/1", "name": title(64), "role": title(200),
@@ -923,6 +932,7 @@ class Proof:
     disclosure: Json | None = None
     receipt: Json = field(default_factory=dict)
     receipt_hash: bytes = b""
+    receipt_tag: bytes = b""  # what log and statements call the receipt
     manifest: Json = field(default_factory=dict)
     fields: Json = field(default_factory=dict)  # by step 5: what was opened or disclosed
     persona: Json | None = None
@@ -934,11 +944,6 @@ class Proof:
     revoked: str | None = None
     steps: list[tuple[int, str, str, str]] = field(default_factory=list)  # number, name, mark, why
     failure: VerificationError | None = None
-
-    @property
-    def tag(self) -> bytes:
-        """Section 7: what the log knows the receipt by."""
-        return tagged("receipt", self.receipt_hash)
 
     @property
     def opened(self) -> bool:
@@ -968,6 +973,7 @@ def step_1_bundle(p: Proof) -> Report:
     p.receipt = read("receipt", unb64(p.bundle["receipt"]["payload"]))
     p.manifest = read("manifest", unb64(p.bundle["manifest"]["body"]))
     p.receipt_hash = sha256(pae(p.bundle["receipt"]))
+    p.receipt_tag = tagged("receipt", p.receipt_hash)
     found = b64url(p.receipt_hash[:16])
     require(p.receipt_id in (None, found), f"this is receipt {found}, not the one asked for")
     return OK, f"receipt {found}, read to the last byte"
@@ -1043,8 +1049,8 @@ def _disclosed(p: Proof, disclosure: Json) -> Report:
     """Section 9.3: in place of step 5, each field's path leads to the root."""
     require(p.key is None, "a disclosure is public: it can't be opened")
     for part in disclosure["fields"]:
-        conform({"path": part["path"]}, {"path": [b64_of(32), MAX_PATH]})
         leaf, place = _field(p, part), list(FIELDS).index(part["name"])
+        conform({"path": part["path"]}, {"path": PATH})
         root = proved_root(leaf, place, len(FIELDS), [unb64(node) for node in part["path"]])
         require(root.hex() == p.receipt["fields"]["root"], f"{part['name']}: not as committed")
     if disclosure["persona"] is not None:
@@ -1073,20 +1079,16 @@ def _persona(p: Proof, persona: Json) -> None:
     p.persona = persona
 
 
-REJECTED_AT = 51  # in the leaf: after kind, tag, slot tag and attempt
 NUMBERING = dict.fromkeys(("terminal", "web"), "operator")
 NUMBERING |= dict.fromkeys(("discord", "telegram"), "platform")
-
-
-def _spelling(slot: Json) -> None:
-    """Section 4: each place has one spelling, so that nobody draws seeds by another one."""
-    number = "[1-9][0-9]{0,19}"
-    chat = f"-?{number}" if slot["platform"] == "telegram" else number
-    forms = {"bot": number, "chat": chat, "message": number, "thread": f"({number})?"}
-    for name, form in (
-        {"bot": "local"} if slot["platform"] in ("terminal", "web") else forms
-    ).items():
-        require(re.fullmatch(form, slot[name]), f"slot: {name} is not as its platform writes it")
+# Section 4: (bot, chat, thread, message). Another spelling would be another seed to choose from.
+ID = "[1-9][0-9]{0,19}"
+SLOT_FORMS = {
+    "discord": (ID, ID, f"({ID})?", ID),
+    "telegram": (ID, f"-?{ID}", f"({ID})?", ID),
+    "terminal": ("local", "(?s:.*)", "(?s:.*)", "(?s:.*)"),
+}
+SLOT_FORMS["web"] = SLOT_FORMS["terminal"]
 
 
 def step_6_seed(p: Proof) -> Report:
@@ -1095,15 +1097,16 @@ def step_6_seed(p: Proof) -> Report:
         return LEFT_OUT, "needs the key"
     slot, attempt, rejected = p.fields["slot"], p.receipt["attempt"], p.fields["reply"]["rejected"]
     require(slot["platform"] in NUMBERING, "a platform that the specification does not know")
-    _spelling(slot)
     numbering = NUMBERING[slot["platform"]]
     require(p.receipt["numbering"] == numbering, "somebody else numbers this platform's messages")
-    names = (slot[name] for name in ("platform", "bot", "chat", "thread", "message"))
-    alpha = tagged("slot-input", bytes.fromhex(p.manifest["twin"]), *names)
-    key = bytes.fromhex(p.manifest["operator"]["vrf_key"])
+    names = ("bot", "chat", "thread", "message")
+    for name, form in zip(names, SLOT_FORMS[slot["platform"]], strict=True):
+        require(re.fullmatch(form, slot[name]), f"{name}: no {slot['platform']} spells it so")
+    parts = (slot["platform"], *(slot[name] for name in names))
+    alpha = tagged("slot-input", bytes.fromhex(p.manifest["twin"]), *parts)
+    key, seed = bytes.fromhex(p.manifest["operator"]["vrf_key"]), p.receipt["seed"]
     beta = vrf_output(key, alpha, unb64(p.fields["seed"]["vrf_proof"]))
-    tag = tagged("slot", beta)[:16].hex()
-    require(tag == p.receipt["seed"]["slot_tag"], "another slot tag")
+    require(tagged("slot", beta)[:16].hex() == seed["slot_tag"], "another slot tag")
     require(rejected <= attempt, "more rejected attempts than attempts")
     wished = p.fields["event"]["regenerate"] is not None
     require(wished == (attempt > rejected), "a wish for another reply exactly if there was one")
@@ -1153,10 +1156,11 @@ def _pairs(p: Proof) -> list[tuple[Json, Json]]:
     fits = [span["kind"] for span in spans] == grammar
     require(fits, "the spans are not a persona, pairs of fan and twin, and a message")
     pairs = list(zip(spans[1:-1:2], spans[2:-1:2], strict=True))
-    size = sum(len(span["tokens"]) for span in spans)
-    size += len(rendering["before_persona"]) + len(rendering["persona_to_fan"])
-    size += len(rendering["fan_to_twin"]) * (len(pairs) + 1)
-    size += len(rendering["twin_to_fan"]) * len(pairs)
+    fixed = len(rendering["before_persona"]) + len(rendering["persona_to_fan"])
+    between = len(rendering["fan_to_twin"]) + len(rendering["twin_to_fan"])
+    size = fixed + between * len(pairs) + len(rendering["fan_to_twin"])
+    size += sum(len(span["tokens"]) for span in spans)
+    # Before it is built: a small bundle can describe a context of gigabytes.
     require(size <= rendering["window_tokens"], "a context longer than the window")
     context = rendering["before_persona"] + spans[0]["tokens"] + rendering["persona_to_fan"]
     for fan, twin in pairs:
@@ -1213,7 +1217,6 @@ def _finish(p: Proof, pairs: list[tuple[Json, Json]]) -> None:
     """Section 5: the reply ends as it says."""
     rules, reply, output = p.manifest["filter"], p.fields["reply"], p.fields["output"]["tokens"]
     size, longest = len(output), p.manifest["sampler"]["max_tokens"]
-    require(output or reply["text"] == "\u2026", "a text without tokens")
     require(size <= longest, "an output longer than the manifest allows")
     consistent = {
         "end": size < longest,
@@ -1226,8 +1229,15 @@ def _finish(p: Proof, pairs: list[tuple[Json, Json]]) -> None:
     stops = set(rules["stop_tokens"])
     require(stops.isdisjoint(output), "a stop token in the output")
     require(all(stops.isdisjoint(twin["tokens"]) for _, twin in pairs), "a stop token in a pair")
-    found = any(stop in reply["text"] for stop in rules["stop_strings"])
+    require(output or reply["text"] == "\u2026", "a text, and no tokens that it is made of")
+    found = _holds_one(reply["text"], set(rules["stop_strings"]))
     require(reply["text"] == "\u2026" or not found, "a stop string in the text")
+
+
+def _holds_one(words: str, strings: set[str]) -> bool:
+    """Whether one of the strings stands in the text; at most 64 looks at each place of it."""
+    sizes = {len(string) for string in strings}
+    return any(words[i : i + size] in strings for size in sizes for i in range(len(words)))
 
 
 def step_8_log(p: Proof) -> Report:
@@ -1238,14 +1248,14 @@ def step_8_log(p: Proof) -> Report:
     r = p.receipt
     ids = (bytes.fromhex(r["twin"])[:8], bytes.fromhex(r["manifest"])[:8])
     slot = bytes.fromhex(r["seed"]["slot_tag"]) + r["attempt"].to_bytes(2, "big")
-    stated = unb64(p.bundle["log"]["leaf"])[REJECTED_AT : REJECTED_AT + 1]
-    if p.opened:
-        stated = bytes([p.fields["reply"]["rejected"]])
-    require(stated and stated[0] in range(5), "no number of rejected attempts in the leaf")
-    leaf = b"".join((b"\x01", p.tag, slot, stated, *ids))
+    leaf = unb64(p.bundle["log"]["leaf"])
+    # Without the key `rejected` is any number that there can be.
+    counts = [p.fields["reply"]["rejected"]] if p.opened else range(5)
+    leaves = [b"".join((b"\x01", p.receipt_tag, slot, bytes([it]), *ids)) for it in counts]
+    require(leaf in leaves, "the leaf does not encode this receipt")
+    require(p.at.index not in p.kept[-1:], "the reply stands where the last seal has to stand")
     require(signed_by(p.at, p.logs[-1], LOG_KEY), "the log has not signed the checkpoint")
-    verify_inclusion(p.at, unb64(p.bundle["log"]["leaf"]), leaf, "this receipt")
-    require(p.at.index not in p.kept[-1:], "the reply stands where the seal must")
+    verify_inclusion(p.at, leaf, leaf, "this receipt")
     if anchor := p.bundle["anchor"]:
         path = [unb64(node, 32) for node in anchor["inclusion"]]
         root = proved_root(sha256(b"\0", leaf), p.at.index, anchor["size"], path)
@@ -1281,9 +1291,9 @@ def _outcome(p: Proof, given: Json) -> None:
     statement = given["statement"]
     verify_envelope(statement, OUTCOME_TYPE, bytes.fromhex(p.receipt["operator"]))
     body = read("outcome", unb64(statement["payload"]))
-    require(body["receipt"] == p.tag.hex(), "the outcome is of another receipt")
+    require(body["receipt"] == p.receipt_tag.hex(), "the outcome is of another receipt")
     code = bytes([OUTCOMES.index(body["outcome"]) + 1])
-    leaf = b"\x02" + sha256(pae(statement)) + p.tag + code
+    leaf = b"\x02" + sha256(pae(statement)) + p.receipt_tag + code
     index = _other_leaf(p, given, leaf, "this outcome")
     require(index > p.at.index, "the outcome stands in the log before the reply")
     p.outcome = body["outcome"]
@@ -1392,13 +1402,13 @@ def not_proved(p: Proof) -> list[str]:
         "That the time is right: the operator states it.": True,
         "That the outcome is right: the operator states it.": p.outcome,
         "That the fan is a stranger to the operator, who could pose as one and try messages until "
-        "a wanted reply comes, and that a creator who is the operator tried no versions: there is "
-        "no public beacon in the seed.": True,
+        "a wanted reply comes, and that a creator who is the operator did not try versions: there "
+        "is no public beacon in the seed.": True,
         "That nobody chose the message's number, which decides the seed.": operators,
-        "That chat, thread and number are the platform's: the operator says so; the fan can "
-        "compare them.": not operators,
-        "That the earlier turns are quoted rightly and completely, and that this is the turn it "
-        "says it is: each turn has its own proof.": p.receipt["type"] == "reply",
+        "That chat, thread and number are the platform's: the operator says so, and the platform "
+        "has signed nothing. The fan can compare them.": not operators,
+        "That the earlier turns are quoted rightly, that none was left out, and that this is the "
+        "turn it says it is: each turn has its own proof.": p.receipt["type"] == "reply",
         "That a replay gives the same bits: the operator's machine failed the self-check.":
             p.receipt["model"]["verdict"] == "tolerant",
         "That the fan, or the creator, asked for it: the operator says so.":

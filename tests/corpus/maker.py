@@ -221,7 +221,7 @@ def make(plan: Plan, changes: dict[str, Change] | None = None) -> Case:
     making = Making(plan, changes or {})
     manifest, signature = _manifest(making)
     persona = making.at("persona", plan.persona)
-    proof = _prove_slot(making)
+    proof = _proof(making)
     values = plan.fields | {"seed": {"vrf_proof": b64(proof)}}
     fields = making.at("fields", [[name, values[name]] for name in FIELD_NAMES])
     committed = merkle.root_of([field_leaf(plan.key, name, value) for name, value in fields])
@@ -258,18 +258,20 @@ def _persona_hash(persona: Json) -> str:
     return hashlib.sha256(canonical(persona)).hexdigest()
 
 
-def _prove_slot(making: Making) -> bytes:
-    """Return the VRF's proof of the message's slot."""
+def _proof(making: Making) -> bytes:
+    """Return the VRF's proof of the slot."""
     plan = making.plan
     where = making.at("slot", plan.fields["slot"])
     twin = bytes.fromhex(plan.manifest["twin"])
     parts = [where[name] for name in ("platform", "bot", "chat", "thread", "message")]
-    return _prove(making.at("vrf_seed", plan.vrf_seed), tagged("slot-input", twin, *parts))
+    alpha = tagged("slot-input", twin, *parts)
+    return _prove(making.at("vrf_seed", plan.vrf_seed), alpha)
 
 
 def _receipt(making: Making, manifest: Json, committed: bytes, proof: bytes) -> Json:
+    plan = making.plan
     tag = tagged("slot", vrf.proof_to_hash(proof))[:16]
-    receipt = making.plan.receipt | {
+    receipt = plan.receipt | {
         "manifest": hashlib.sha256(canonical(manifest)).hexdigest(),
         "seed": {"slot_tag": tag.hex(), "beacon": None},
         "fields": {"root": committed.hex(), "count": len(FIELD_NAMES)},
@@ -312,11 +314,13 @@ def _log(making: Making, receipt: Json, digest: bytes, manifest: Json) -> dict[s
     tag = bytes.fromhex(receipt["seed"]["slot_tag"])
     ends = bytes.fromhex(receipt["twin"])[:8] + bytes.fromhex(receipt["manifest"])[:8]
     attempt = receipt["attempt"].to_bytes(2, "big")
-    digest = tagged("receipt", digest)  # what the log knows the receipt by
-    rejected = bytes([plan.fields["reply"]["rejected"]])
-    leaf = making.at("leaf", b"\x01" + digest + tag + attempt + rejected + ends)
+    rejected = bytes([making.at("rejected", plan.fields["reply"]["rejected"])])
+    # What names the receipt in the log, beside its hash, which must not.
+    names = {"hash": digest, "tag": tagged("receipt", digest)}
+    cited = making.at("leaf_cites", names)["tag"]
+    leaf = making.at("leaf", b"\x01" + cited + tag + attempt + rejected + ends)
     leaves[plan.index] = leaf
-    outcome = _outcome(making, digest)
+    outcome = _outcome(making, making.at("outcome_cites", names)["tag"])
     if outcome:
         leaves[plan.outcome_index] = outcome[1]
     order = _revocation(making, manifest)
@@ -352,11 +356,11 @@ def _note(making: Making, leaves: list[bytes]) -> str:
     return str(making.at("note", f"{text}\n{lines}"))
 
 
-def _outcome(making: Making, digest: bytes) -> tuple[Json, bytes] | None:
+def _outcome(making: Making, cited: bytes) -> tuple[Json, bytes] | None:
     plan = making.plan
     if plan.outcome is None:
         return None
-    body = {"v": "twinproof-outcome/2", "receipt": digest.hex(), "outcome": plan.outcome}
+    body = {"v": "twinproof-outcome/2", "receipt": cited.hex(), "outcome": plan.outcome}
     body = making.at("outcome_body", body)
     seed = making.at("outcome_signer", plan.operator_seed)
     statement = envelope(OUTCOME_TYPE, canonical(body), seed)

@@ -17,45 +17,22 @@ from tests.corpus.mutations import (
     has_policy,
     has_revocation,
     has_seals,
-    is_open,
     mutation,
     planned,
 )
 from tests.corpus.plans import KEPT, Plan, key_of
 
 Json = Any
-REJECTED_AT = 51  # without the key nobody knows this byte
 
 
 @mutation(8, "leaf")
 def _a_leaf_with_one_bit_changed(leaf: bytes, rng: random.Random) -> bytes:
-    at = rng.choice([at for at in range(len(leaf)) if at != REJECTED_AT])
-    return leaf[:at] + flip_byte(leaf[at : at + 1], rng) + leaf[at + 1 :]
+    return flip_byte(leaf, rng)
 
 
 @mutation(8, "leaf")
 def _a_leaf_of_another_length(leaf: bytes, rng: random.Random) -> bytes:
     return rng.choice([leaf + b"\0", leaf[:-1], leaf[:59], b""])
-
-
-@mutation(8, "leaf", is_open)
-def _a_leaf_with_other_rejected_attempts(leaf: bytes, rng: random.Random) -> bytes:
-    return (
-        leaf[:REJECTED_AT]
-        + bytes([rng.choice([n for n in range(5) if n != leaf[REJECTED_AT]])])
-        + leaf[REJECTED_AT + 1 :]
-    )
-
-
-@mutation(8, "leaf")
-def _a_leaf_with_more_rejected_attempts_than_there_can_be(leaf: bytes, rng: random.Random) -> bytes:
-    return leaf[:REJECTED_AT] + bytes([rng.randint(5, 255)]) + leaf[REJECTED_AT + 1 :]
-
-
-@planned(8, lambda plan: has_seals(plan) and plan.size > KEPT)
-def _a_reply_where_the_seal_must_stand(plan: Plan, _rng: random.Random) -> None:
-    plan.index, plan.outcome, plan.anchor_size = KEPT, None, None
-    plan.order_index = 0
 
 
 def proof_change(name: str) -> None:

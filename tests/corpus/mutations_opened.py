@@ -125,8 +125,6 @@ _FORMS: dict[str, Strike] = {
     "older": lambda value, _rng: value.update(older={"receipt": "00" * 32, "tokens": 0}),
     "count": lambda value, _rng: value.update(context=-1),
     "rejected": lambda value, _rng: value.update(rejected=5),
-    "longer": lambda value, _rng: value.update(older={"receipt": "00" * 32, "tokens": 2**18 + 1}),
-    "proof": lambda value, _rng: value.update(vrf_proof=value["vrf_proof"][:-4]),
 }
 for _name, _field, _form in (
     ("an_unknown_member_in_a_field", "conversation", "extra"),
@@ -145,8 +143,6 @@ for _name, _field, _form in (
     ("a_turn_without_tokens_that_did_not_fit", "choice", "older"),
     ("a_negative_count", "counts", "count"),
     ("more_rejected_attempts_than_there_can_be", "reply", "rejected"),
-    ("a_turn_longer_than_any_that_did_not_fit", "choice", "longer"),
-    ("a_proof_of_the_seed_cut_off", "seed", "proof"),
 ):
     malformed(_name, _field, _form)
 
@@ -463,65 +459,3 @@ def _fits_no_window(plan: Plan) -> bool:
 def _a_context_beyond_the_window(plan: Plan, rng: random.Random) -> None:
     plan.fields["spans"][-1]["tokens"] = [rng.randint(3, 999) for _ in range(200)]
     _complete(plan)
-
-
-@planned(5, is_reply)
-def _a_span_without_tokens(plan: Plan, rng: random.Random) -> None:
-    plan.fields["spans"][rng.choice([0, -1])]["tokens"] = []
-    _complete(plan)
-
-
-def spelled(name: str, platforms: set[str]) -> None:
-    """Add another spelling of a slot, with a true proof of it."""
-
-    def prepare(plan: Plan, rng: random.Random) -> None:
-        _SPELLINGS[name](plan.fields["slot"], rng)
-        plan.fields["message"]["parts"][0]["id"] = plan.fields["slot"]["message"]
-
-    prepare.__name__ = name
-    planned(6, lambda plan: is_open(plan) and plan.fields["slot"]["platform"] in platforms)(prepare)
-
-
-_NUMBERED, _OWN = {"discord", "telegram"}, {"terminal", "web"}
-_SPELLINGS: dict[str, Strike] = {
-    "a_number_with_zeros_before_it": lambda slot, rng: slot.update(
-        {(name := rng.choice(["bot", "chat", "message"])): "0" + slot[name]}
-    ),
-    "an_id_that_is_no_number": lambda slot, rng: slot.update(
-        {rng.choice(["bot", "chat", "message"]): rng.choice(["", "0", "1 ", "+1", "1\n", "\u0661"])}
-    ),
-    "a_number_too_long": lambda slot, rng: slot.update(
-        {rng.choice(["bot", "chat", "message", "thread"]): "1" * 21}
-    ),
-    "a_thread_of_words": lambda slot, rng: slot.update(thread=rng.choice(["t1", " ", "0", "-5"])),
-    "a_chat_below_zero_on_discord": lambda slot, _rng: slot.update(chat="-5"),
-    "a_bot_of_another_name": lambda slot, rng: slot.update(bot=rng.choice(["", "Local", "7"])),
-}
-for _name, _platforms in (
-    ("a_number_with_zeros_before_it", _NUMBERED),
-    ("an_id_that_is_no_number", _NUMBERED),
-    ("a_number_too_long", _NUMBERED),
-    ("a_thread_of_words", _NUMBERED),
-    ("a_chat_below_zero_on_discord", {"discord"}),
-    ("a_bot_of_another_name", _OWN),
-):
-    spelled(_name, _platforms)
-
-
-@planned(7, lambda plan: is_reply(plan) and plan.fields["reply"]["finish"] == "end")
-def _a_text_without_tokens(plan: Plan, _rng: random.Random) -> None:
-    plan.fields["output"]["tokens"] = []
-    plan.fields["counts"]["output"] = 0
-    plan.fields["reply"]["text"] = "Trust me."
-
-
-@planned(7, is_reply)
-def _a_context_that_would_fill_the_memory(plan: Plan, rng: random.Random) -> None:
-    plan.manifest["rendering"]["fan_to_twin"] = [3] * 20_000
-    receipts = [rng.randbytes(32).hex() for _ in range(400)]
-    pairs: list[Json] = [
-        {"kind": kind, "receipt": one, "tokens": []} for one in receipts for kind in ("fan", "twin")
-    ]
-    plan.fields["spans"][1:-1] = pairs
-    plan.fields["turn"] = {"n": 401, "previous": receipts[-1]}
-    plan.fields["choice"] = {"older": None, "start": 1}

@@ -245,13 +245,14 @@ def _in_log(
     rng: random.Random, persona: Json, manifest: Json, receipt: Json, fields: dict[str, Json]
 ) -> Plan:
     size = rng.randint(3, 40)
-    places = rng.sample([at for at in range(size) if at != KEPT], 3)  # there a seal would stand
-    index, outcome_index = sorted(places[:2])
-    order_index = places[2]
     first = manifest["log"]["origin"]
     logs = [(first, key_of("log " + first))]
     more = range(rng.choice([0, 0, 0, 1, 2]))
     logs += [(f"next-{number}.example/log", key_of(f"next {number}")) for number in more]
+    # Where a log continues another one, its first own leaf is the seal, and none of these.
+    free = [place for place in range(size) if len(logs) == 1 or place != KEPT]
+    places = rng.sample(free, 3)
+    index, outcome_index = sorted(places[:2])
     listed = rng.sample(WITNESSES, rng.randint(0, 3))
     cosigners = [(name, key_of(name)) for name in listed]
     policy: Json = None
@@ -280,25 +281,45 @@ def _in_log(
         outcome=rng.choice([None, "delivered", "undelivered", "withdrawn", "refunded"]),
         outcome_index=outcome_index,
         revocation=rng.choice([None, None, None, "twin", "version"]),
-        order_index=order_index,
+        order_index=places[2],
         anchor_size=rng.choice([None, None, rng.randint(index + 1, size)]),
         logs=logs,
         cosigners=cosigners,
     )
 
 
+def _id(rng: random.Random) -> str:
+    """Draw a number as platforms give it: 1 to 20 digits, the first of them not 0."""
+    digits = rng.choice([1, 9, 10, 19, 20])
+    return str(rng.randrange(10 ** (digits - 1), 10**digits))
+
+
+def _ids(rng: random.Random, count: int) -> list[str]:
+    """Draw different numbers."""
+    found: dict[str, None] = {}
+    while len(found) < count:
+        found[_id(rng)] = None
+    return list(found)
+
+
+def _place(rng: random.Random, platform: str) -> dict[str, str]:
+    """Draw bot, chat and thread in the platform's own forms (section 4)."""
+    if PLATFORMS[platform] == "operator":
+        named = rng.choice(["", "t1", "a thread\n東京"])
+        return {"bot": "local", "chat": rng.choice(["", "chat 7", _id(rng)]), "thread": named}
+    sign = rng.choice(["", "-"]) if platform == "telegram" else ""
+    return {"bot": _id(rng), "chat": sign + _id(rng), "thread": rng.choice(["", _id(rng)])}
+
+
 def _fields(
     rng: random.Random, manifest: Json, platform: str, *, fixed: bool
 ) -> tuple[dict[str, Json], int]:
     """Draw the salted fields; return them and the attempt."""
-    parts = [
-        {"id": str(rng.randrange(1, 10**18)), "text": _text(rng, 6)}
-        for _ in range(rng.choice([1, 1, 1, 2, 3]))
-    ]
+    parts = [{"id": one, "text": _text(rng, 6)} for one in _ids(rng, rng.choice([1, 1, 1, 2, 3]))]
     if fixed:
         parts[0]["text"] = rng.choice(CRISIS)
     turn = rng.randint(1, 5)
-    slot = _slot(rng, platform, parts[0]["id"])
+    slot = {**_place(rng, platform), "message": parts[0]["id"], "platform": platform}
     fields: dict[str, Json] = {
         "slot": slot,
         "conversation": {"id": rng.randbytes(32).hex()},
@@ -318,19 +339,6 @@ def _fields(
         return fields, 0
     pairs = _context(rng, manifest, fields, turn)
     return _reply(rng, manifest, fields, pairs)
-
-
-def _slot(rng: random.Random, platform: str, message: str) -> Json:
-    """Draw a place in its platform's own spelling."""
-    slot = {"message": message, "platform": platform}
-    if PLATFORMS[platform] == "operator":
-        return slot | {"bot": "local", "chat": rng.choice(["", "local", "ünder 1"]), "thread": ""}
-    minus = "-" if platform == "telegram" and rng.random() < 0.5 else ""
-    return slot | {
-        "bot": str(rng.randrange(1, 10**10)),
-        "chat": minus + str(rng.randrange(1, 10**19)),
-        "thread": rng.choice(["", str(rng.randrange(1, 10**6))]),
-    }
 
 
 def context_of(manifest: Json, spans: list[Json]) -> list[int]:

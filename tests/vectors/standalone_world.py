@@ -141,8 +141,7 @@ def receipt() -> Json:
 
 def fields() -> Json:
     return {
-        "slot": {"bot": "9", "chat": "17", "message": "101", "platform": "discord",
-                 "thread": ""},
+        "slot": {"bot": "7", "chat": "8", "message": "101", "platform": "discord", "thread": ""},
         "conversation": {"id": H3}, "turn": {"n": 3, "previous": H2},
         "message": {"parts": [{"id": "101", "text": "Hello"},
                               {"id": "102", "text": "you \u2028 \U0001f600"}]},
@@ -173,6 +172,7 @@ class World:
         self.manifest, self.receipt, self.fields = manifest(), receipt(), fields()
         self.persona, self.order = copy.deepcopy(PERSONA), copy.deepcopy(ORDER)
         self.outcome, self.seals = "delivered", list[Json]()
+        self.leaf_rejected: int | None = None
         self.log_key, self.witnesses = LOG, [("w1", WITNESS)]
         self.edit_bundle: Callable[[Json], object] = lambda _: None
         self.edit_note: Callable[[str], str] = lambda note: note
@@ -213,18 +213,18 @@ class World:
         r = defaults | {"fields": {"root": root, "count": 12}} | r
         signed = envelope("receipt", r, OPERATOR)
         digest = vr.sha256(vr.pae(signed))
+        receipt_tag = vr.tagged("receipt", digest)
         slot_bytes = bytes.fromhex(r["seed"]["slot_tag"]) + r["attempt"].to_bytes(2, "big")
+        slot_bytes += bytes([self.leaf_rejected or self.fields["reply"]["rejected"]])
         ids = bytes.fromhex(r["twin"])[:8] + bytes.fromhex(r["manifest"])[:8]
-        known = vr.tagged("receipt", digest)  # by the log
-        rejected = bytes([self.fields["reply"]["rejected"]])
-        statement = {"v": "twinproof-outcome/2", "receipt": known.hex(), "outcome": self.outcome}
-        outcome = envelope("outcome", statement, OPERATOR)
+        statement = {"v": "twinproof-outcome/2", "receipt": receipt_tag.hex()}
+        outcome = envelope("outcome", statement | {"outcome": self.outcome}, OPERATOR)
         code = bytes([vr.OUTCOMES.index(self.outcome) + 1])
         order = jcs({"twin": m["twin"]} | self.order)
         leaves = [
             b"\x03first",
-            b"\x01" + known + slot_bytes + rejected + ids,
-            b"\x02" + vr.sha256(vr.pae(outcome)) + known + code,
+            b"\x01" + receipt_tag + slot_bytes + ids,
+            b"\x02" + vr.sha256(vr.pae(outcome)) + receipt_tag + code,
             b"\x03other",
             b"\x05" + vr.sha256(order) + bytes.fromhex(m["twin"])[:8],
         ]

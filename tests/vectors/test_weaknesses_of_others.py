@@ -6,6 +6,7 @@ Each is a falsehood in a bundle whose other parts are made consistent again wher
 """
 
 import base64
+import hashlib
 import json
 import random
 import subprocess
@@ -96,7 +97,8 @@ def test_every_public_field_is_under_the_signature(
         ("conversation", lambda value: value.update(id="ab" * 32)),
         ("turn", lambda value: value.update(previous="ab" * 32)),
         ("spans", lambda value: value[0]["tokens"].append(7)),
-        ("choice", lambda value: value.update(older=None, start=1)),
+        ("choice", lambda value: value.update(start=value["start"] + 1)),
+        ("seed", lambda value: value.update(vrf_proof=base64.b64encode(bytes(80)).decode())),
     ],
 )
 def test_what_was_said_is_under_the_signature_too(
@@ -151,6 +153,21 @@ def test_two_answers_to_one_message_have_one_slot_tag() -> None:
 
 def _receipt(case: Case) -> Json:
     return json.loads(base64.b64decode(json.loads(case.bundle)["receipt"]["payload"]))
+
+
+def test_the_public_log_holds_nothing_that_a_link_can_be_made_of() -> None:
+    """Elsewhere a listing names what it lists: here a leaf has a tag, and links have a hash."""
+    case = make(_plan())
+    bundle = json.loads(case.bundle)
+    signed = bundle["receipt"]
+    body, kind = base64.b64decode(signed["payload"]), signed["payloadType"].encode()
+    digest = hashlib.sha256(b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(body), body)).digest()
+    leaves = [base64.b64decode(bundle[name]["leaf"]) for name in ("log", "outcome")]
+
+    assert _step(Case(case.bundle, case.key, case.policy)) is None
+    assert not [leaf for leaf in leaves if digest[:16] in leaf]
+    assert leaves[0][1:33] in leaves[1]
+    assert b"vrf_proof" not in body
 
 
 def test_a_proof_does_not_rot() -> None:

@@ -158,10 +158,14 @@ async def _check_proof(here: Program, reply: Json) -> None:
     trust = here.home / "trust.json"
     trust.write_text(json.dumps(policy))
     (link,) = [b["url"] for label, b in buttons_of(reply).items() if label.startswith("Proof")]
-    verified = await asyncio.to_thread(here.run, "verify", link, "--trust", trust, "--json")
-    assert verified.code == 0, verified
-    found = json.loads(verified.out)
-    assert all(step["done"] for step in found["steps"])
+    async with asyncio.timeout(PATIENCE_S):
+        while True:  # the outcome is in the next signed head, some seconds after the reply's
+            verified = await asyncio.to_thread(here.run, "verify", link, "--trust", trust, "--json")
+            assert verified.code == 0, verified
+            found = json.loads(verified.out)
+            if all(step["done"] for step in found["steps"]):
+                break
+            await asyncio.sleep(0.5)
     assert found["message"] == "Which town is yours?"
     (manifest,) = [step["found"] for step in found["steps"] if step["title"] == "Manifest"]
     assert "version 1 of luna" in manifest
