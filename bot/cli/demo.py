@@ -107,16 +107,19 @@ async def _say(app: App, slug: str, message_id: str, text: str) -> ReplyShown:
 async def _describe(app: App, reply: ReplyShown) -> dict[str, Any]:
     """Verify and replay a reply, keep the fan's copy of its bundle, and say what was found."""
     verified, saved = await _verify_own(app, reply.link)
-    replayed = await replay_fresh(
-        verified,
-        model_path=app.path_of(verified.manifest.model.gguf),
-        threads=0,
-        progress=no_progress,
-    )
+    levels = list(verified.levels)
+    if verified.receipt.rule is None:  # a fixed answer is all verified: nothing was generated
+        replayed = await replay_fresh(
+            verified,
+            model_path=app.path_of(verified.manifest.model.gguf),
+            threads=0,
+            progress=no_progress,
+        )
+        levels += [EXACT] if replayed.outcome.exact else []
     return {
         "text": reply.text,
         "link": reply.link,
-        "levels": [*verified.levels, *([EXACT] if replayed.outcome.exact else [])],
+        "levels": levels,
         "trust": verified.trust,
         "fee": format_nano(reply.fee_nano),
         "token": reply.token,

@@ -354,3 +354,14 @@ def test_the_default_model_and_no_configuration_at_all(twinproof: Program) -> No
     assert "L3-exact" in finished.out
     assert "audit passed" in finished.out
     assert (twinproof.home / "data" / "demo" / "trust.json").exists()
+
+
+def test_a_fixed_answer_is_verified_and_there_is_nothing_to_replay(twinproof: Program) -> None:
+    copy_model(twinproof.home.parent)
+
+    finished = twinproof.run("demo", "--port", free_port(), "--say", "I want to die")
+
+    assert finished.code == 0, finished.err
+    assert "Please talk to a person now." in finished.out
+    assert "L1-unwitnessed; fee 0 " in finished.out
+    assert "audit passed" in finished.out

@@ -47,6 +47,7 @@ async def test_receipt_names_the_rule_and_verifies_and_has_nothing_to_replay(sta
     verified = await _verified(stage, await stage.say(CRY, number="m2"))
 
     assert (verified.receipt.type, verified.receipt.rule) == ("fixed", CRISIS.id)
+    assert verified.receipt.model.verdict == "exact"  # nothing was computed that could differ
     assert verified.openings is not None
     assert verified.openings.fields.choice.start == 2
     assert not any("L3" in sentence for sentence in verified.unproved)
