@@ -25,7 +25,7 @@ class Artefact:
 
 @cache
 def load_artefact(name: str) -> Artefact:
-    """Load `settlement` or `token` from its JSON file."""
+    """Load `settlement`, `registry` or `token` from its JSON file."""
     content = json.loads((_FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     return Artefact(
         abi=tuple(content["abi"]),

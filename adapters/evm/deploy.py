@@ -1,8 +1,8 @@
-"""Putting the demo's token and the settlement contract on a chain, from one fresh account.
+"""Putting the demo's token, the registry and the settlement contract on a chain.
 
-The account's first three transactions are: create the token, create the settlement contract, allow
-the latter a capped amount of the former. A contract's address follows from account and nonce, so a
-deployment that was interrupted is finished from the account's nonce alone.
+The first four transactions of a fresh account are: create the token, create the registry, create
+the settlement contract, allow it a capped amount of the token. A contract's address follows from
+account and nonce, so a deployment that was interrupted is finished from the account's nonce alone.
 """
 
 import asyncio
@@ -26,8 +26,8 @@ SUPPLY_UNITS = 1_000_000 * 10**6
 ALLOWANCE_UNITS = 10_000 * 10**6
 """What the settlement contract may take from the treasury in all: what a stolen key could cost."""
 
-_GAS = 5_000_000  # the largest of the three uses about 1.4 million
-_STEPS = 3
+_GAS = 5_000_000  # the largest of the four uses about 2 million
+_STEPS = 4
 _POLL_S = 0.05
 _PATIENCE_S = 60.0
 
@@ -38,15 +38,25 @@ class Deployment:
 
     settlement: bytes
     token: bytes
+    registry: bytes
 
 
 def deployed_by(account: bytes) -> Deployment:
     """Return the addresses that `deploy` gives to the contracts of a fresh account."""
-    return Deployment(token=_created(account, 0), settlement=_created(account, 1))
+    return Deployment(
+        token=_created(account, 0),
+        registry=_created(account, 1),
+        settlement=_created(account, 2),
+    )
 
 
 async def deploy(
-    web3: AsyncWeb3[Any], *, treasury_key: bytes, settler: bytes, delay_s: int = 0
+    web3: AsyncWeb3[Any],
+    *,
+    treasury_key: bytes,
+    settler: bytes,
+    delay_s: int = 0,
+    payout_delay_s: int = 0,
 ) -> Deployment:
     """Deploy what is not deployed yet and return where it is; may be called at every start.
 
@@ -57,6 +67,7 @@ async def deploy(
         treasury_key: 32-byte key of an account that has never sent anything else.
         settler: 20-byte address of the only account that may commit.
         delay_s: seconds before a root becomes claimable; 0 makes it claimable at once.
+        payout_delay_s: seconds before a creator's new payout address is paid; 0: at once.
 
     Raises:
         ConfigurationError: a step was reverted.
@@ -68,7 +79,13 @@ async def deploy(
         done = await web3.eth.get_transaction_count(web3.to_checksum_address(treasury))
     # Killed between two steps: the nonce says which one is next, and each step is one transaction.
     for nonce in range(done, _STEPS):
-        to, data = _step(nonce, treasury=treasury, settler=settler, delay_s=delay_s, target=target)
+        to, data = _step(
+            nonce,
+            treasury=treasury,
+            settler=settler,
+            delays=(delay_s, payout_delay_s),
+            target=target,
+        )
         # A lost answer is no harm: the next start goes on from the nonce.
         with reading():
             await _send(web3, key=treasury_key, nonce=nonce, to=to, data=data)
@@ -76,15 +93,18 @@ async def deploy(
 
 
 def _step(
-    nonce: int, *, treasury: bytes, settler: bytes, delay_s: int, target: Deployment
+    nonce: int, *, treasury: bytes, settler: bytes, delays: tuple[int, int], target: Deployment
 ) -> tuple[bytes, bytes]:
+    delay_s, payout_delay_s = delays
     if nonce == 0:
         arguments = encode(["address", "uint256"], [treasury, SUPPLY_UNITS])
         return b"", load_artefact("token").bytecode + arguments
     if nonce == 1:
+        return b"", load_artefact("registry").bytecode + encode(["uint256"], [payout_delay_s])
+    if nonce == 2:  # noqa: PLR2004 - the third step
         arguments = encode(
-            ["address", "address", "address", "address", "address", "uint256"],
-            [target.token, treasury, treasury, settler, treasury, delay_s],
+            ["address", "address", "address", "address", "address", "uint256", "address"],
+            [target.token, treasury, treasury, settler, treasury, delay_s, target.registry],
         )
         return b"", load_artefact("settlement").bytecode + arguments
     selector = keccak(text="approve(address,uint256)")[:4]

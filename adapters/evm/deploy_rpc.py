@@ -1,25 +1,21 @@
-"""Putting the settlement contract, and on test chains a worthless token, on a chain by RPC URL.
+"""Putting registry and settlement contract, on test chains a token too, on a chain by RPC URL.
 
 Every step is a transaction of one account and is reported as soon as it is mined, so that an
 interrupted deployment loses nothing that was not said: contracts that stand are never needed twice.
 """
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from eth_account import Account
 from web3 import AsyncWeb3
-from web3.exceptions import ContractLogicError, TransactionNotFound, Web3RPCError
-from web3.types import TxParams, Wei
 
 from adapters.evm.artefacts import load_artefact
 from adapters.evm.client import rpc_provider
 from adapters.evm.deploy import SUPPLY_UNITS
-from adapters.evm.mapping import parse_rejection, reading
-from bot.domain.errors import ChainUnavailableError, ConfigurationError
-from bot.domain.settlement import Refusal
+from adapters.evm.mapping import reading
+from adapters.evm.rpc_account import RpcAccount
+from bot.domain.errors import ConfigurationError
 
 MAIN_CHAINS = frozenset(
     {1, 10, 14, 25, 30, 56, 100, 130, 137, 146, 250, 252, 288, 324, 480, 1101, 1329, 5000, 8453}
@@ -27,8 +23,8 @@ MAIN_CHAINS = frozenset(
 )
 """Public main networks: a token that is worth nothing has no place there."""
 
-_POLL_S = 0.2
-_PATIENCE_S = 300.0
+PAYOUT_DELAY_S = 48 * 3600
+"""How long a creator's new payout address waits: time to see that a key was stolen, and to act."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +39,8 @@ class DeploymentPlan:
         treasury: whose tokens are paid out; the deployer where None.
         delay_s: how long a commitment can be vetoed; 0 makes it claimable at once.
         allowance_units: what the contract may take from the treasury, where the deployer is that.
+        registry: one that stands already, of whomever: it has no owner; None deploys one.
+        payout_delay_s: of a registry that is deployed.
     """
 
     token: bytes | None
@@ -52,6 +50,8 @@ class DeploymentPlan:
     treasury: bytes | None
     delay_s: int
     allowance_units: int
+    registry: bytes | None = None
+    payout_delay_s: int = PAYOUT_DELAY_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,7 @@ class Deployed:
     token: str
     treasury: str
     is_allowed: bool
+    registry: str
 
 
 async def deploy_by_rpc(
@@ -96,7 +97,7 @@ class _Deployer:
 
     def __init__(self, web3: AsyncWeb3[Any], key: bytes, report: Callable[[str], None]) -> None:
         self._web3 = web3
-        self._account = Account.from_key(key)
+        self._account = RpcAccount(web3, key)
         self._report = report
 
     async def run(self, plan: DeploymentPlan) -> Deployed:
@@ -116,66 +117,37 @@ class _Deployer:
             token = await self._create("token", [treasury, SUPPLY_UNITS])
         else:
             token = web3.to_checksum_address(plan.token)
+        if plan.registry is None:
+            registry = await self._create("registry", [plan.payout_delay_s])
+        else:
+            registry = web3.to_checksum_address(plan.registry)
+            await self._check_registry(registry)
         settler = web3.to_checksum_address(plan.settler)
-        arguments = [token, treasury, owner, settler, guardian, plan.delay_s]
+        arguments = [token, treasury, owner, settler, guardian, plan.delay_s, registry]
         settlement = await self._create("settlement", arguments)
         is_allowed = treasury == own
         if is_allowed:
             contract = web3.eth.contract(
                 address=web3.to_checksum_address(token), abi=load_artefact("token").abi
             )
-            await self._send(contract.functions.approve(settlement, plan.allowance_units))
+            await self._account.send(contract.functions.approve(settlement, plan.allowance_units))
             self._report(f"The contract may take {plan.allowance_units} units from {treasury}")
-        return Deployed(chain_id, settlement, token, treasury, is_allowed)
+        return Deployed(chain_id, settlement, token, treasury, is_allowed, registry)
+
+    async def _check_registry(self, registry: str) -> None:
+        # The vault keeps it for ever, and a registry that stops answering stops every claim.
+        with reading():
+            code = bytes(await self._web3.eth.get_code(self._web3.to_checksum_address(registry)))
+        if not code.startswith(load_artefact("registry").runtime):
+            raise ConfigurationError(
+                f"There is no registry of this version at {registry}: leave --registry out, and "
+                "one is deployed."
+            )
 
     async def _create(self, name: str, arguments: list[object]) -> str:
         artefact = load_artefact(name)
         contract = self._web3.eth.contract(abi=artefact.abi, bytecode=artefact.bytecode)
-        receipt = await self._send(contract.constructor(*arguments))
+        receipt = await self._account.send(contract.constructor(*arguments))
         address = str(receipt["contractAddress"])
         self._report(f"The {name} contract stands at {address}")
         return address
-
-    async def _send(self, call: Any) -> Any:  # noqa: ANN401 - web3 makes calls at run time
-        try:
-            with reading():
-                signed = self._account.sign_transaction(await self._built(call))
-                await self._web3.eth.send_raw_transaction(signed.raw_transaction)
-                async with asyncio.timeout(_PATIENCE_S):
-                    receipt = await self._mined(signed.hash)
-        except ChainUnavailableError as error:
-            cause = error.__cause__
-            if isinstance(cause, Web3RPCError) and isinstance(parse_rejection(cause), Refusal):
-                raise ConfigurationError(
-                    f"The chain does not take a transaction of {self._account.address}: put some "
-                    f"of its own coin there for gas ({error})."
-                ) from error
-            raise
-        if receipt["status"] != 1:
-            raise ConfigurationError("A deployment transaction was reverted by the chain.")
-        return receipt
-
-    async def _built(self, call: Any) -> TxParams:  # noqa: ANN401 - web3 makes calls at run time
-        eth, address = self._web3.eth, self._account.address
-        block = await eth.get_block("latest")
-        tip = await eth.max_priority_fee
-        fee = Wei(2 * block.get("baseFeePerGas", 0) + tip)
-        basis: TxParams = {
-            "from": address,
-            "nonce": await eth.get_transaction_count(address, "pending"),
-            "chainId": await eth.chain_id,
-            "maxFeePerGas": fee,
-            "maxPriorityFeePerGas": tip,
-        }
-        try:
-            built: TxParams = await call.build_transaction(basis)
-        except ContractLogicError as error:
-            raise ConfigurationError(f"The chain would revert a step: {error}.") from error
-        return built
-
-    async def _mined(self, transaction_hash: bytes) -> Any:  # noqa: ANN401 - a receipt
-        while True:
-            try:
-                return await self._web3.eth.get_transaction_receipt(transaction_hash)  # type: ignore[arg-type]
-            except TransactionNotFound:
-                await asyncio.sleep(_POLL_S)

@@ -6,6 +6,7 @@ compared with it.
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from bot.crypto.eip712 import SigningData
 from bot.crypto.errors import FormatError
 from bot.crypto.hashing import sha256
 from bot.crypto.json_depth import is_deeper
+from bot.domain import bindings
 from bot.domain.errors import UserError
 from bot.domain.manifest import Manifest, parse_manifest, signing_data
 from bot.domain.order import TwinOrder, order_data, parse_order
@@ -38,11 +40,12 @@ class OfflineRequest:
     """A request as it is understood here.
 
     Attributes:
+        digest: the 32 bytes that are signed.
         lines: what will be signed, in plain words, as (label, value).
         signer: EIP-55 address that has to sign; empty where the body does not say.
     """
 
-    data: SigningData
+    digest: bytes
     lines: tuple[tuple[str, str], ...]
     signer: str
 
@@ -62,7 +65,9 @@ def sign(  # noqa: PLR0917 - click passes them by name
     yes: bool,  # noqa: FBT001
     new_key: Path | None,
 ) -> int:
-    """Sign a creator's request offline: REQUEST is the file that the signing page gives.
+    """Sign a creator's request offline.
+
+    REQUEST is the file that the signing page gives, or that `twinproof chain binding` printed.
 
     \b
     twinproof sign --new-key zoe.json
@@ -89,7 +94,7 @@ def sign(  # noqa: PLR0917 - click passes them by name
     if not yes and not click.confirm("Sign this?", err=True):
         printing.refuse("Nothing was signed.")
         return WRONG
-    signature = eip712.sign_digest(key, wanted.data.digest())
+    signature = eip712.sign_digest(key, wanted.digest)
     _give(eip712.encode_signature(signature), out)
     return 0
 
@@ -111,15 +116,17 @@ def read_request(path: Path) -> OfflineRequest:
         values = json.loads(data)
     except ValueError as error:
         raise UserError(wrong) from error
+    if isinstance(values, dict) and values.get("v") == bindings.VERSION:
+        return _read_binding(data, wrong)
     if not isinstance(values, dict) or values.keys() != {"v", "body", "typed_data"}:
         raise UserError(wrong)
     if values["v"] != VERSION or not isinstance(values["body"], str):
         raise UserError(wrong)
     try:
-        found = _understood(values["body"].encode(), values["typed_data"])
+        body, found = _understood(values["body"].encode(), values["typed_data"])
     except (FormatError, UnicodeEncodeError) as error:
         raise UserError(f"{wrong[:-1]} ({error}).") from error
-    if found.data.typed_data() != values["typed_data"]:
+    if body.typed_data() != values["typed_data"]:
         raise UserError(
             "The request contradicts itself: a wallet would be shown something else than its body "
             "says. Don't sign it, and tell the operator."
@@ -127,16 +134,38 @@ def read_request(path: Path) -> OfflineRequest:
     return found
 
 
-def _understood(body: bytes, typed: Any) -> OfflineRequest:  # noqa: ANN401 - foreign JSON
+def _read_binding(data: bytes, wrong: str) -> OfflineRequest:
+    """Read a request to bind a twin in the registry of twins."""
+    try:
+        request = bindings.parse_request(data)
+    except FormatError as error:
+        raise UserError(f"{wrong[:-1]} ({error}).") from error
+    bound, domain = request.data, request.domain
+    lines = (
+        ("You bind", f"the twin {bound.slug}, binding {bound.number}"),
+        ("Paid to", eip712.encode_address(bound.payout)),
+        ("Manifest", f"SHA-256 {bound.manifest.hex()}"),
+        ("Registry", f"{eip712.encode_address(domain.contract)} on chain {domain.chain_id}"),
+        ("Until", encode_time(datetime.fromtimestamp(bound.deadline, UTC))),
+    )
+    return OfflineRequest(bound.digest(domain), lines, eip712.encode_address(request.creator))
+
+
+def _understood(
+    body: bytes,
+    typed: Any,  # noqa: ANN401 - foreign JSON
+) -> tuple[SigningData, OfflineRequest]:
     try:
         manifest = parse_manifest(body)
     except FormatError:
         order = parse_order(body)
         name = _name_in(typed)
-        return OfflineRequest(order_data(order, name), _order_lines(order, name), "")
+        ordered = order_data(order, name)
+        return ordered, OfflineRequest(ordered.digest(), _order_lines(order, name), "")
     if manifest.twin != manifest.derived_twin:
         raise FormatError("the twin is not the one of this creator and name")
-    return OfflineRequest(signing_data(manifest), _manifest_lines(manifest), manifest.creator)
+    signed = signing_data(manifest)
+    return signed, OfflineRequest(signed.digest(), _manifest_lines(manifest), manifest.creator)
 
 
 def _name_in(typed: Any) -> str:  # noqa: ANN401 - foreign JSON

@@ -5,6 +5,7 @@ Also what it needs around it: EIP-55 addresses and recoverable secp256k1 signatu
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import coincurve
@@ -196,8 +197,8 @@ def _digest(name: str, types: _Types, values: list[str | bytes], chain_id: int |
     if chain_id is not None:
         domain_types = (*_DOMAIN_TYPES, ("chainId", "uint256"))
         domain.append(chain_id.to_bytes(32, "big"))
-    separator = _hash_struct("EIP712Domain", domain_types, domain)
-    return keccak256(b"\x19\x01" + separator + _hash_struct(name, types, values))
+    separator = hash_struct("EIP712Domain", domain_types, domain)
+    return keccak256(b"\x19\x01" + separator + hash_struct(name, types, values))
 
 
 def _typed_data(name: str, types: _Types, values: list[str | bytes]) -> dict[str, JsonValue]:
@@ -208,14 +209,17 @@ def _typed_data(name: str, types: _Types, values: list[str | bytes]) -> dict[str
         else:
             message[field] = value
     return {
-        "types": {"EIP712Domain": _members(_DOMAIN_TYPES), name: _members(types)},
+        "types": {"EIP712Domain": type_members(_DOMAIN_TYPES), name: type_members(types)},
         "primaryType": name,
         "domain": dict(_DOMAIN),
         "message": message,
     }
 
 
-def _hash_struct(name: str, types: _Types, values: list[str | bytes]) -> bytes:
+def hash_struct(
+    name: str, types: tuple[tuple[str, str], ...], values: Sequence[str | bytes]
+) -> bytes:
+    """Hash a struct of strings and words (EIP-712, hashStruct); words have at most 32 bytes."""
     declared = f"{name}({','.join(f'{kind} {field}' for field, kind in types)})"
     words = [keccak256(declared.encode())]
     for value in values:
@@ -224,5 +228,6 @@ def _hash_struct(name: str, types: _Types, values: list[str | bytes]) -> bytes:
     return keccak256(b"".join(words))
 
 
-def _members(types: _Types) -> list[JsonValue]:
+def type_members(types: tuple[tuple[str, str], ...]) -> list[JsonValue]:
+    """Write a type's members as typed data in JSON names them."""
     return [{"name": name, "type": kind} for name, kind in types]

@@ -8,7 +8,7 @@ from bot.domain.errors import ConfigurationError, UserError
 from bot.domain.money import NANO
 from bot.domain.settlement import NANO_PER_UNIT
 from bot.wiring.chain_keys import read_key
-from bot.wiring.settlement import parse_account
+from bot.wiring.rpc_chain import parse_account
 
 DEPLOYER_KEY = "TWINPROOF_DEPLOYER_KEY"
 
@@ -27,6 +27,8 @@ class Wanted:
     treasury: str | None
     delay_s: int
     allowance: str
+    registry: str | None
+    payout_delay_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Standing:
     contract: str
     token: str
     treasury: str
+    registry: str
     is_allowed: bool
     rows: str
 
@@ -64,6 +67,8 @@ async def deploy(wanted: Wanted, report: Callable[[str], None]) -> Standing:
         treasury=_account(wanted.treasury, "--treasury"),
         delay_s=wanted.delay_s,
         allowance_units=_units(wanted.allowance),
+        registry=_account(wanted.registry, "--registry"),
+        payout_delay_s=wanted.payout_delay_s,
     )
     if not wanted.rpc_url.startswith(("http://", "https://")):
         raise UserError("--rpc-url must begin with http:// or https://.")
@@ -84,6 +89,7 @@ async def deploy(wanted: Wanted, report: Callable[[str], None]) -> Standing:
         contract=done.settlement,
         token=done.token,
         treasury=done.treasury,
+        registry=done.registry,
         is_allowed=done.is_allowed,
         rows="\n".join(rows),
     )

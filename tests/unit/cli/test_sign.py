@@ -43,7 +43,12 @@ async def test_what_is_signed_is_shown_in_words_and_taken_by_the_page(tmp_path: 
     done = _run(path, "--key-file", _key_file(tmp_path), typed="y\n")
 
     assert done.return_value == 0
-    for words in ("version 1 of Zoe (zoe)", "0.002 tUSD per reply", "fees accrue", WALLET):
+    for words in (
+        "version 1 of Zoe (zoe)",
+        "0.002 tUSD per reply, 100 a day free",
+        "fees accrue",
+        WALLET,
+    ):
         assert words in done.stderr
     body = json.loads(path.read_text())["body"]
     sentence = await house.signing.submit(token, body=body, signature=done.stdout)
@@ -96,7 +101,7 @@ async def test_another_key_is_refused(tmp_path: Path) -> None:
 async def test_typed_data_that_differ_from_the_body_are_never_signed(tmp_path: Path) -> None:
     _, _, path = await _house(tmp_path)
     values = json.loads(path.read_text())
-    values["typed_data"]["message"]["price"] = "0 tUSD per reply"
+    values["typed_data"]["message"]["price"] = "0 tUSD per reply, 100 a day free"
     path.write_text(json.dumps(values))
 
     with pytest.raises(UserError, match="contradicts itself"):

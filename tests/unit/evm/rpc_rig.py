@@ -5,7 +5,7 @@ from pathlib import Path
 from adapters.evm.deploy_rpc import DeploymentPlan, deploy_by_rpc
 from bot.crypto.eip712 import parse_address
 from bot.wiring.keys import SampleCreators, ServiceKeys
-from bot.wiring.settlement import RpcChain
+from bot.wiring.rpc_chain import RpcChain
 from tests.anvil import Anvil
 from tests.fakes.settlement_rig import RELAYER_KEY, SETTLER_KEY, TREASURY_KEY, address_of
 
@@ -47,8 +47,8 @@ async def deployed(node: Anvil, *, token: bytes | None = None, delay_s: int = 0)
         chain_id=done.chain_id,
         contract=parse_address(done.settlement),
         token=parse_address(done.token),
-        settler_key=SETTLER_KEY,
-        relayer_key=RELAYER_KEY,
-        confirmations=1,
+        settler=SETTLER_KEY,
+        relayer=RELAYER_KEY,
+        finality=1,
         max_fee_wei=10**12,
     )

@@ -25,7 +25,8 @@ from bot.receipts.log import CheckpointSigner, append_leaf
 from bot.settlement.anchors import CommittedAnchors
 from bot.settlement.publish import PublisherState
 from bot.wiring.anchors import check_rpcs, look_up
-from bot.wiring.settlement import OpenSettlement, RpcChain, open_settlement
+from bot.wiring.rpc_chain import RpcChain
+from bot.wiring.settlement import OpenSettlement, open_settlement
 from bot.wiring.stores import Stores, open_stores
 from tests.anvil import NEEDS_ANVIL, Anvil, anvil
 from tests.fakes.clock import SetClock

@@ -11,8 +11,9 @@ from web3.types import RPCEndpoint
 
 from adapters.evm.client import EvmSettlementChain, rpc_provider
 from adapters.evm.deploy import deploy
-from bot.domain.settlement import (
-    Commitment,
+from bot.domain.settlement import Commitment
+from bot.domain.transactions import (
+    Finality,
     Purpose,
     Refusal,
     SignedTransaction,
@@ -51,11 +52,9 @@ class Node:
         return response["result"]
 
     def publisher(
-        self, store: MemoryEpochStore, book: MemoryEarnings, *, confirmations: int = 1
+        self, store: MemoryEpochStore, book: MemoryEarnings, *, finality: Finality = 1
     ) -> EpochPublisher:
-        return EpochPublisher(
-            chain=self.chain, store=store, earnings=book, confirmations=confirmations
-        )
+        return EpochPublisher(chain=self.chain, store=store, earnings=book, finality=finality)
 
 
 @pytest.fixture
@@ -106,7 +105,7 @@ async def test_two_epochs_and_their_claims_through_json_rpc(node: Node) -> None:
 async def test_a_reorganisation_before_final_is_paid_once(node: Node) -> None:
     store, book = MemoryEpochStore(), MemoryEarnings()
     earn(book, 5_000_500, twins=3)
-    publisher = node.publisher(store, book, confirmations=3)
+    publisher = node.publisher(store, book, finality=3)
     await publisher.tick()
     await node.ask("anvil_reorg", 1, [])
 

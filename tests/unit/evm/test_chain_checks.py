@@ -94,6 +94,21 @@ async def test_a_node_that_is_away_is_a_warning_and_a_wrong_chain_is_refused(
         ({"chain_id": 0, "token": ""}, "needs chain_id, token"),
         ({"contract": "0x" + "aB" * 20}, r"\[settlement\] contract '0xaB.*is no address"),
         ({"rpc_url": ""}, "means nothing without rpc_url"),
+        ({"contract": "0x" + "00" * 20}, r"\[settlement\] contract is the zero address"),
+        ({"token": "0x" + "00" * 20}, r"\[settlement\] token is the zero address"),
+        ({"relayer_account": "0x" + "11" * 20}, "means nothing without relayer_command"),
+        ({"relayer_command": ("sign",)}, "needs relayer_account beside it"),
+        (
+            {"settler_command": ("sign",), "settler_account": "0x" + "11" * 20},
+            "has a key and a command that signs",
+        ),
+        (
+            {
+                "relayer_command": ("sign",),
+                "relayer_account": f"0x{address_of(SETTLER_KEY).hex()}",
+            },
+            "Settler and relayer are both 0x",
+        ),
     ],
 )
 async def test_a_configuration_that_is_not_whole_is_one_sentence(
@@ -121,6 +136,26 @@ async def test_a_missing_or_doubled_key_is_one_sentence(
         monkeypatch.setenv("TWINPROOF_SETTLER_KEY", text)
         with pytest.raises(ConfigurationError, match="The settler's key can't be used"):
             await look(settings, tmp_path)
+
+
+async def test_the_same_node_twice_is_no_second_opinion(
+    settings: SettlementSettings, tmp_path: Path
+) -> None:
+    same = settings.model_copy(update={"second_rpc_url": settings.rpc_url})
+
+    with pytest.raises(ConfigurationError, match="second_rpc_url is rpc_url once more"):
+        await look(same, tmp_path)
+
+
+async def test_a_second_node_of_another_chain_is_said_and_waited_for(
+    settings: SettlementSettings, tmp_path: Path
+) -> None:
+    away = settings.model_copy(update={"second_rpc_url": "http://127.0.0.1:9/"})
+
+    found = await look(away, tmp_path)
+
+    assert [one.state for one in found] == [State.OK, State.WARNING]
+    assert "second RPC" in found[1].sentence
 
 
 async def pin(folder: Path, identity: ChainIdentity) -> None:

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from adapters.evm.client import EvmSettlementChain, rpc_provider
 from bot.domain.errors import ChainUnavailableError, OutcomeUnknownError
-from bot.domain.settlement import Purpose, Refusal, SignedTransaction, Signer
+from bot.domain.transactions import BlockTag, Purpose, Refusal, SignedTransaction, Signer
 from bot.ports.chain import Broadcast
 from tests.fakes.settlement_rig import RELAYER_KEY, SETTLER_KEY
 
@@ -94,8 +94,10 @@ async def test_questions_without_an_answer_are_unavailability(
         server.chain.identity(),
         server.chain.contract(),
         server.chain.nonce(Signer.SETTLER),
-        server.chain.nonce(Signer.SETTLER, depth=3),
+        server.chain.nonce(Signer.SETTLER, finality=3),
         server.chain.inclusion(b"h" * 32),
+        server.chain.market(),
+        server.chain.height(BlockTag.FINALIZED),
         server.chain.claimed([b"t" * 32]),
         server.chain.balance(b"a" * 20),
     ):

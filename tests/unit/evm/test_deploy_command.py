@@ -9,6 +9,7 @@ import pytest
 
 from bot.cli.commands import run
 from bot.crypto.eip712 import encode_address
+from bot.crypto.hashing import keccak256
 from tests.anvil import CHAIN_ID, NEEDS_ANVIL, Anvil, anvil
 from tests.fakes.settlement_rig import RELAYER_KEY, SETTLER_KEY, TREASURY_KEY, address_of
 
@@ -73,6 +74,23 @@ def test_an_existing_token_and_another_treasury_are_named_and_not_made(
     assert f"the treasury {OTHER} must allow" in told
 
 
+def test_a_registry_that_stands_is_taken_and_another_contract_is_not(
+    deploy: Deploying, node: Anvil
+) -> None:
+    first = json.loads(deploy("--test-token", "--payout-delay", "60", "--json")[1])
+    second = json.loads(deploy("--test-token", "--registry", first["registry"], "--json")[1])
+    wrong = deploy("--test-token", "--registry", first["token"])
+
+    assert second["registry"] == first["registry"]
+    assert second["contract"] != first["contract"]
+    named = {"to": second["contract"], "data": "0x" + keccak256(b"REGISTRY()")[:4].hex()}
+    assert node.ask("eth_call", named, "latest").endswith(first["registry"][2:].lower())
+    delay = {"to": first["registry"], "data": "0x" + keccak256(b"PAYOUT_DELAY()")[:4].hex()}
+    assert int(node.ask("eth_call", delay, "latest"), 16) == 60
+    assert (wrong[0], wrong[1]) == (2, "")
+    assert "no registry of this version" in wrong[2].replace("\n", " ")
+
+
 def test_a_worthless_token_is_refused_on_a_main_network(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -93,6 +111,7 @@ def test_a_worthless_token_is_refused_on_a_main_network(
         (("--test-token", "--token", OTHER), "name either the token with --token"),
         (("--test-token", "--owner", "0x12"), "--owner '0x12' is no address"),
         (("--test-token", "--owner", OTHER.swapcase()), "is no address"),
+        (("--test-token", "--registry", "0x12"), "--registry '0x12' is no address"),
         (("--test-token", "--allowance", "much"), "--allowance is an amount"),
         (("--test-token", "--allowance", "-1"), "--allowance is an amount"),
         (("--test-token", "--allowance", "nan"), "--allowance is an amount"),

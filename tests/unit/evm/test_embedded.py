@@ -13,7 +13,8 @@ from adapters.evm.deploy import ALLOWANCE_UNITS, SUPPLY_UNITS, deployed_by
 from adapters.evm.embedded import EmbeddedChain
 from adapters.evm.machine import CHAIN_ID
 from bot.domain.errors import ChainUnavailableError, ConfigurationError
-from bot.domain.settlement import Commitment, Purpose, SignedTransaction
+from bot.domain.settlement import Commitment
+from bot.domain.transactions import Purpose, SignedTransaction
 from bot.settlement.publish import EpochPublisher, PublisherState
 from tests.fakes.epochs import MemoryEarnings
 from tests.fakes.settlement_rig import (
@@ -44,7 +45,7 @@ async def test_a_fresh_chain_has_its_accounts_and_contracts(
     token = rig.contract("token", rig.embedded.deployment.token)
 
     assert await rig.web3.eth.chain_id == CHAIN_ID
-    assert await rig.web3.eth.block_number == 3
+    assert await rig.web3.eth.block_number == 4
     assert await token.functions.symbol().call() == "tUSD"
     assert await token.functions.decimals().call() == 6
     assert await rig.chain.balance(address_of(TREASURY_KEY)) == SUPPLY_UNITS
@@ -72,7 +73,7 @@ async def test_a_reopened_chain_is_the_same_chain(tmp_path: Path, open_rig: Open
     assert (await rig.chain.contract()).commitment == COMMITMENT
     inclusion = await rig.chain.inclusion(signed.hash)
     assert inclusion is not None
-    assert inclusion.block_number == 4
+    assert inclusion.block_number == 5
 
 
 async def test_a_chain_that_is_made_again_is_another_chain(
@@ -111,7 +112,7 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path: Path, open_rig: O
         await open_rig(tmp_path)
 
 
-@pytest.mark.parametrize("steps", [0, 1, 2])
+@pytest.mark.parametrize("steps", [0, 1, 2, 3])
 async def test_an_interrupted_deployment_is_finished(
     tmp_path: Path, open_rig: Opener, monkeypatch: pytest.MonkeyPatch, steps: int
 ) -> None:
@@ -119,11 +120,11 @@ async def test_an_interrupted_deployment_is_finished(
         patch.setattr("adapters.evm.deploy._STEPS", steps)
         rig = await open_rig(tmp_path)
         with pytest.raises(ConfigurationError):
-            await rig.chain.identity() if steps < 2 else await _refused(rig)
+            await rig.chain.identity() if steps < 3 else await _refused(rig)
         await rig.close()
 
     rig = await open_rig(tmp_path)
-    assert await rig.web3.eth.block_number == 3
+    assert await rig.web3.eth.block_number == 4
     assert rig.embedded.deployment == deployed_by(address_of(TREASURY_KEY))
     assert isinstance(await rig.chain.sign_commit(COMMITMENT, nonce=0), SignedTransaction)
 

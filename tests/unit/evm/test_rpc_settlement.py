@@ -12,10 +12,11 @@ from eth_account import Account
 
 from bot.config import SettlementSettings
 from bot.domain.errors import ConfigurationError
-from bot.domain.settlement import Purpose, TransactionState
+from bot.domain.transactions import BlockTag, Purpose, TransactionState
 from bot.settlement.publish import EpochPublisher, PublisherState
 from bot.settlement.statement import EarningsStatements
-from bot.wiring.settlement import OpenSettlement, RpcChain, open_settlement, read_rpc_chain
+from bot.wiring.rpc_chain import RpcChain, read_rpc_chain
+from bot.wiring.settlement import OpenSettlement, open_settlement
 from bot.wiring.stores import Stores, open_stores
 from tests.anvil import CHAIN_ID, NEEDS_ANVIL, Anvil, anvil
 from tests.fakes.clock import SetClock
@@ -52,8 +53,8 @@ async def opened(
             chain=settled.chain,
             store=stores.epochs,
             earnings=book,
-            confirmations=rpc.confirmations,
-            relays=rpc.relayer_key is not None,
+            finality=rpc.finality,
+            relays=rpc.relayer is not None,
         )
         yield settled, publisher, stores
 
@@ -131,7 +132,7 @@ async def test_a_start_without_the_node_goes_on_with_a_notice(node: Anvil, tmp_p
         ({"chain_id": 1}, "The RPC serves chain 31337, and [settlement] chain_id is 1"),
         ({"contract": b"n" * 20}, "There is no contract at 0x6e6e6e6e6e6E"),
         ({"token": b"n" * 20}, "and [settlement] token is 0x6e6e6e6e6e6E"),
-        ({"settler_key": b"\x09" * 32}, "and the settler's key is of 0x"),
+        ({"settler": b"\x09" * 32}, "and the settler's key is of 0x"),
     ],
     ids=["chain", "no contract", "token", "settler"],
 )
@@ -249,7 +250,7 @@ async def test_a_log_that_grew_without_fees_waits_for_its_veto_as_well(
 async def test_without_a_relayer_epochs_are_committed_and_creators_claim_by_themselves(
     node: Anvil, tmp_path: Path
 ) -> None:
-    rpc, book = replace(await deployed(node), relayer_key=None), MemoryEarnings()
+    rpc, book = replace(await deployed(node), relayer=None), MemoryEarnings()
     earn(book)
     async with opened(rpc, tmp_path, book) as (settled, publisher, _):
         epoch = await publisher.settle_now(timeout_s=20)
@@ -309,7 +310,7 @@ async def test_what_the_configuration_names_is_read_with_keys_of_every_kind(
     from_environment = await read_rpc_chain(settings)
 
     assert from_files is not None
-    assert (from_files.settler_key, from_files.relayer_key) == (SETTLER_KEY, RELAYER_KEY)
-    assert (from_files.contract, from_files.confirmations) == (b"\x11" * 20, 64)
+    assert (from_files.settler, from_files.relayer) == (SETTLER_KEY, RELAYER_KEY)
+    assert (from_files.contract, from_files.finality) == (b"\x11" * 20, BlockTag.FINALIZED)
     assert from_environment is not None
-    assert from_environment.settler_key == TREASURY_KEY
+    assert from_environment.settler == TREASURY_KEY

@@ -177,8 +177,10 @@ async def _with_blocking_token(rig: Rig) -> tuple[Any, Any]:
 
     artefact = load_artefact("settlement")
     factory = rig.web3.eth.contract(abi=artefact.abi, bytecode=artefact.bytecode)
+    no_registry = rig.web3.to_checksum_address(bytes(20))
     made = await rig.transact(
-        factory.constructor(token.address, treasury, treasury, settler, treasury, 0), TREASURY_KEY
+        factory.constructor(token.address, treasury, treasury, settler, treasury, 0, no_registry),
+        TREASURY_KEY,
     )
     return token, rig.web3.eth.contract(address=made["contractAddress"], abi=artefact.abi)
 
