@@ -549,7 +549,7 @@ def manifest_digest(m: Json, body: bytes) -> bytes:
     derived = {
         "model": m["model"]["gguf"],
         "manifest": sha256(body).hex(),
-        "price": f"{amount} {m['price']['token']} per reply",
+        "price": f"{amount} {m['price']['token']} per reply, {m['price']['free_daily']} a day free",
         "split": ", ".join(f"{who} {percent}.{bp:02d} %" for who, (percent, bp) in shares),
         "operatorKey": m["operator"]["signing_key"],
         "logOrigin": m["log"]["origin"],
@@ -647,12 +647,18 @@ RECEIPT_TYPE, OUTCOME_TYPE, SEAL_TYPE = (
     f"application/vnd.twinproof.{name}+json" for name in ("receipt", "outcome", "seal")
 )
 OUTCOMES = ("delivered", "undelivered", "withdrawn", "refunded")
+PAYERS = {  # section 7, and what it means
+    "free": "nobody pays",
+    "sponsor": "the operator's budget pays; free for the fan",
+    "paid": "the fan's bought credit pays",
+    "promotional": "credit that the operator gave away pays; the creator earns nothing from it",
+}
 TOKENS, EVENT_ID = [TOKEN], (None, text(200, 1))
 # fmt: off
 SLUG, COIN = re.compile("[a-z0-9][a-z0-9_-]{0,63}"), re.compile("[A-Za-z0-9._-]{1,16}")
 LOG = where({"origin": KEY_NAME, "key": LOG_VKEY},
             lambda log: parse_vkey(log["key"], LOG_KEY)[0] == log["origin"], "not the key's name")
-SPLIT = where({"creator_bp": range(10001), "operator_bp": range(10001)},
+SPLIT = where({"creator_bp": range(10001), "operator_bp": range(3001)},
               lambda split: sum(split.values()) == 10000, "not 10000 in all")
 ENVELOPE = {"payload": b64, "payloadType": text(),
             "signatures": [{"keyid": HEX32, "sig": b64_of(64)}, 1, 1]}
@@ -715,7 +721,8 @@ SHAPES: Json = {
                    "stop_strings": [text(64, 1)], "redraws": range(5)},
         "rules": where([tuple(RULES), 16], lambda rules: rules == sorted(set(rules)),
                        "not ascending, each once"),
-        "knowledge": (None,), "price": {"nano": INT, "token": COIN}, "split": SPLIT,
+        "knowledge": (None,),
+        "price": {"nano": INT, "token": COIN, "free_daily": range(10001)}, "split": SPLIT,
         "creator": ADDRESS, "payout": ADDRESS,
         "operator": {"signing_key": PUBLIC_KEY, "vrf_key": PUBLIC_KEY}, "log": LOG,
         "beacon": (None,), "valid_from": TIME, "valid_until": TIME},
@@ -732,9 +739,11 @@ SHAPES: Json = {
                    "verdict": ("exact", "tolerant")},
          "seed": {"slot_tag": HEX16, "beacon": (None,)},
          "fields": {"root": HEX32, "count": range(12, 13)},
-         "price": {"nano": INT, "token": text(), "creator_nano": INT, "operator_nano": INT},
-         "rule": (None, text()), "rate_table": (None,), "payer": (None,),
-         "registry_block": (None,), "operator": HEX32, "time": TIME},
+         "price": {"nano": INT, "token": text(), "creator_nano": INT, "operator_nano": INT,
+                   "free_daily": INT},
+         "rule": (None, text()), "rate_table": (None, HEX32), "payer": tuple(PAYERS),
+         "registry_block": (None, {"chain": POSITIVE, "number": INT, "hash": HEX32}),
+         "operator": HEX32, "time": TIME},
         lambda receipt: (receipt["type"] == "fixed") == (receipt["rule"] is not None),
         "rule: set exactly in a fixed receipt"),
     "outcome": {"v": "twinproof-outcome/2", "receipt": HEX32, "outcome": OUTCOMES},
@@ -999,23 +1008,33 @@ def step_3_manifest(p: Proof) -> Report:
 
 
 def step_4_terms(p: Proof) -> Report:
-    """Time, twin, model, price and split as the manifest says."""
-    receipt, manifest, price = p.receipt, p.manifest, p.receipt["price"]
+    """Time, twin, model, payer, price and split as the manifest says."""
+    receipt, manifest = p.receipt, p.manifest
     in_time = manifest["valid_from"] <= receipt["time"] <= manifest["valid_until"]
     require(in_time, "the receipt's time is outside of the manifest's validity")
     require(receipt["twin"] == manifest["twin"], "another twin")
     require(receipt["model"]["gguf"] == manifest["model"]["gguf"], "another model")
     for name in ("library", "profile"):
         require(receipt["model"][name] == manifest["engine"][name], f"another {name}")
-    nano = manifest["price"]["nano"]
     if receipt["type"] == "fixed":
         require(receipt["rule"] in manifest["rules"], "a rule that is not in the manifest")
         require(receipt["attempt"] == 0, "a fixed answer that is not the first attempt")
-        nano = 0
-    creator = nano * manifest["split"]["creator_bp"] // 10000
-    expected = {"nano": nano, "creator_nano": creator, "operator_nano": nano - creator}
-    require(price == expected | {"token": manifest["price"]["token"]}, "another price or split")
+    _payment(receipt, manifest)
     return OK, "time, twin, model, price and split are what the creator signed"
+
+
+def _payment(receipt: Json, manifest: Json) -> None:
+    """Section 7, payer: whose money it is, and what follows for price and rate table."""
+    terms, payer = manifest["price"], receipt["payer"]
+    costs_nothing = terms["nano"] == 0 or receipt["type"] == "fixed"
+    require((payer == "free") == costs_nothing, f"the terms do not allow the payer {payer!r}")
+    nano = 0 if payer == "free" else terms["nano"]
+    shared = nano if payer in ("sponsor", "paid") else 0
+    creator = shared * manifest["split"]["creator_bp"] // 10000
+    expected = terms | {"nano": nano, "creator_nano": creator, "operator_nano": shared - creator}
+    require(receipt["price"] == expected, "another price or split")
+    named = receipt["rate_table"] is not None
+    require(named == (payer == "paid"), "rate_table: set exactly where bought credit pays")
 
 
 def step_5_openings(p: Proof) -> Report:
@@ -1449,17 +1468,30 @@ def summary(p: Proof) -> Json:
     return found
 
 
+def cost(receipt: Json, outcome: str | None) -> str:
+    """Price, payer and shares in words; payer and outcome are the operator's word."""
+    price, payer = receipt["price"], receipt["payer"]
+    names = ("nano", "creator_nano", "operator_nano")
+    whole, creator, operator = (f"{Decimal(price[name]) / 10**9:f}" for name in names)
+    said = f"{whole} {price['token']}: {PAYERS[payer]}"
+    if payer != "free" and outcome in ("undelivered", "refunded"):
+        return f"nothing, for it was {outcome} ({said})"
+    shared = payer in ("sponsor", "paid")
+    return said + (f"; creator {creator}, operator {operator}" if shared else "")
+
+
 def report(p: Proof) -> list[str]:
     """The lines for a person."""
     rows = [f"{n:>2} {name:<17} {mark:<8}  {shown(said)}" for n, name, mark, said in p.steps]
     if p.failure is not None:
         return [*rows, "", f"NOT VERIFIED. Step {p.failure.step}: {shown(p.failure.sentence)}."]
-    m, price = p.manifest, p.receipt["price"]
+    m = p.manifest
     rows += [
         "",
         f"VERIFIED: {', '.join(p.levels)}; trust: {p.trust}.",
         f"  who:  {shown(m['name'])} ({m['slug']}, version {m['version']}) of {m['creator']}",
-        f"  when: {p.receipt['time']}, for {Decimal(price['nano']) / 10**9:f} {price['token']}",
+        f"  when: {p.receipt['time']}",
+        f"  cost: {cost(p.receipt, p.outcome)}",
     ]
     if p.revoked:
         rows.append(f"  NOTE: {p.revoked}")

@@ -45,6 +45,7 @@ from scripts.vector_parts import (
     Recipe,
     make_bundle,
 )
+from scripts.vector_payments import bad_payments, good_payments
 from scripts.vector_revoked import revocation_vectors
 from scripts.vector_strict import Strict, make_strict, with_high_s, with_unused_bits
 from scripts.vector_trust import refused, text_of, trust_vectors
@@ -120,9 +121,9 @@ def _bad_recipes() -> list[Vector]:
         (3, "other-manifest-cited", "the receipt cites another manifest",
          Recipe(receipt={"manifest": cheaper.hash})),
         (4, "price-too-high", "costs more than the creator signed",
-         Recipe(receipt={"price": ReceiptPrice(3_000_000, "TWIN", 2_550_000, 450_000)})),
+         Recipe(receipt={"price": ReceiptPrice(3_000_000, "TWIN", 2_550_000, 450_000, 100)})),
         (4, "split-off-by-one", "one nano-unit moved from the creator to the operator",
-         Recipe(receipt={"price": ReceiptPrice(2_000_001, "TWIN", 1_699_999, 300_002)})),
+         Recipe(receipt={"price": ReceiptPrice(2_000_001, "TWIN", 1_699_999, 300_002, 100)})),
         (4, "expired", "made one second after the manifest ended",
          Recipe(receipt={"time": datetime(2027, 11, 1, 0, 0, 1, tzinfo=UTC)})),
         (4, "other-model", "another model than signed",
@@ -257,7 +258,7 @@ def _bad_trust() -> list[Vector]:
 
 
 def _edges() -> list[Vector]:
-    """Bundles at the edge of the format, and what people do to replies.
+    """Bundles at the edge of the format, what people do to replies, and who pays for them.
 
     The former are mostly alone in a log that no policy names.
     """
@@ -265,6 +266,7 @@ def _edges() -> list[Vector]:
         (None, good_strict(), bad_strict()),
         (POLICY, good_events(), bad_events()),
         (POLICY, good_answers(), bad_answers()),
+        (POLICY, good_payments(), bad_payments()),
     )
     vectors: list[Vector] = []
     for policy, good, bad in kinds:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from bot.domain.fields import Choice, Fields, Finish, LeftOut, MessagePart, ReplyEvent, Span
 from bot.domain.leaf import VoidLeaf
-from bot.domain.receipt import ReceiptPrice
+from bot.domain.payment import NOBODY
 from bot.domain.rules import CRISIS
 from bot.domain.statements import VoidReason
 from bot.generation.rendering import render
@@ -30,8 +30,8 @@ Bad = tuple[int, str, str, bytes]
 OTHER_TURN = fixed_key("receipt of turn 1 of three")
 TWIN_SAID = SPANS[2].tokens
 ALONE = (SPANS[0], SPANS[-1])
-FREE = {"nano": 0, "token": "TWIN", "creator_nano": 0, "operator_nano": 0}
-FIXED_RECEIPT: Parts = {"type": "fixed", "rule": CRISIS.id, "price": FREE}
+FREE = {"nano": 0, "token": "TWIN", "creator_nano": 0, "operator_nano": 0, "free_daily": 100}
+FIXED_RECEIPT: Parts = {"type": "fixed", "rule": CRISIS.id, "payer": "free", "price": FREE}
 WINDOW = RENDERING.window_tokens
 
 
@@ -41,7 +41,7 @@ def good_answers() -> list[Good]:
     again = ReplyEvent(WISH, fixed_key("replaced receipt"))
     recipes = [
         ("good-fixed", "a fixed answer: a rule applies to the message", Recipe(
-            fields=_fixed(), receipt={"rule": CRISIS.id, "price": ReceiptPrice(0, "TWIN", 0, 0)})),
+            fields=fixed_fields(), payment=NOBODY, receipt={"rule": CRISIS.id})),
         ("good-rule-excepted", "a phrase of the rule within one of its exceptions",
          Recipe(fields=spared)),
         ("good-redrawn", "the first attempt was rejected: it said what was said to another message",
@@ -74,9 +74,9 @@ def bad_answers() -> list[Bad]:
 
 
 def _bad_fixed() -> list[tuple[int, str, str, Strict]]:
-    fixed = Strict(fields=_fixed(), receipt=FIXED_RECEIPT)
+    fixed = Strict(fields=fixed_fields(), receipt=FIXED_RECEIPT)
     paid = {**FREE, "nano": 2_000_001, "creator_nano": 1_700_000, "operator_nano": 300_001}
-    harmless = _asking(_fixed(), "Hello?")
+    harmless = _asking(fixed_fields(), "Hello?")
     return [
         (4, "fixed-paid", "a fixed answer that costs what a reply costs",
          replace(fixed, receipt={**FIXED_RECEIPT, "price": paid})),
@@ -91,7 +91,7 @@ def _bad_fixed() -> list[tuple[int, str, str, Strict]]:
         (6, "fixed-rejected", "a fixed answer after a rejected attempt",
          replace(fixed, values={"reply.rejected": 1})),
         (6, "fixed-wished", "a fixed answer that replaces a reply", replace(fixed, fields=replace(
-            _fixed(), event=ReplyEvent(WISH, fixed_key("replaced receipt"))))),
+            fixed_fields(), event=ReplyEvent(WISH, fixed_key("replaced receipt"))))),
         (7, "rule-passed-over", "a rule applies, and a reply was generated",
          Strict(fields=_asking(FIELDS, "I want to die"))),
         (7, "rule-passed-over-twice", "an exception stands beside a phrase that it does not hold",
@@ -105,7 +105,7 @@ def _bad_fixed() -> list[tuple[int, str, str, Strict]]:
         (7, "fixed-output", "a fixed answer with generated tokens",
          replace(fixed, values={"output.tokens": [60], "counts.output": 1})),
         (7, "fixed-spans", "a fixed answer with a context", replace(fixed, fields=replace(
-            _fixed(), spans=SPANS, context=render(RENDERING, SPANS)))),
+            fixed_fields(), spans=SPANS, context=render(RENDERING, SPANS)))),
         (7, "fixed-choice", "a fixed answer that could have quoted a turn",
          replace(fixed, values={"choice.start": 1})),
         (7, "fixed-counts", "a fixed answer that counts tokens",
@@ -182,7 +182,8 @@ def _saying(fields: Fields, output: tuple[int, ...]) -> Fields:
     return replace(fields, output=output)
 
 
-def _fixed() -> Fields:
+def fixed_fields() -> Fields:
+    """Return the fields of a fixed answer."""
     return _asking(
         replace(
             FIELDS,

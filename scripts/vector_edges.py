@@ -67,11 +67,6 @@ def bad_strict() -> list[tuple[int, str, str, bytes]]:
          Strict(receipt={"type": "fixed"})),
         (1, "rule-of-reply", "a generated reply that names a rule",
          Strict(receipt={"rule": "crisis/1"})),
-        (1, "rate-table", "a rate table, which is reserved",
-         Strict(receipt={"rate_table": "ab" * 32})),
-        (1, "payer", "a class of payer, which is reserved", Strict(receipt={"payer": "free"})),
-        (1, "registry-block", "a block of the registry, which is reserved", Strict(
-            receipt={"registry_block": {"chain": 1, "number": 1, "hash": "ab" * 32}})),
         (1, "manifest-version", "a manifest of version 1",
          Strict(manifest={"v": "twinproof-manifest/1"})),
         (1, "filter-policy", "a filter of version 1", Strict(manifest={"filter.policy": "stop/1"})),

@@ -26,8 +26,8 @@ from bot.domain.leaf import (
     twin_prefix,
 )
 from bot.domain.manifest import Manifest, encode_manifest, signing_data
-from bot.domain.money import split_price
 from bot.domain.order import TwinOrder, order_data
+from bot.domain.payment import NOBODY, Payer, Payment, split_fee
 from bot.domain.persona import Example, Persona
 from bot.domain.receipt import PAYLOAD_TYPE, Receipt, ReceiptModel, ReceiptPrice, encode_receipt
 from bot.domain.statements import OUTCOME_TYPE, Outcome, OutcomeStatement, VoidReason
@@ -99,6 +99,7 @@ MANIFEST = Manifest(
     rules=("crisis/1",),
     price_nano=2_000_001,
     price_token="TWIN",  # noqa: S106 - a currency
+    free_daily=100,
     creator_bp=8500,
     creator=CREATOR,
     payout=eip712.address_of(fixed_key("payout")),
@@ -143,6 +144,7 @@ FIELDS = counted(
         vrf_proof=vrf.prove(VRF_KEY, derive_slot(TWIN, SLOT)),
     )
 )
+SPONSORED = Payment(Payer.SPONSOR)
 Parts = dict[str, Any]
 
 
@@ -151,6 +153,7 @@ class Recipe:
     """One bundle: what is changed before signing, and who signs.
 
     Attributes:
+        payment: whose money it is; of a reply that costs nothing it is nobody's.
         other_leaves: leaves of the log by their index.
         log: name of the log that signs the checkpoint; `log_key` is its key.
         seals: envelopes of the seals that lead to it.
@@ -170,6 +173,7 @@ class Recipe:
     persona: Persona = PERSONA
     fields: Fields = FIELDS
     proved_slot: SlotInput = SLOT
+    payment: Payment = SPONSORED
     receipt: Parts = field(default_factory=dict)
     outcome: Outcome = Outcome.DELIVERED
     outcome_leaf: Outcome = Outcome.DELIVERED
@@ -224,7 +228,7 @@ def make_bundle(recipe: Recipe) -> ProofBundle:
 def make_receipt(recipe: Recipe) -> Receipt:
     """Build the receipt that a recipe says, before its own changes to it."""
     manifest = recipe.manifest
-    split = split_price(manifest.price_nano, manifest.creator_bp)
+    payment = recipe.payment if manifest.price_nano else NOBODY
     return Receipt(
         twin=manifest.twin,
         manifest=manifest.hash,
@@ -234,10 +238,18 @@ def make_receipt(recipe: Recipe) -> Receipt:
         model=ReceiptModel(manifest.model.gguf, manifest.library, fixed_key("build"), "exact"),
         slot_tag=derive_slot_tag(vrf.proof_to_hash(_proof(recipe))),
         fields_root=fields_root(OPENING_KEY, fields_to_json(_opened(recipe))),
-        price=ReceiptPrice(manifest.price_nano, manifest.price_token, *split),
+        price=price_of(manifest, payment.payer),
         operator=ed25519.public_key_of(recipe.operator_key),
         time=datetime(2026, 11, 20, 10, tzinfo=UTC),
+        payment=payment,
     )
+
+
+def price_of(manifest: Manifest, payer: Payer) -> ReceiptPrice:
+    """Return what a reply costs that this payer pays."""
+    nano = 0 if payer is Payer.FREE else manifest.price_nano
+    split = split_fee(payer, nano, manifest.creator_bp)
+    return ReceiptPrice(nano, manifest.price_token, *split, manifest.free_daily)
 
 
 def _proof(recipe: Recipe) -> bytes:

@@ -16,7 +16,7 @@ from bot.domain.field_values import fields_root, fields_to_json
 from bot.domain.fields import Fields
 from bot.domain.ids import NUMBERING, derive_slot, derive_slot_tag, receipt_tag_of
 from bot.domain.leaf import ReplyLeaf, manifest_prefix, twin_prefix
-from bot.domain.manifest import encode_manifest, signing_data
+from bot.domain.manifest import encode_manifest, price_words, signing_data, split_words
 from bot.domain.persona import encode_persona
 from bot.domain.receipt import PAYLOAD_TYPE, encode_receipt
 from bot.receipts.bundle import LogProof, ProofBundle, encode_bundle
@@ -39,6 +39,8 @@ from scripts.vector_parts import (
 )
 
 Sign = Callable[[bytes, bytes], bytes]
+MISSING = object()
+"""Stands for a member that is left out."""
 MAX_SIZE = 2**53 - 1
 LARGEST_SAMPLER = {
     "sampler.min_p": "1",
@@ -57,7 +59,8 @@ class Strict:
     """One bundle without outcome, alone in its log: what differs from the good one.
 
     Attributes:
-        manifest: values by their path, as are `receipt`, `persona` and `values`, of the fields.
+        manifest: values by their path, as are `receipt`, `persona` and `values`, of the fields;
+            `MISSING` leaves one out.
         sign: makes the receipt's signature.
         leaf_rejected: what the leaf says of rejected attempts, where the field says another.
         leaf_manifest: the leaf's word on the manifest, where it is another one.
@@ -149,7 +152,10 @@ def _set(value: Parts, changes: Parts) -> Parts:
         inner: Any = value
         for parent in parents:
             inner = inner[parent]
-        inner[last] = new
+        if new is MISSING:
+            del inner[last]
+        else:
+            inner[last] = new
     return value
 
 
@@ -177,8 +183,12 @@ def _checkpoint(strict: Strict, root: bytes) -> str:
 
 def _digest(manifest: bytes) -> bytes:
     value: Any = parse_canonical(manifest)
+    price = value["price"]
+    free_daily = price.get("free_daily", MANIFEST.free_daily)
     return replace(
         signing_data(MANIFEST),
+        price=price_words(price["nano"], price["token"], free_daily),
+        split=split_words(value["split"]["creator_bp"]),
         manifest=sha256(manifest).digest(),
         name=value["name"],
         persona=bytes.fromhex(value["persona"]),

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bot.domain.errors import PersonaError
+from bot.domain.payment import FREE_DAILY, MAX_FREE_DAILY
 from bot.domain.persona import Example, Persona
 from bot.ports.personas import PersonaFile
 
@@ -43,6 +44,7 @@ class _Example(_Strict):
 
 class _Price(_Strict):
     per_reply: str
+    free_daily: int = Field(default=FREE_DAILY, ge=0, le=MAX_FREE_DAILY)
 
 
 class _Sampler(_Strict):
@@ -119,6 +121,7 @@ def load_persona(path: Path) -> PersonaFile:
         presence_penalty=content.sampler.presence_penalty,
         frequency_penalty=content.sampler.frequency_penalty,
         model=content.model,
+        free_daily=content.price.free_daily,
     )
 
 

@@ -1,11 +1,10 @@
 """The door for creators: drafts, links to sign, the spoken pause; one object for every surface."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bot.creators.cards import exported_card, imported_card
 from bot.creators.drafts import (
-    MAX_PRICE_NANO,
     check_persona_size,
     check_slug,
     describe_changes,
@@ -14,18 +13,18 @@ from bot.creators.drafts import (
     first_content,
     owned_by,
     parse_price,
-    price_words,
     published_content,
 )
 from bot.creators.orders import TwinOrders
 from bot.creators.pictures import clean_picture
+from bot.creators.policy import CreatorPolicy
 from bot.creators.rehearsal import Rehearsal
 from bot.creators.shelf import TwinShelf
 from bot.creators.standing import Standing, TwinState
 from bot.creators.statements import CreatorStatements
 from bot.creators.tickets import SigningLinks
 from bot.domain.errors import UserError
-from bot.domain.manifest import parse_manifest
+from bot.domain.manifest import parse_manifest, price_words
 from bot.domain.persona import parse_persona
 from bot.ports.clock import Clock
 from bot.ports.creator_store import CreatorStore, Draft, DraftContent
@@ -41,44 +40,6 @@ from bot.ports.creators import (
 )
 from bot.ports.views import EarningsLine
 from bot.twins.publish import RENEW_BEFORE
-
-
-@dataclass(frozen=True, slots=True)
-class CreatorPolicy:
-    """Who may make twins here.
-
-    Attributes:
-        accounts: `platform:id` of people, `platform:*` of everybody there, `*` of everybody.
-        twins_each: how many one account may have.
-        highest_nano: what a reply may cost at most; the operator pays for fans.
-    """
-
-    accounts: tuple[str, ...]
-    twins_each: int
-    highest_nano: int = MAX_PRICE_NANO
-
-    def check(self, actor: Actor) -> None:
-        """Refuse who may not make twins.
-
-        Raises:
-            UserError: the sentence names what the operator has to add.
-        """
-        who = f"{actor.platform}:{actor.account}"
-        if not {who, f"{actor.platform}:*", "*"} & set(self.accounts):
-            raise UserError(
-                f"You may not create twins here: ask the operator to add {who} to "
-                "[creators] accounts."
-            )
-
-    def check_price(self, nano: int, token: str) -> None:
-        """Refuse a price that the operator does not pay.
-
-        Raises:
-            UserError: the sentence names the highest one.
-        """
-        if nano > self.highest_nano:
-            most = price_words(self.highest_nano, token)
-            raise UserError(f"The price may be at most {most} here.")
 
 
 class CreatorsRoom(CreatorDesk):
@@ -114,7 +75,7 @@ class CreatorsRoom(CreatorDesk):
         """Reserve a slug and begin a draft."""
         self._policy.check(actor)
         check_slug(slug)
-        content = first_content(name, role)
+        content = self._policy.within(first_content(name, role))
         async with self._writing:
             if self._shelf.is_taken(slug) or await self._creators.find_draft(slug) is not None:
                 raise UserError(f"The name {slug} is taken: choose another one.")
@@ -137,13 +98,18 @@ class CreatorsRoom(CreatorDesk):
             draft = await self._own(actor, slug)
             return await self._save(draft, edited(draft.content, change))
 
-    async def set_price(self, actor: Actor, slug: str, amount: str) -> TwinView:
-        """Change the draft's price per reply."""
+    async def set_price(
+        self, actor: Actor, slug: str, amount: str, *, free_daily: int | None = None
+    ) -> TwinView:
+        """Change the draft's price per reply, and how many a day are free."""
         async with self._writing:
             draft = await self._own(actor, slug)
-            price = parse_price(amount)
+            price, free = parse_price(amount), draft.content.free_daily
             self._policy.check_price(price, self._shelf.terms.token)
-            return await self._save(draft, replace(draft.content, price_nano=price))
+            if free_daily is not None:
+                self._policy.check_free(free := free_daily)
+            content = replace(draft.content, price_nano=price, free_daily=free)
+            return await self._save(draft, content)
 
     async def set_avatar(self, actor: Actor, slug: str, picture: bytes) -> TwinView:
         """Change the draft's picture."""
@@ -244,6 +210,7 @@ class CreatorsRoom(CreatorDesk):
         """Have everything checked that can be, before anybody signs."""
         slug, content = draft.slug, draft.content
         self._policy.check_price(content.price_nano, self._shelf.terms.token)
+        self._policy.check_free(content.free_daily)
         await self._refuse_unchanged(content, standing)
         rehearsed = await self._rehearsal.check(slug, content)
         await self._rehearsal.warm(rehearsed)
@@ -251,7 +218,7 @@ class CreatorsRoom(CreatorDesk):
         token = self._shelf.terms.token
         summary = (
             f"Version {number} of {content.persona.name} ({slug})",
-            f"Price: {price_words(content.price_nano, token)}",
+            f"Price: {price_words(content.price_nano, token, content.free_daily)}",
             "It goes live with your signature.",
         )
         return await self._links.issue(slug, "publish", summary, content=content)
@@ -287,7 +254,7 @@ class CreatorsRoom(CreatorDesk):
             slug=draft.slug,
             state=state.value,
             draft=draft_text(content),
-            price=price_words(content.price_nano, token),
+            price=price_words(content.price_nano, token, content.free_daily),
             persona_text=content.persona.text(),
             changes=changes,
             versions=() if standing is None else standing.versions,

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from bot.crypto.hashing import sha256
 from bot.domain.errors import UserError
-from bot.domain.manifest import Manifest
+from bot.domain.manifest import Manifest, price_words
 from bot.domain.money import NANO, format_nano
 from bot.domain.persona import Persona, encode_persona
 from bot.domain.terms import MAX_PENALTY, MAX_TOP_K, SamplerTerms
@@ -136,6 +136,7 @@ def persona_file(slug: str, content: DraftContent) -> PersonaFile:
         creator=content.persona.name,
         persona=content.persona,
         price_nano=content.price_nano,
+        free_daily=content.free_daily,
         temperature=sampler.temperature,
         top_k=sampler.top_k,
         top_p=sampler.top_p,
@@ -148,12 +149,9 @@ def persona_file(slug: str, content: DraftContent) -> PersonaFile:
 
 def published_content(manifest: Manifest, persona: Persona, avatar: bytes) -> DraftContent:
     """Return what a published version said."""
-    return DraftContent(persona, manifest.sampler, manifest.price_nano, avatar)
-
-
-def price_words(nano: int, token: str) -> str:
-    """Return a price as manifests and wallets show it."""
-    return f"{format_nano(nano)} {token} per reply"
+    return DraftContent(
+        persona, manifest.sampler, manifest.price_nano, avatar, free_daily=manifest.free_daily
+    )
 
 
 def sampler_words(sampler: SamplerTerms) -> str:
@@ -179,7 +177,7 @@ def _lines(content: DraftContent, token: str) -> Sequence[str]:
     sampler = content.sampler
     return [
         *content.persona.text().split("\n"),
-        f"Price: {price_words(content.price_nano, token)}",
+        f"Price: {price_words(content.price_nano, token, content.free_daily)}",
         sampler_words(sampler),
         f"Picture: {_picture_words(content.avatar)}",
     ]

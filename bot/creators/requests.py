@@ -1,9 +1,10 @@
 """What the signing page shows of a request before anything is signed; pure."""
 
-from bot.creators.drafts import describe_changes, price_words, published_content, sampler_words
+from bot.creators.drafts import describe_changes, published_content, sampler_words
 from bot.creators.hidden import hidden_in
 from bot.creators.standing import Standing
 from bot.domain.errors import InvariantError
+from bot.domain.manifest import price_words
 from bot.domain.money import BASIS_POINTS
 from bot.domain.times import encode_time
 from bot.ports.creator_store import DraftContent, SigningTicket
@@ -86,7 +87,7 @@ def _publication(
     return (
         ("Twin", f"{content.persona.name} ({ticket.slug})"),
         ("Version", str(version)),
-        ("Price", price_words(content.price_nano, terms.token)),
+        ("Price", price_words(content.price_nano, terms.token, content.free_daily)),
         ("Split", f"creator {_percent(creator_bp)}, operator {_percent(terms.operator_bp)}"),
         ("Model", f"{terms.model.name}, SHA-256 {terms.model.gguf.hex()}"),
         ("Sampler", sampler_words(content.sampler)),

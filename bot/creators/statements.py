@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from bot.creators.standing import Standing
+from bot.creators.statement_links import StatementLinks
 from bot.domain.settlement import NANO_PER_UNIT
 from bot.ports.creator_store import DraftContent
 from bot.ports.views import EarningsLine
@@ -21,8 +22,14 @@ class CreatorStatements:
     """Joins book, chain and complaints for one twin."""
 
     def __init__(
-        self, *, earnings: EarningsStatements, reports: ReportCount | None, token: str
+        self,
+        *,
+        earnings: EarningsStatements,
+        reports: ReportCount | None,
+        token: str,
+        links: StatementLinks | None = None,
     ) -> None:
+        self._links = links
         self._earnings = earnings
         self._reports = reports
         self._token = token
@@ -43,7 +50,14 @@ class CreatorStatements:
             payout=manifest.payout,
             chain_balance_nano=None if balance is None else balance * NANO_PER_UNIT,
             last_tx=None if statement.commit_hash is None else f"0x{statement.commit_hash.hex()}",
+            held_nano=statement.held_nano,
+            statement=self._link(manifest.twin, manifest.name, manifest.price_token),
         )
+
+    def _link(self, twin: bytes, name: str, token: str) -> str:
+        if self._links is None:
+            return ""
+        return self._links.issue(twin=twin, name=name, token=token)
 
     async def reports(self, standing: Standing | None) -> int:
         """Return how many people have complained."""

@@ -8,7 +8,7 @@ from bot.domain.statements import AuditVerdict, Outcome, VoidReason
 
 PREFIX_BYTES = 8
 _REPLY, _OUTCOME, _MANIFEST, _VOID, _ORDER = b"\x01", b"\x02", b"\x03", b"\x04", b"\x05"
-_VERDICT, _SEAL = b"\x06", b"\x07"
+_VERDICT, _SEAL, _RATES = b"\x06", b"\x07", b"\x08"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,27 @@ class SealLeaf:
         return _sized(_SEAL + self.statement, 33)
 
 
-Leaf = ReplyLeaf | OutcomeLeaf | ManifestLeaf | VoidLeaf | OrderLeaf | VerdictLeaf | SealLeaf
+@dataclass(frozen=True, slots=True)
+class RatesLeaf:
+    """Cites a rate table by its name, the SHA-256 of its PAE."""
+
+    statement: bytes
+
+    def encode(self) -> bytes:
+        """Encode to 33 bytes."""
+        return _sized(_RATES + self.statement, 33)
+
+
+Leaf = (
+    ReplyLeaf
+    | OutcomeLeaf
+    | ManifestLeaf
+    | VoidLeaf
+    | OrderLeaf
+    | VerdictLeaf
+    | SealLeaf
+    | RatesLeaf
+)
 
 
 def parse_leaf(data: bytes) -> Leaf:
@@ -163,4 +183,5 @@ _KINDS: dict[bytes, tuple[int, Callable[[bytes], Leaf]]] = {
     _ORDER: (41, lambda body: OrderLeaf(body[:32], body[32:])),
     _VERDICT: (66, lambda body: VerdictLeaf(body[:32], body[32:64], AuditVerdict(body[64]))),
     _SEAL: (33, SealLeaf),
+    _RATES: (33, RatesLeaf),
 }

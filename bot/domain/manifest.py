@@ -13,6 +13,7 @@ from bot.crypto.hashing import sha256
 from bot.crypto.signed_note import VerifierKey, parse_vkey
 from bot.domain.ids import derive_twin_id
 from bot.domain.money import BASIS_POINTS, format_nano
+from bot.domain.payment import MAX_FREE_DAILY, MAX_OPERATOR_BP
 from bot.domain.reading import ObjectReader
 from bot.domain.terms import (
     HASH_BYTES,
@@ -52,7 +53,9 @@ class Manifest:
         library: the inference library and its version.
         rules: ids of the rules of fixed answers in force.
         price_nano: per reply, in 1e-9 of `price_token`.
-        creator_bp: the creator's share in basis points; the operator has the rest.
+        free_daily: replies that a fan gets free in 24 hours.
+        creator_bp: the creator's share in basis points; the operator has the rest, at most
+            `MAX_OPERATOR_BP`.
         creator: EIP-55 address; so is `payout`.
         signing_key: the operator's Ed25519 public key; `vrf_key` the VRF public key.
         log: the log's vkey; its name is the origin.
@@ -73,6 +76,7 @@ class Manifest:
     rules: tuple[str, ...]
     price_nano: int
     price_token: str
+    free_daily: int
     creator_bp: int
     creator: str
     payout: str
@@ -115,7 +119,7 @@ def parse_manifest(data: bytes) -> Manifest:
     reader.constant("v", VERSION)
     reader.constant("beacon", None)
     reader.constant("knowledge", None)
-    price = reader.object("price", "nano token")
+    price = reader.object("price", "nano token free_daily")
     operator = reader.object("operator", "signing_key vrf_key")
     return Manifest(
         twin=reader.hex("twin", HASH_BYTES),
@@ -131,7 +135,8 @@ def parse_manifest(data: bytes) -> Manifest:
         filter=read_filter(reader),
         rules=read_rules(reader),
         price_nano=price.integer("nano"),
-        price_token=price.convert("token", _parse_symbol),
+        price_token=price.convert("token", parse_symbol),
+        free_daily=price.integer("free_daily", maximum=MAX_FREE_DAILY),
         creator_bp=_read_split(reader.object("split", "creator_bp operator_bp")),
         creator=reader.convert("creator", _checked_address),
         payout=reader.convert("payout", _checked_address),
@@ -145,21 +150,30 @@ def parse_manifest(data: bytes) -> Manifest:
 
 def signing_data(manifest: Manifest) -> TwinManifestData:
     """Build the EIP-712 struct that the creator signs."""
-    creator_bp = manifest.creator_bp
     return TwinManifestData(
         name=manifest.name,
         twin=manifest.twin,
         persona=manifest.persona,
         model=manifest.model.gguf,
         manifest=manifest.hash,
-        price=f"{format_nano(manifest.price_nano)} {manifest.price_token} per reply",
-        split=f"creator {_percent(creator_bp)} %, operator {_percent(BASIS_POINTS - creator_bp)} %",
+        price=price_words(manifest.price_nano, manifest.price_token, manifest.free_daily),
+        split=split_words(manifest.creator_bp),
         payout=parse_address(manifest.payout),
         operator_key=manifest.signing_key,
         log_origin=manifest.log.name,
         valid_from=encode_time(manifest.valid_from),
         valid_until=encode_time(manifest.valid_until),
     )
+
+
+def price_words(nano: int, token: str, free_daily: int) -> str:
+    """Return a price as creators sign it and fans read it."""
+    return f"{format_nano(nano)} {token} per reply, {free_daily} a day free"
+
+
+def split_words(creator_bp: int) -> str:
+    """Return a split as creators sign it."""
+    return f"creator {_percent(creator_bp)} %, operator {_percent(BASIS_POINTS - creator_bp)} %"
 
 
 def _to_json(manifest: Manifest) -> JsonValue:
@@ -178,7 +192,11 @@ def _to_json(manifest: Manifest) -> JsonValue:
         "filter": manifest.filter.to_json(),
         "rules": manifest.rules,
         "knowledge": None,
-        "price": {"nano": manifest.price_nano, "token": manifest.price_token},
+        "price": {
+            "nano": manifest.price_nano,
+            "token": manifest.price_token,
+            "free_daily": manifest.free_daily,
+        },
         "split": {
             "creator_bp": manifest.creator_bp,
             "operator_bp": BASIS_POINTS - manifest.creator_bp,
@@ -200,7 +218,8 @@ def _read_library(reader: ObjectReader) -> str:
 
 
 def _read_split(reader: ObjectReader) -> int:
-    creator_bp = reader.integer("creator_bp", maximum=BASIS_POINTS)
+    least = BASIS_POINTS - MAX_OPERATOR_BP
+    creator_bp = reader.integer("creator_bp", minimum=least, maximum=BASIS_POINTS)
     reader.constant("operator_bp", BASIS_POINTS - creator_bp)
     return creator_bp
 
@@ -224,7 +243,12 @@ def _parse_slug(text: str) -> str:
     return text
 
 
-def _parse_symbol(text: str) -> str:
+def parse_symbol(text: str) -> str:
+    """Return a token's symbol.
+
+    Raises:
+        FormatError: it is none.
+    """
     if not _TOKEN_SYMBOL.fullmatch(text):
         raise FormatError("not a token symbol")
     return text

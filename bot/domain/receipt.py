@@ -7,6 +7,7 @@ from bot.crypto.canonical import JsonValue, encode_canonical, parse_canonical
 from bot.crypto.errors import FormatError
 from bot.domain.field_values import FIELD_NAMES
 from bot.domain.ids import SLOT_TAG_BYTES
+from bot.domain.payment import Payer, Payment, RegistryBlock
 from bot.domain.reading import ObjectReader
 from bot.domain.times import encode_time, parse_time
 
@@ -39,12 +40,17 @@ class ReceiptModel:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptPrice:
-    """What the reply costs, in nano-units of `token`, and who gets how much of it."""
+    """What the reply costs, in nano-units of `token`, and who gets how much of it.
+
+    Attributes:
+        free_daily: replies that the twin gives a fan free in 24 hours.
+    """
 
     nano: int
     token: str
     creator_nano: int
     operator_nano: int
+    free_daily: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,7 @@ class Receipt:
         slot_tag: 16 bytes.
         fields_root: root over the salted fields.
         time: aware UTC, whole seconds.
+        payment: whose money it is.
         rule: id of the rule whose fixed answer this is; None for a generated reply.
     """
 
@@ -73,6 +80,7 @@ class Receipt:
     price: ReceiptPrice
     operator: bytes
     time: datetime
+    payment: Payment
     rule: str | None = None
 
     @property
@@ -107,8 +115,6 @@ def _from_json(value: JsonValue) -> Receipt:
     reader.constant("v", VERSION)
     reader.constant("type", REPLY, FIXED)
     reader.constant("numbering", "operator", "platform")
-    for reserved in ("rate_table", "payer", "registry_block"):
-        reader.constant(reserved, None)
     rule = reader.text_or_null("rule")
     if (rule is None) != (reader.text("type") == REPLY):
         raise FormatError("receipt.rule: a fixed answer names its rule, and no other reply does")
@@ -125,9 +131,12 @@ def _from_json(value: JsonValue) -> Receipt:
         model=_read_model(reader.object("model", "gguf library build profile verdict")),
         slot_tag=seed.hex("slot_tag", SLOT_TAG_BYTES),
         fields_root=fields.hex("root", HASH_BYTES),
-        price=_read_price(reader.object("price", "nano token creator_nano operator_nano")),
+        price=_read_price(
+            reader.object("price", "nano token creator_nano operator_nano free_daily")
+        ),
         operator=reader.hex("operator", HASH_BYTES),
         time=reader.convert("time", parse_time),
+        payment=_read_payment(reader),
         rule=rule,
     )
 
@@ -149,11 +158,31 @@ def _read_price(reader: ObjectReader) -> ReceiptPrice:
         token=reader.text("token", minimum=1, maximum=MAX_NAME),
         creator_nano=reader.integer("creator_nano"),
         operator_nano=reader.integer("operator_nano"),
+        free_daily=reader.integer("free_daily"),
+    )
+
+
+def _read_payment(reader: ObjectReader) -> Payment:
+    payers = {payer.word: payer for payer in Payer}
+    reader.constant("payer", *payers)
+    registry = None
+    if reader.value("registry_block") is not None:
+        block = reader.object("registry_block", "chain number hash")
+        registry = RegistryBlock(
+            chain=block.integer("chain", minimum=1),
+            number=block.integer("number"),
+            hash=block.hex("hash", HASH_BYTES),
+        )
+    return Payment(
+        payer=payers[reader.text("payer")],
+        rate_table=reader.hex_or_null("rate_table", HASH_BYTES),
+        registry=registry,
     )
 
 
 def _to_json(receipt: Receipt) -> JsonValue:
-    model, price = receipt.model, receipt.price
+    model, price, payment = receipt.model, receipt.price, receipt.payment
+    table, registry = payment.rate_table, payment.registry
     return {
         "v": VERSION,
         "type": receipt.type,
@@ -179,11 +208,14 @@ def _to_json(receipt: Receipt) -> JsonValue:
             "token": price.token,
             "creator_nano": price.creator_nano,
             "operator_nano": price.operator_nano,
+            "free_daily": price.free_daily,
         },
         "rule": receipt.rule,
-        "rate_table": None,
-        "payer": None,
-        "registry_block": None,
+        "rate_table": None if table is None else table.hex(),
+        "payer": payment.payer.word,
+        "registry_block": None
+        if registry is None
+        else {"chain": registry.chain, "number": registry.number, "hash": registry.hash.hex()},
         "operator": receipt.operator.hex(),
         "time": encode_time(receipt.time),
     }

@@ -14,7 +14,7 @@ from bot.domain.fields import Counts, Fields, Finish, ReplyEvent
 from bot.domain.ids import SlotInput, receipt_id_of, receipt_tag_of
 from bot.domain.leaf import OutcomeLeaf, ReplyLeaf, VoidLeaf, manifest_prefix, twin_prefix
 from bot.domain.manifest import Manifest
-from bot.domain.money import split_price
+from bot.domain.payment import split_fee
 from bot.domain.persona import Persona
 from bot.domain.receipt import (
     PAYLOAD_TYPE,
@@ -138,7 +138,8 @@ class Issuer:
     def _receipt(
         self, intent: Intent, manifest: Manifest, seq: int, root: bytes, moment: datetime
     ) -> Receipt:
-        creator_nano, operator_nano = split_price(intent.price_nano, manifest.creator_bp)
+        payer = intent.payment.payer
+        creator_nano, operator_nano = split_fee(payer, intent.price_nano, manifest.creator_bp)
         return Receipt(
             twin=intent.twin,
             manifest=intent.manifest,
@@ -149,10 +150,15 @@ class Issuer:
             slot_tag=intent.slot_tag,
             fields_root=root,
             price=ReceiptPrice(
-                intent.price_nano, manifest.price_token, creator_nano, operator_nano
+                intent.price_nano,
+                manifest.price_token,
+                creator_nano,
+                operator_nano,
+                manifest.free_daily,
             ),
             operator=public_key_of(self.signing_key),
             time=moment.replace(microsecond=0),
+            payment=intent.payment,
             rule=intent.rule,
         )
 

@@ -23,7 +23,7 @@ from bot.crypto.dsse import verify_envelope
 from bot.crypto.eip712 import recover_signer
 from bot.crypto.hashing import sha256
 from bot.domain.manifest import Manifest, parse_manifest, signing_data
-from bot.domain.money import split_price
+from bot.domain.payment import Payer, split_fee
 from bot.domain.receipt import PAYLOAD_TYPE, Receipt, parse_receipt
 from bot.receipts.bundle import ProofBundle, parse_bundle
 from bot.receipts.context import check_context
@@ -170,7 +170,7 @@ def _check_manifest(bundle: ProofBundle, receipt: Receipt, manifest: Manifest) -
 
 def _check_terms(receipt: Receipt, manifest: Manifest) -> StepResult:
     """Step 4: the receipt keeps to the signed terms."""
-    price, fixed = receipt.price, receipt.rule is not None
+    price, payment, fixed = receipt.price, receipt.payment, receipt.rule is not None
     nano = 0 if fixed else manifest.price_nano
     terms = {
         "time": manifest.valid_from <= receipt.time <= manifest.valid_until,
@@ -179,13 +179,16 @@ def _check_terms(receipt: Receipt, manifest: Manifest) -> StepResult:
         "library": receipt.model.library == manifest.library,
         "rule": not fixed or receipt.rule in manifest.rules,
         "attempt": not fixed or receipt.attempt == 0,
-        "price": (price.nano, price.token) == (nano, manifest.price_token),
+        "payer": (payment.payer is Payer.FREE) == (nano == 0),
+        "rate table": (payment.payer is Payer.PAID) == (payment.rate_table is not None),
+        "price": (price.nano, price.token, price.free_daily)
+        == (nano, manifest.price_token, manifest.free_daily),
         "split": (price.creator_nano, price.operator_nano)
-        == split_price(nano, manifest.creator_bp),
+        == split_fee(payment.payer, nano, manifest.creator_bp),
     }
     for name, kept in terms.items():
         require(step=4, that=kept, otherwise=f"the receipt's {name} is not as the creator signed")
-    return StepResult(4, "Time, twin, model, library, price and split are as signed.")
+    return StepResult(4, "Time, twin, model, library, payer, price and split are as signed.")
 
 
 def _check_opened(

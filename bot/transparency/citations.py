@@ -17,13 +17,16 @@ from bot.domain.leaf import (
     ManifestLeaf,
     OrderLeaf,
     OutcomeLeaf,
+    RatesLeaf,
     VerdictLeaf,
     VoidLeaf,
     manifest_prefix,
     twin_prefix,
 )
 from bot.domain.manifest import Manifest, parse_manifest, signing_data
+from bot.domain.money import format_nano
 from bot.domain.order import OrderAction, TwinOrder, order_data, parse_order
+from bot.domain.rates import RATES_TYPE, RateTable
 from bot.domain.reading import ObjectReader
 from bot.domain.statements import (
     OUTCOME_TYPE,
@@ -220,6 +223,36 @@ def judge_verdict(index: int, leaf: VerdictLeaf, body: bytes) -> tuple[StoredFin
     except FALSE as error:
         return (_bad_statement(index, error),)
     return ()
+
+
+def judge_rates(
+    index: int, leaf: RatesLeaf, body: bytes
+) -> tuple[RateTable | None, tuple[StoredFinding, ...]]:
+    """Check that a rate table is published and signed by the operator that it names; tell of it."""
+    if not body:
+        return None, (_not_published(index, "a rate table"),)
+    try:
+        envelope = parse_envelope(body)
+        if envelope.digest != leaf.statement:
+            raise MismatchError("its hash is another one than the leaf's")
+        table = RateTable.parse(envelope.payload)
+        verify_envelope(envelope, payload_type=RATES_TYPE, key=table.operator)
+    except FALSE as error:
+        return None, (_bad_statement(index, error),)
+    worth = ", ".join(f"{one.unit} {format_nano(one.nano)}" for one in table.rates) or "nothing"
+    sentence = (
+        f"puts rate table {table.number} in force, in {table.token}: {worth}; fees of bought "
+        f"credit are held for {table.held_hours} hours"
+    )
+    return table, (finding("rates", index, sentence),)
+
+
+def judge_number(index: int, table: RateTable, before: int) -> tuple[StoredFinding, ...]:
+    """Check that an operator's rate tables are numbered without holes."""
+    if table.number == before + 1:
+        return ()
+    sentence = f"is rate table {table.number} of an operator whose next one is {before + 1}"
+    return (finding("bad-statement", index, sentence),)
 
 
 def _bad_statement(index: int, error: Exception) -> StoredFinding:

@@ -9,6 +9,7 @@ from bot.domain.leaf import (
     ManifestLeaf,
     OrderLeaf,
     OutcomeLeaf,
+    RatesLeaf,
     ReplyLeaf,
     SealLeaf,
     VerdictLeaf,
@@ -25,7 +26,9 @@ from bot.ports.monitor import (
 from bot.transparency.citations import (
     Judged,
     judge_manifest,
+    judge_number,
     judge_order,
+    judge_rates,
     judge_statement,
     judge_verdict,
     twin_of_void,
@@ -80,6 +83,8 @@ class LeafReading:
                 await self._verdict(index, leaf, body)
             case SealLeaf():
                 await self._seal(index, leaf)
+            case RatesLeaf():
+                await self._rates(index, leaf, body)
 
     async def _reply(self, index: int, leaf: ReplyLeaf) -> None:
         tx = self._tx
@@ -148,6 +153,17 @@ class LeafReading:
         if seal is None or seal.digest != leaf.statement:
             sentence = "cites a seal that is not one of those which lead to this log"
             await self._note(finding("bad-seal", index, sentence))
+
+    async def _rates(self, index: int, leaf: RatesLeaf, body: bytes) -> None:
+        await self._tx.count("rate tables")
+        table, findings = judge_rates(index, leaf, body)
+        if table is not None:
+            # Other operators' tables, after a seal, are numbered from 1 again.
+            kind = f"rate tables of {table.operator.hex()[:16]}"
+            before = (await self._tx.counts()).get(kind, 0)
+            findings += judge_number(index, table, before)
+            await self._tx.count(kind)
+        await self._note(*findings)
 
     async def _version(self, twin: bytes, manifest: bytes) -> SeenVersion | None:
         versions = await self._tx.versions(twin)

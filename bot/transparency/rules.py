@@ -11,7 +11,7 @@ from bot.ports.monitor import SeenAttempt, SeenReply, SeenTwin, SeenVersion, Sto
 
 MAX_OUTCOMES = 2
 MAX_REDRAWS = 4
-NOTES = frozenset({"after-order", "unserved", "sealed"})
+NOTES = frozenset({"after-order", "unserved", "sealed", "rates"})
 """Kinds that say what to look at, and are no fault by themselves."""
 _REVERSALS = frozenset({Outcome.WITHDRAWN, Outcome.REFUNDED})
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.corpus import mutations_logged as logged  # noqa: F401 - each adds its mutations
 from tests.corpus import mutations_opened as opened_  # noqa: F401
+from tests.corpus import mutations_paid as paid  # noqa: F401
 from tests.corpus import mutations_signed as signed  # noqa: F401
 from tests.corpus import mutations_spelled as spelled  # noqa: F401
 from tests.corpus.maker import Case, make

@@ -167,13 +167,14 @@ def sign_manifest(manifest: Json, seed: bytes) -> str:
     shares = [
         f"{split[who] // 100}.{split[who] % 100:02d}" for who in ("creator_bp", "operator_bp")
     ]
+    words = f"{amount} {price['token']} per reply, {price['free_daily']} a day free"
     members = (
         ("string", "name", manifest["name"]),
         ("bytes32", "twin", manifest["twin"]),
         ("bytes32", "persona", manifest["persona"]),
         ("bytes32", "model", manifest["model"]["gguf"]),
         ("bytes32", "manifest", hashlib.sha256(canonical(manifest)).hexdigest()),
-        ("string", "price", f"{amount} {price['token']} per reply"),
+        ("string", "price", words),
         ("string", "split", f"creator {shares[0]} %, operator {shares[1]} %"),
         ("address", "payout", manifest["payout"]),
         ("bytes32", "operatorKey", manifest["operator"]["signing_key"]),

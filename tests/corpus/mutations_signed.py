@@ -167,18 +167,6 @@ def _a_receipt_of_another_version(receipt: Json, rng: random.Random) -> Json:
 
 
 @mutation(1, "receipt")
-def _a_reserved_member_is_set(receipt: Json, rng: random.Random) -> Json:
-    name, value = rng.choice(
-        [
-            ("rate_table", "00" * 32),
-            ("payer", "free"),
-            ("registry_block", {"chain": 1, "number": 2, "hash": "00" * 32}),
-        ]
-    )
-    return receipt | {name: value}
-
-
-@mutation(1, "receipt")
 def _a_receipt_with_a_beacon(receipt: Json, _rng: random.Random) -> Json:
     receipt["seed"]["beacon"] = {"net": "quicknet", "round": 1}
     return receipt
@@ -253,12 +241,6 @@ def _a_key_of_small_order(manifest: Json, rng: random.Random) -> Json:
 
 
 @mutation(1, "manifest")
-def _a_split_over_the_whole(manifest: Json, _rng: random.Random) -> Json:
-    manifest["split"] = {"creator_bp": 9000, "operator_bp": 2000}
-    return manifest
-
-
-@mutation(1, "manifest")
 def _a_name_that_hides_something(manifest: Json, rng: random.Random) -> Json:
     return manifest | {"name": rng.choice(["Mira\u202eoloS", "Mi\u200bra", "Mira\nSolano", " "])}
 
@@ -310,11 +292,16 @@ def _an_operator_that_the_creator_never_named(signed: Json, _rng: random.Random)
 @mutation(3, "manifest_body")
 def _a_manifest_changed_after_signing(body: bytes, rng: random.Random) -> bytes:
     manifest = json.loads(body)
-    change = rng.choice(["version", "price", "model", "persona"])
+    change = rng.choice(["version", "price", "free", "split", "model", "persona"])
     if change == "version":
         manifest["version"] += 1
     elif change == "price":
-        manifest["price"]["nano"] += 1
+        manifest["price"]["nano"] += 1 if manifest["price"]["nano"] < 2**53 - 1 else -1
+    elif change == "free":
+        count = manifest["price"]["free_daily"]
+        manifest["price"]["free_daily"] = count - 1 if count else 1
+    elif change == "split":
+        manifest["split"] = {"creator_bp": 7777, "operator_bp": 2223}
     elif change == "model":
         manifest["model"]["gguf"] = flip_hex(manifest["model"]["gguf"], rng)
     else:
@@ -353,8 +340,10 @@ def _of(name: str) -> None:
 
 
 def _price(receipt: Json, _rng: random.Random) -> Json:
-    receipt["price"]["nano"] += 1
-    receipt["price"]["operator_nano"] += 1
+    # The largest price that a parser reads can only be lowered.
+    step = 1 if receipt["price"]["nano"] < 2**53 - 1 else -1
+    receipt["price"]["nano"] += step
+    receipt["price"]["operator_nano"] += step if receipt["price"]["operator_nano"] else 0
     return receipt
 
 
@@ -403,16 +392,6 @@ for _name in _TERMS:
 
 def _is_fixed(plan: Plan) -> bool:
     return bool(plan.receipt["type"] == "fixed")
-
-
-def _is_free(plan: Plan) -> bool:
-    return _is_fixed(plan) and plan.manifest["price"]["nano"] > 0
-
-
-@mutation(4, "receipt", _is_free)
-def _a_fixed_answer_that_costs_something(receipt: Json, _rng: random.Random) -> Json:
-    receipt["price"] |= {"nano": 1, "creator_nano": 0, "operator_nano": 1}
-    return receipt
 
 
 @mutation(4, "receipt", _is_fixed)

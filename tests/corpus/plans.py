@@ -143,7 +143,7 @@ def draw_manifest(number: int) -> tuple[Json, Json]:
     tagged = b"twinproof/v1/twin\0"
     for part in (bytes.fromhex(creator[2:]), slug.encode()):
         tagged += len(part).to_bytes(4, "big") + part
-    share = rng.choice([0, 5000, 8500, 9999, 10_000])
+    share = rng.choice([7000, 7001, 8500, 9999, 10_000])
     origin = rng.choice(ORIGINS)
     manifest = {
         "v": "twinproof-manifest/2",
@@ -187,7 +187,11 @@ def draw_manifest(number: int) -> tuple[Json, Json]:
         },
         "rules": rng.choice([[], ["crisis/1"], ["crisis/1"]]),
         "knowledge": None,
-        "price": {"nano": rng.choice([0, 1, 2_000_001]), "token": "TWIN"},
+        "price": {
+            "nano": rng.choice([0, 1, 2_000_001, 2_000_001, 2**53 - 1]),
+            "token": "TWIN",
+            "free_daily": rng.choice([0, 1, 100, 10_000]),
+        },
         "split": {"creator_bp": share, "operator_bp": 10_000 - share},
         "creator": creator,
         "payout": str(Account.from_key(key_of("payout")).address),
@@ -209,8 +213,6 @@ def draw(rng: random.Random) -> Plan:
     fixed = bool(manifest["rules"]) and rng.random() < 0.1
     platform = rng.choice(list(PLATFORMS))
     fields, attempt = _fields(rng, manifest, platform, fixed=fixed)
-    price = 0 if fixed else manifest["price"]["nano"]
-    share = price * manifest["split"]["creator_bp"] // 10_000
     receipt = {
         "v": "twinproof-receipt/2",
         "type": "fixed" if fixed else "reply",
@@ -225,20 +227,36 @@ def draw(rng: random.Random) -> Plan:
             "profile": "exact/1",
             "verdict": rng.choice(["exact", "exact", "tolerant"]),
         },
-        "price": {
-            "nano": price,
-            "token": manifest["price"]["token"],
-            "creator_nano": share,
-            "operator_nano": price - share,
-        },
+        **_payment(rng, manifest, fixed=fixed),
         "rule": "crisis/1" if fixed else None,
-        "rate_table": None,
-        "payer": None,
-        "registry_block": None,
+        "registry_block": rng.choice([None, None, _block(rng)]),
         "operator": manifest["operator"]["signing_key"],
         "time": f"2026-11-{rng.randint(1, 30):02d}T{rng.randint(0, 23):02d}:07:59Z",
     }
     return _in_log(rng, persona, manifest, receipt, fields)
+
+
+def _payment(rng: random.Random, manifest: Json, *, fixed: bool) -> Json:
+    """Draw who pays, and what follows from it (section 7)."""
+    terms = manifest["price"]
+    nano = 0 if fixed else terms["nano"]
+    payer = rng.choice(["sponsor", "paid", "promotional"]) if nano else "free"
+    shared = nano if payer in {"sponsor", "paid"} else 0
+    creator = shared * manifest["split"]["creator_bp"] // 10_000
+    shares = {"creator_nano": creator, "operator_nano": shared - creator}
+    return {
+        "price": {**terms, "nano": nano, **shares},
+        "payer": payer,
+        "rate_table": rng.randbytes(32).hex() if payer == "paid" else None,
+    }
+
+
+def _block(rng: random.Random) -> Json:
+    return {
+        "chain": rng.choice([1, 84_532, 2**53 - 1]),
+        "number": rng.choice([0, 1, 41_000_000]),
+        "hash": rng.randbytes(32).hex(),
+    }
 
 
 def _in_log(

@@ -119,7 +119,8 @@ def manifest() -> Json:
                     "max_tokens": 4},
         "filter": {"policy": "stop-repeat/1", "stop_tokens": [0], "stop_strings": ["Fan:"],
                    "redraws": 2},
-        "rules": ["crisis/1"], "knowledge": None, "price": {"nano": 2000001, "token": "TWIN"},
+        "rules": ["crisis/1"], "knowledge": None,
+        "price": {"nano": 2000001, "token": "TWIN", "free_daily": 3},
         "split": {"creator_bp": 8505, "operator_bp": 1495}, "creator": creator, "payout": creator,
         "operator": {"signing_key": public(OPERATOR).hex(),
                      "vrf_key": vr.e_encode(vr.e_sum((vrf_expand()[0], vr.E_BASE))).hex()},
@@ -134,8 +135,8 @@ def receipt() -> Json:
         "model": {"gguf": H1, "library": "lib 1", "build": H2, "profile": "exact/1",
                   "verdict": "exact"},
         "price": {"nano": 2000001, "token": "TWIN", "creator_nano": 1701000,
-                  "operator_nano": 299001},
-        "rule": None, "rate_table": None, "payer": None, "registry_block": None,
+                  "operator_nano": 299001, "free_daily": 3},
+        "rule": None, "rate_table": None, "payer": "sponsor", "registry_block": None,
         "operator": public(OPERATOR).hex(), "time": "2026-11-20T10:00:00Z"}
 
 
@@ -173,6 +174,7 @@ class World:
         self.persona, self.order = copy.deepcopy(PERSONA), copy.deepcopy(ORDER)
         self.outcome, self.seals = "delivered", list[Json]()
         self.leaf_rejected: int | None = None
+        self.first_leaf = b"\x03first"
         self.log_key, self.witnesses = LOG, [("w1", WITNESS)]
         self.edit_bundle: Callable[[Json], object] = lambda _: None
         self.edit_note: Callable[[str], str] = lambda note: note
@@ -222,7 +224,7 @@ class World:
         code = bytes([vr.OUTCOMES.index(self.outcome) + 1])
         order = jcs({"twin": m["twin"]} | self.order)
         leaves = [
-            b"\x03first",
+            self.first_leaf,
             b"\x01" + receipt_tag + slot_bytes + ids,
             b"\x02" + vr.sha256(vr.pae(outcome)) + receipt_tag + code,
             b"\x03other",

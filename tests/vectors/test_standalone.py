@@ -151,6 +151,8 @@ def test_the_command_says_what_it_found_and_exits_with_it(tmp_path: Path) -> Non
     assert "Hi \\u{1b}[2J!" in out  # no escape sequence reaches the terminal
     assert "\x1b" not in out
     assert "before that" in out
+    assert "cost: 0.002000001 TWIN: the operator's budget pays; free for the fan; creator" in out
+    assert "creator 0.001701, operator 0.000299001" in out
 
     code, out, _ = run(tmp_path, "-", "--json", given=(tmp_path / "proof.json").read_bytes())
     assert (code, json.loads(out)["levels"]) == (0, ["L0", "L1-unwitnessed"])

@@ -56,6 +56,7 @@ def test_a_proof_made_from_the_specification_alone_verifies() -> None:
 def fixed(w: World) -> None:
     w.receipt |= {"type": "fixed", "rule": "crisis/1"}
     w.receipt["price"] = {"nano": 0, "token": "TWIN", "creator_nano": 0, "operator_nano": 0}
+    w.receipt["price"]["free_daily"], w.receipt["payer"] = 3, "free"
     w.fields |= {"spans": [], "context": {"tokens": []}, "output": {"tokens": []}}
     w.fields["counts"] = {"context": 0, "output": 0}
     w.fields["choice"] = {"older": None, "start": 3}

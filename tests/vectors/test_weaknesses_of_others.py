@@ -69,7 +69,10 @@ def _reply(change: Callable[[Json], object]) -> Change:
         ("which weights", lambda body: body["model"].update(gguf="ab" * 32)),
         ("which library", lambda body: body["model"].update(library="another")),
         ("the price", lambda body: body["price"].update(nano=body["price"]["nano"] + 1)),
-        ("who is paid how much", lambda body: body["price"].update(creator_nano=0, nano=1)),
+        (
+            "who is paid how much",
+            lambda body: body["price"].update(creator_nano=body["price"]["creator_nano"] + 1),
+        ),
         ("which twin", lambda body: body.update(twin="ab" * 32)),
         ("under which persona and terms", lambda body: body.update(manifest="ab" * 32)),
         ("the sequence number", lambda body: body.update(seq=body["seq"] + 1)),

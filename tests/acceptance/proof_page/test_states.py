@@ -53,6 +53,11 @@ async def test_a_genuine_proof_says_what_was_said_by_whom_and_how_far_it_goes(
         ("withdrawn", ["Withdrawn", "The fan took the message back"]),
         ("refunded", ["Refunded", "The fee was given back."]),
         ("untold", ["none stated yet"]),
+        ("good", ["budget: free for you", "creator earns 0.0017"]),
+        ("paid", ["Paid with your credit: 0.002 TPT, of which the creator earns 0.0017"]),
+        ("paid-refunded", ["Nothing: given back", "0.002 TPT that came from your credit"]),
+        ("promotional", ["Paid with a gift of the operator: the creator earns nothing from it"]),
+        ("free", ["Free", "the creator has signed that this twin costs nothing"]),
         ("fixed", ["Fixed answer by the rule crisis/1", "Nothing was generated", "costs nothing"]),
         ("again", ["Asked for again", "attempt 3", "Drawn again", "one draft"]),
         ("parts", ["in 2 messages that were answered together", "And why?"]),
@@ -68,6 +73,20 @@ async def test_each_state_is_told_in_words(
     await expect(page.locator("h1")).to_have_text(_UNWITNESSED)
     for word in words:
         await expect(page.locator("main")).to_contain_text(word)
+
+
+async def test_the_details_name_rate_table_and_registry_block(
+    visit: Visit, states: dict[str, State]
+) -> None:
+    page = await show(visit, states["paid"])
+    await expect(page.locator("#facts")).to_contain_text("7a" * 32)
+    await expect(page.locator("#facts")).to_contain_text("none: the operator names no registry")
+
+    page = await show(visit, states["registered"])
+
+    for words in ("block 19000000", "5e" * 32, "this page has not asked that chain"):
+        await expect(page.locator("#facts")).to_contain_text(words)
+    await expect(page.locator("#facts")).to_contain_text("0.002 TPT per reply, 10 a day free")
 
 
 async def test_a_reply_after_its_twin_was_revoked_is_not_shown_as_good(

@@ -35,7 +35,7 @@ def _change_body(**changes: object) -> Distortion:
 
 def _change_typed(prepared: PreparedSignature) -> PreparedSignature:
     changed: Any = json.loads(json.dumps(prepared.typed_data))
-    changed["message"]["price"] = "0 TPT per reply"
+    changed["message"]["price"] = "0 TPT per reply, 100 a day free"
     return replace(prepared, typed_data=changed)
 
 

@@ -35,7 +35,12 @@ async def test_a_wallet_publishes_what_the_page_shows(visit: Visit) -> None:
     await expect(page.get_by_label("Address that signs")).to_have_value(ADDRESS)
     await expect(page.get_by_label("Address that your fees are paid to")).to_have_value(ADDRESS)
     await review(page)
-    for words in ("0.002 TPT per reply", "creator 85.00 %, operator 15.00 %", ADDRESS):
+    for words in (
+        "0.002 TPT per reply, 100 a day free",
+        "first 100 in 24 hours: the operator pays their price",
+        "creator 85.00 %, operator 15.00 %",
+        ADDRESS,
+    ):
         await expect(page.locator("#rows")).to_contain_text(words)
     await sign(page)
 

@@ -4,9 +4,10 @@ import asyncio
 from dataclasses import dataclass, field, replace
 
 from bot.creators.bodies import SigningBodies
-from bot.creators.desk import CreatorPolicy, CreatorsRoom
+from bot.creators.desk import CreatorsRoom
 from bot.creators.drafts import MAX_PRICE_NANO
 from bot.creators.orders import TwinOrders
+from bot.creators.policy import CreatorPolicy
 from bot.creators.rehearsal import Rehearsal
 from bot.creators.shelf import TwinShelf
 from bot.creators.signing import SigningRoom
@@ -14,6 +15,7 @@ from bot.creators.statements import CreatorStatements
 from bot.creators.tickets import SigningLinks
 from bot.crypto import eip712
 from bot.domain.ledger import EQUITY
+from bot.domain.payment import MAX_FREE_DAILY
 from bot.ledger.fees import plan_funding
 from bot.ports.chat import IncomingMessage
 from bot.ports.creator_store import CreatorStore
@@ -57,6 +59,7 @@ class House:
     accounts: tuple[str, ...] = ("discord:*",)
     twins_each: int = 3
     highest_nano: int = MAX_PRICE_NANO
+    most_free: int = MAX_FREE_DAILY
     shelf: TwinShelf = field(init=False)
     desk: CreatorsRoom = field(init=False)
     signing: SigningRoom = field(init=False)
@@ -81,7 +84,7 @@ class House:
             base_url=BASE,
         )
         self.desk = CreatorsRoom(
-            policy=CreatorPolicy(self.accounts, self.twins_each, self.highest_nano),
+            policy=CreatorPolicy(self.accounts, self.twins_each, self.highest_nano, self.most_free),
             creators=self.creators,
             shelf=self.shelf,
             links=links,

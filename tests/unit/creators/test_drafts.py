@@ -80,7 +80,7 @@ async def test_a_fresh_draft_says_where_it_stands(house: House) -> None:
 
     view = await house.desk.show(ZOE, "zoe")
 
-    assert (view.state, view.price) == ("draft only", "0.002 tUSD per reply")
+    assert (view.state, view.price) == ("draft only", "0.002 tUSD per reply, 100 a day free")
     assert view.persona_text == "You are Zoe, a potter from Lisbon."
     assert (view.versions, view.changes, view.creator, view.reports) == ((), (), "", 0)
 
@@ -149,7 +149,7 @@ async def test_edits_at_the_same_time_are_both_kept(house: House) -> None:
 
     view = await house.desk.show(ZOE, "zoe")
     assert view.draft.facts == ("I fire at night.",)
-    assert (view.draft.role, view.price) == ("a weaver", "1 tUSD per reply")
+    assert (view.draft.role, view.price) == ("a weaver", "1 tUSD per reply, 100 a day free")
 
 
 @pytest.mark.parametrize("amount", ["0", "0.002", "12", "9007199.254740991", " 1 "])
@@ -158,7 +158,7 @@ async def test_a_price_is_a_decimal(house: House, amount: str) -> None:
 
     view = await house.desk.set_price(ZOE, "zoe", amount)
 
-    assert view.price == f"{amount.strip()} tUSD per reply"
+    assert view.price == f"{amount.strip()} tUSD per reply, 100 a day free"
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ async def test_a_price_that_would_empty_the_operators_budget_is_refused() -> Non
     await house.desk.set_price(ZOE, "zoe", "0.1")
     with pytest.raises(UserError, match=r"at most 0\.1 tUSD per reply here"):
         await house.desk.set_price(ZOE, "zoe", "0.100000001")
-    assert (await house.desk.show(ZOE, "zoe")).price == "0.1 tUSD per reply"
+    assert (await house.desk.show(ZOE, "zoe")).price == "0.1 tUSD per reply, 100 a day free"
 
 
 async def test_a_draft_from_before_the_operators_limit_is_not_published() -> None:
@@ -288,3 +288,56 @@ async def test_a_draft_from_before_the_operators_limit_is_not_published() -> Non
 
     with pytest.raises(UserError, match="at most"):
         await later.desk.publish(ZOE, "zoe")
+
+
+@pytest.mark.parametrize("count", [0, 1, 20])
+async def test_how_many_replies_are_free_is_kept_until_it_is_changed(count: int) -> None:
+    house = await memory_house(most_free=20).open()
+    await house.begin()
+
+    await house.desk.set_price(ZOE, "zoe", "0.01", free_daily=count)
+    view = await house.desk.set_price(ZOE, "zoe", "0.02")
+
+    assert view.price == f"0.02 tUSD per reply, {count} a day free"
+
+
+@pytest.mark.parametrize("count", [-1, 21, 10_001])
+async def test_more_free_replies_than_the_operator_pays_are_refused(count: int) -> None:
+    house = await memory_house(most_free=20).open()
+    await house.begin()
+    before = await house.desk.show(ZOE, "zoe")
+
+    with pytest.raises(UserError, match="0 to 20 replies a day free here"):
+        await house.desk.set_price(ZOE, "zoe", "0.01", free_daily=count)
+    assert await house.desk.show(ZOE, "zoe") == before
+
+
+async def test_a_new_draft_gives_no_more_than_the_operator_pays() -> None:
+    house = await memory_house(most_free=7).open()
+
+    await house.begin()
+
+    assert (await house.desk.show(ZOE, "zoe")).price.endswith(", 7 a day free")
+
+
+async def test_a_draft_from_before_the_operators_cap_is_not_published() -> None:
+    house = await memory_house().open()
+    await house.begin()
+    later = await House(house.stage, house.creators, most_free=99).open()
+
+    with pytest.raises(UserError, match="0 to 99 replies a day free here"):
+        await later.desk.publish(ZOE, "zoe")
+
+
+async def test_free_replies_are_what_is_signed_and_what_a_change_shows(house: House) -> None:
+    await house.begin()
+    await house.desk.set_price(ZOE, "zoe", "0.002", free_daily=3)
+    await house.publish()
+    assert house.stage.roster.find("zoe").manifest.free_daily == 3
+
+    view = await house.desk.set_price(ZOE, "zoe", "0.002", free_daily=4)
+
+    assert view.changes == (
+        "- Price: 0.002 tUSD per reply, 3 a day free",
+        "+ Price: 0.002 tUSD per reply, 4 a day free",
+    )

@@ -85,7 +85,7 @@ async def test_the_next_version_replaces_the_live_one_without_a_restart(house: H
 
     assert shown.version == 2
     assert "+ - I fire at night." in shown.changes
-    assert "- Price: 0.002 tUSD per reply" in shown.changes
+    assert "- Price: 0.002 tUSD per reply, 100 a day free" in shown.changes
     reply = await house.say("m2")
     assert reply.price_nano == 5_000_000
     view = await house.desk.show(ZOE, "zoe")

@@ -27,7 +27,7 @@ def _with(path: str, value: JsonValue) -> bytes:
 def test_creator_reads_price_and_split_in_words() -> None:
     data = signing_data(MANIFEST)
 
-    assert data.price == "0.002000001 TWIN per reply"
+    assert data.price == "0.002000001 TWIN per reply, 100 a day free"
     assert data.split == "creator 85.00 %, operator 15.00 %"
     assert (data.valid_from, data.valid_until) == ("2026-11-01T00:00:00Z", "2027-11-01T00:00:00Z")
 
@@ -103,6 +103,13 @@ def test_twin_derives_from_creator_and_slug() -> None:
         ("price.token", "two words"),
         ("split.creator_bp", 8501),
         ("split.operator_bp", 1501),
+        ("split", {"creator_bp": 6999, "operator_bp": 3001}),
+        ("split", {"creator_bp": 10001, "operator_bp": -1}),
+        ("price.free_daily", -1),
+        ("price.free_daily", 10001),
+        ("price.free_daily", "100"),
+        ("price.free_daily", None),
+        ("price", {"nano": 1, "token": "TWIN"}),
         ("creator", MANIFEST.creator.lower()),
         ("payout", "0x00"),
         ("operator.signing_key", "zz"),

@@ -25,6 +25,7 @@ from bot.domain.ids import SlotInput, receipt_id_of
 from bot.domain.leaf import (
     OrderLeaf,
     OutcomeLeaf,
+    RatesLeaf,
     ReplyLeaf,
     SealLeaf,
     VerdictLeaf,
@@ -121,11 +122,12 @@ def test_leaves_have_the_lengths_of_the_specification() -> None:
     order = OrderLeaf(bytes(32), bytes(8)).encode()
     verdict = VerdictLeaf(bytes(32), bytes(32), AuditVerdict.INCONSISTENT).encode()
     seal = SealLeaf(bytes(32)).encode()
+    rates = RatesLeaf(bytes(32)).encode()
 
-    sizes = [len(leaf) for leaf in (reply, outcome, void, order, verdict, seal)]
-    assert sizes == [68, 66, 52, 41, 66, 33]
+    sizes = [len(leaf) for leaf in (reply, outcome, void, order, verdict, seal, rates)]
+    assert sizes == [68, 66, 52, 41, 66, 33, 33]
     assert (reply[-8:], outcome[-1], void[-3:], order[0]) == (b"manifest", 4, b"\x01\x02\x06", 5)
-    assert (verdict[0], verdict[-1], seal[0]) == (6, 3, 7)
+    assert (verdict[0], verdict[-1], seal[0], rates[0]) == (6, 3, 7, 8)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +135,7 @@ def test_leaves_have_the_lengths_of_the_specification() -> None:
     [
         b"",
         b"\x00" + bytes(32),
-        b"\x08" + bytes(32),
+        b"\x09" + bytes(32),
         b"\x01" + bytes(58),
         b"\x02" + bytes(65),
         b"\x02" + bytes(64) + b"\x05",
@@ -143,6 +145,8 @@ def test_leaves_have_the_lengths_of_the_specification() -> None:
         b"\x05" + bytes(39),
         b"\x06" + bytes(64) + b"\x05",
         b"\x07" + bytes(31),
+        b"\x08" + bytes(31),
+        b"\x08" + bytes(33),
     ],
 )
 def test_bytes_of_no_known_kind_are_no_leaf(data: bytes) -> None:

@@ -36,7 +36,7 @@ def test_samples_of_the_tree_load_sorted_by_name() -> None:
 def test_what_a_file_does_not_say_has_its_default(tmp_path: Path) -> None:
     file = load_persona(_write(tmp_path, GOOD))
 
-    assert (file.slug, file.price_nano) == ("mira", 2_000_000)
+    assert (file.slug, file.price_nano, file.free_daily) == ("mira", 2_000_000, 100)
     assert (file.temperature, file.top_k, file.top_p, file.max_tokens) == ("0.2", 40, "0.95", 64)
     assert (file.persona.off_limits, file.persona.examples) == ((), ())
 
@@ -85,6 +85,13 @@ def test_price_is_exact(tmp_path: Path, amount: str, nano: int) -> None:
     assert load_persona(_write(tmp_path, GOOD.replace("0.002", amount))).price_nano == nano
 
 
+@pytest.mark.parametrize("count", [0, 5, 10_000])
+def test_free_replies_are_read_as_written(tmp_path: Path, count: int) -> None:
+    text = GOOD.replace('per_reply = "0.002"', f'per_reply = "0.002"\nfree_daily = {count}')
+
+    assert load_persona(_write(tmp_path, text)).free_daily == count
+
+
 BROKEN: dict[str, str | bytes] = {
     "no toml": "name = ",
     "no utf-8": b'name = "\xff"',
@@ -109,6 +116,9 @@ BROKEN: dict[str, str | bytes] = {
     "price is too fine": GOOD.replace("0.002", "0.0000000001"),
     "price is too high": GOOD.replace("0.002", "9007199.254740992"),
     "price is absurd": GOOD.replace("0.002", "1e999999"),
+    "fewer than no free replies": GOOD.replace("[price]", "[price]\nfree_daily = -1"),
+    "too many free replies": GOOD.replace("[price]", "[price]\nfree_daily = 10001"),
+    "free replies as a text": GOOD.replace("[price]", '[price]\nfree_daily = "5"'),
     "temperature is no number": GOOD + '[sampler]\ntemperature = "hot"',
     "temperature is zero": GOOD + '[sampler]\ntemperature = "0"',
     "temperature is zero too": GOOD + '[sampler]\ntemperature = "0.000"',

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from adapters.sqlite.monitor_state import SqliteMonitorState
-from bot.domain.settlement import Commitment, SignedTransaction
+from bot.domain.settlement import Commitment
+from bot.domain.transactions import SignedTransaction
 from bot.ports.chain import Broadcast
 from bot.ports.stores import StoredCheckpoint
 from bot.settlement.claims import ClaimTree, to_leaf

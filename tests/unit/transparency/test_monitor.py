@@ -17,12 +17,14 @@ from bot.domain.errors import ConfigurationError, TransientError, UnservedError
 from bot.domain.leaf import (
     ManifestLeaf,
     OutcomeLeaf,
+    RatesLeaf,
     ReplyLeaf,
     SealLeaf,
     VerdictLeaf,
     VoidLeaf,
 )
 from bot.domain.order import OrderAction
+from bot.domain.rates import RATES_TYPE, STAR, Rate, RateTable
 from bot.domain.settlement import Commitment, ContractState
 from bot.domain.statements import (
     OUTCOME_TYPE,
@@ -38,6 +40,7 @@ from bot.domain.statements import (
 )
 from bot.domain.witnesses import WitnessPolicy
 from bot.ports.chain import SettlementChain
+from bot.receipts.rates import publish_rates
 from bot.transparency.monitor import Monitor
 from bot.transparency.report import MonitorReport
 from scripts.vector_events import ORDER
@@ -109,6 +112,20 @@ class Watch:
         envelope = sign_envelope(VOID_TYPE, statement, RECEIPTS_KEY)
         leaf = VoidLeaf(envelope.digest, slot, attempt, reason).encode()
         self.remote.bodies_of[leaf] = encode_envelope(envelope)
+        return leaf
+
+    def rates(self, number: int = 1, key: bytes = RECEIPTS_KEY, signed: bytes = b"") -> bytes:
+        """Return a rate table's leaf, whose statement the log publishes."""
+        rates = (Rate("discord-sku:7", 4 * 10**9), Rate(STAR, 13_000_000))
+        table = RateTable(public_key_of(key), number, "tUSD", 504, rates).encode()
+        envelope = sign_envelope(RATES_TYPE, table, signed or key)
+        leaf = RatesLeaf(envelope.digest).encode()
+        self.remote.bodies_of[leaf] = encode_envelope(envelope)
+        return leaf
+
+    def other_body(self, leaf: bytes, other: bytes) -> bytes:
+        """Publish under a leaf what another one cites."""
+        self.remote.bodies_of[leaf] = self.remote.bodies_of[other]
         return leaf
 
     def rejected(self, *attempts: int) -> list[bytes]:
@@ -235,6 +252,30 @@ FAULTS: dict[str, tuple[Leaves, str]] = {
         lambda _: [SealLeaf(bytes(32)).encode()],
         "cites a seal that is not one of those which lead to this log",
     ),
+    "not-published rates": (
+        lambda _: [RatesLeaf(bytes(32)).encode()],
+        "a rate table that the log does not publish",
+    ),
+    "bad-statement rates of a stranger": (
+        lambda w: [w.rates(signed=fixed_key("stranger"))],
+        "cites a statement that is not right",
+    ),
+    "bad-statement rates of another leaf": (
+        lambda w: [w.other_body(w.rates(1), w.rates(2))],
+        "its hash is another one than the leaf's",
+    ),
+    "bad-statement rates that begin at two": (
+        lambda w: [w.rates(2)],
+        "is rate table 2 of an operator whose next one is 1",
+    ),
+    "bad-statement rates with a hole": (
+        lambda w: [w.rates(1), w.rates(3)],
+        "is rate table 3 of an operator whose next one is 2",
+    ),
+    "bad-statement rates twice": (
+        lambda w: [w.rates(1), w.rates(1)],
+        "is rate table 1 of an operator whose next one is 2",
+    ),
     "outcome-without-reply": (
         lambda w: [w.outcome(Outcome.DELIVERED)],
         "which was not logged before it",
@@ -293,6 +334,39 @@ async def test_allowed_outcomes_and_voids_are_no_fault(watch: Watch) -> None:
     )
 
     assert report.findings == ()
+
+
+async def test_rate_tables_are_told_and_counted_for_each_operator(watch: Watch) -> None:
+    first = await watch.look_after(watch.rates(1), watch.rates(2))
+    second = await watch.look_after(watch.rates(1, fixed_key("next operator")), watch.rates(3))
+
+    assert first.is_well
+    assert second.is_well
+    assert second.counts["rate tables"] == 4
+    assert [one.kind for one in second.findings] == ["rates"] * 4
+    assert second.findings[0].sentence.endswith(
+        "puts rate table 1 in force, in tUSD: discord-sku:7 4, telegram-star 0.013; fees of "
+        "bought credit are held for 504 hours."
+    )
+
+
+async def test_the_services_own_rate_tables_are_right(watch: Watch) -> None:
+    for held in (504, 504, 720):
+        async with watch.rig.stage.store.transaction() as tx:
+            await publish_rates(
+                tx,
+                RECEIPTS_KEY,
+                token="tUSD",  # noqa: S106 - a currency
+                held_hours=held,
+                rates={STAR: 13_000_000},
+            )
+    await watch.rig.sign()
+
+    report = await watch.look()
+
+    assert report.is_well
+    assert [one.kind for one in report.findings] == ["rates", "rates"]
+    assert "are held for 720 hours" in report.findings[1].sentence
 
 
 async def test_a_finding_stays_and_is_fresh_once(watch: Watch) -> None:

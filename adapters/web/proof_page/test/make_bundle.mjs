@@ -82,9 +82,23 @@ export const FIXED = {
     counts: { context: 0, output: 0 },
   }),
   receipt: (r) => Object.assign(r, {
-    type: 'fixed', rule: 'crisis/1', price: { nano: 0, token: 'TPT', creator_nano: 0, operator_nano: 0 },
+    type: 'fixed', rule: 'crisis/1', price: { nano: 0, token: 'TPT', creator_nano: 0, operator_nano: 0, free_daily: 10 },
+    payer: 'free', rate_table: null,
   }),
 };
+
+/** Who pays: changes of a receipt; the payer of a bundle as it comes is the operator's budget. */
+export const PAID = { receipt: (r) => Object.assign(r, { payer: 'paid', rate_table: '7a'.repeat(32) }) };
+export const PROMOTIONAL = {
+  receipt: (r) => {
+    r.payer = 'promotional';
+    Object.assign(r.price, { creator_nano: 0, operator_nano: 0 });
+  },
+};
+/** A twin that costs nothing. */
+export const FREE = { manifest: (m) => { m.price.nano = 0; }, receipt: (r) => { r.payer = 'free'; } };
+/** A receipt that says where the twin was looked up. */
+export const REGISTERED = { receipt: (r) => { r.registry_block = { chain: 84532, number: 19000000, hash: '5e'.repeat(32) }; } };
 
 /** A log's or witness's key as C2SP writes it. */
 export function makeKey(name, seed, kind = 1) {
@@ -111,7 +125,7 @@ function makeManifest(change) {
     sampler: { algorithm: 'gumbel-max/1', temperature: '0.8', top_k: 40, top_p: '0.95', min_p: '0', presence_penalty: '0', frequency_penalty: '0.5', max_tokens: 8 },
     filter: { policy: 'stop-repeat/1', stop_tokens: [0], stop_strings: ['\nFan:'], redraws: 2 },
     rules: ['crisis/1'], knowledge: null,
-    price: { nano: 2000000, token: 'TPT' }, split: { creator_bp: 8500, operator_bp: 1500 },
+    price: { nano: 2000000, token: 'TPT', free_daily: 10 }, split: { creator_bp: 8500, operator_bp: 1500 },
     creator, payout: address(secret(6)),
     operator: { signing_key: toHex(ed25519.getPublicKey(OPERATOR)), vrf_key: toHex(ed25519.getPublicKey(VRF)) },
     log: { origin: FIRST.name, key: FIRST.vkey },
@@ -165,7 +179,7 @@ export function makeBundle(hooks = {}) {
     seed: { slot_tag: toHex(taggedHash('slot', beta).subarray(0, 16)), beacon: null },
     fields: { root: toHex(merkleRoot(leaves)), count: 12 },
     price: { ...manifest.price, creator_nano: creatorNano, operator_nano: manifest.price.nano - creatorNano },
-    rule: null, rate_table: null, payer: null, registry_block: null,
+    rule: null, rate_table: null, payer: 'sponsor', registry_block: null,
     operator: toHex(ed25519.getPublicKey(OPERATOR)), time: '2026-11-20T10:00:00Z',
   });
   const signed = dsse(receipt, 'application/vnd.twinproof.receipt+json');

@@ -6,7 +6,7 @@
 import { toBase64, toBase64Url, utf8 } from '../src/verify/bytes.js';
 import { encodeCanonical } from '../src/verify/canonical.js';
 import {
-  CONTRACT, FIXED, KEY, makeBundle, NEXT, STRANGER, WITNESS,
+  CONTRACT, FIXED, FREE, KEY, makeBundle, NEXT, PAID, PROMOTIONAL, REGISTERED, STRANGER, WITNESS,
 } from './make_bundle.mjs';
 
 const attempt = (n, rejected) => ({
@@ -32,6 +32,11 @@ const MADE = {
   refunded: outcome('refunded', 4),
   untold: { outcome: null },
   fixed: FIXED,
+  paid: PAID,
+  'paid-refunded': { ...PAID, ...outcome('refunded', 4) },
+  promotional: PROMOTIONAL,
+  free: FREE,
+  registered: REGISTERED,
   again: attempt(2, 1),
   parts: { fields: (f) => { f.message.parts.push({ id: '8', text: 'And why?' }); } },
   'revoked-later': { revocation: (order, manifest) => { order.manifest = manifest; } },

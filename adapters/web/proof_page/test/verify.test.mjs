@@ -7,11 +7,14 @@ import { firstRule, RULES, wordsOf } from '../src/verify/fixed_answers.js';
 import { parseFragment, parseLink } from '../src/verify/link.js';
 import { isIncluded, leafHash, merkleRoot, nodeHash } from '../src/verify/merkle.js';
 import { verify } from '../src/verify/verify.js';
-import { FIXED, KEY, makeBundle, pathOf } from './make_bundle.mjs';
+import {
+  FIXED, FREE, KEY, makeBundle, PAID, pathOf, PROMOTIONAL, REGISTERED,
+} from './make_bundle.mjs';
 
 const text = (made) => encodeCanonical(made.bundle);
 const failedStep = async (hooks, key = KEY) => (await verify({ bundle: text(makeBundle(hooks)), key })).failure?.step;
 const both = (...hooks) => Object.assign({}, ...hooks);
+const changed = (hooks, change) => ({ ...hooks, receipt: (r) => { hooks.receipt(r); change(r); } });
 
 test('a genuine bundle reaches L1 and opens', async () => {
   const report = await verify({ bundle: text(makeBundle()), key: KEY });
@@ -22,7 +25,10 @@ test('a genuine bundle reaches L1 and opens', async () => {
   assert.equal(report.proved.said.reply, 'About ships that come home late.');
   assert.equal(report.proved.said.message, 'What do you sing about?');
   assert.deepEqual(report.proved.outcome, { outcome: 'delivered', index: 3 });
-  assert.equal(report.proved.price.text, '0.002 TPT');
+  assert.deepEqual(report.proved.price, {
+    nano: 2000000, token: 'TPT', creatorNano: 1700000, operatorNano: 300000, payer: 'sponsor', rateTable: null, text: '0.002 TPT',
+  });
+  assert.deepEqual(report.proved.terms, { price: '0.002 TPT per reply, 10 a day free', split: 'creator 85.00 %, operator 15.00 %' });
   assert.deepEqual(report.unproved, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 17]);
 });
 
@@ -153,7 +159,35 @@ const LIES = [
   ['five redraws', { manifest: (m) => { m.filter.redraws = 5; } }, 1],
   ['knowledge', { manifest: (m) => { m.knowledge = []; } }, 1],
   ['filter of version 1', { manifest: (m) => { m.filter.policy = 'stop/1'; } }, 1],
-  ['rate table', { receipt: (r) => { r.rate_table = '00'.repeat(32); } }, 1],
+  ['payer that nobody knows', { receipt: (r) => { r.payer = 'fan'; } }, 1],
+  ['no payer', { receipt: (r) => { r.payer = null; } }, 1],
+  ['price without free replies', { receipt: (r) => { delete r.price.free_daily; } }, 1],
+  ['terms without free replies', { manifest: (m) => { delete m.price.free_daily; } }, 1],
+  ['terms with 10001 free replies', { manifest: (m) => { m.price.free_daily = 10001; } }, 1],
+  ['fewer than no free replies', { manifest: (m) => { m.price.free_daily = -1; } }, 1],
+  ['operator who takes more than 30 %', { manifest: (m) => { m.split = { creator_bp: 6999, operator_bp: 3001 }; } }, 1],
+  ['rate table that is no hash', changed(PAID, (r) => { r.rate_table = '7a'; }), 1],
+  ['registry block of chain 0', changed(REGISTERED, (r) => { r.registry_block.chain = 0; }), 1],
+  ['registry block without its hash', changed(REGISTERED, (r) => { delete r.registry_block.hash; }), 1],
+  ['registry block before the first', changed(REGISTERED, (r) => { r.registry_block.number = -1; }), 1],
+  ['registry block with a contract', changed(REGISTERED, (r) => { r.registry_block.contract = `0x${'11'.repeat(20)}`; }), 1],
+  ['other number of free replies', { receipt: (r) => { r.price.free_daily = 9; } }, 4],
+  ['more free replies than any terms', { receipt: (r) => { r.price.free_daily = 10001; } }, 4],
+  ['reply with a price that nobody pays', { receipt: (r) => { r.payer = 'free'; } }, 4],
+  ['reply with a price, for nothing', { receipt: (r) => { r.payer = 'free'; Object.assign(r.price, { nano: 0, creator_nano: 0, operator_nano: 0 }); } }, 4],
+  ['free twin that a budget pays for', { ...FREE, receipt: () => {} }, 4],
+  ['free twin that bought credit pays for', { ...FREE, ...PAID }, 4],
+  ['free twin that costs', changed(FREE, (r) => { r.price.nano = 1; r.price.operator_nano = 1; }), 4],
+  ['bought credit without a rate table', changed(PAID, (r) => { r.rate_table = null; }), 4],
+  ['bought credit, and nothing for the creator', both(PROMOTIONAL, { receipt: (r) => { PAID.receipt(r); PROMOTIONAL.receipt(r); r.payer = 'paid'; } }), 4],
+  ['rate table where a budget pays', { receipt: (r) => { r.rate_table = '00'.repeat(32); } }, 4],
+  ['rate table where a gift pays', changed(PROMOTIONAL, (r) => { r.rate_table = '00'.repeat(32); }), 4],
+  ['rate table of a fixed answer', fixedReceipt((r) => { r.rate_table = '00'.repeat(32); }), 4],
+  ['gift of which the creator earns', { receipt: (r) => { r.payer = 'promotional'; } }, 4],
+  ['gift of which the operator earns', changed(PROMOTIONAL, (r) => { r.price.operator_nano = r.price.nano; }), 4],
+  ['gift that costs nothing', changed(PROMOTIONAL, (r) => { r.price.nano = 0; }), 4],
+  ['fixed answer that a budget pays for', fixedReceipt((r) => { r.payer = 'sponsor'; }), 4],
+  ['fixed answer with other free replies', fixedReceipt((r) => { r.price.free_daily = 0; }), 4],
   ['reply with a rule', { receipt: (r) => { r.rule = 'crisis/1'; } }, 1],
   ['fixed answer without a rule', fixedReceipt((r) => { r.rule = null; }), 1],
   ['fixed answer by a rule that was not signed', both(FIXED, { manifest: (m) => { m.rules = []; } }), 4],
@@ -249,6 +283,16 @@ const TRUTHS = [
   ['fixed answer', FIXED],
   ['message that a rule would answer, without the rule', { fields: (f) => { f.message.parts[0].text = 'suicide'; }, manifest: (m) => { m.rules = []; } }],
   ['reply without outcome', { outcome: null }],
+  ['reply that bought credit pays for', PAID],
+  ['reply that a gift pays for', PROMOTIONAL],
+  ['reply of a free twin', FREE],
+  ['fixed answer of a free twin', { ...FIXED, manifest: FREE.manifest }],
+  ['reply of a twin that was looked up in a registry', REGISTERED],
+  ['registry block that is the first', changed(REGISTERED, (r) => { r.registry_block.number = 0; })],
+  ['share that is rounded in the operator’s favour', { manifest: (m) => { m.price.nano = 9; m.split = { creator_bp: 8501, operator_bp: 1499 }; } }],
+  ['price beyond what a double multiplies', { manifest: (m) => { m.price.nano = Number.MAX_SAFE_INTEGER; }, receipt: (r) => Object.assign(r.price, { creator_nano: 7656119366529842, operator_nano: 1351079888211149 }) }],
+  ['operator who takes 30 %', { manifest: (m) => { m.split = { creator_bp: 7000, operator_bp: 3000 }; } }],
+  ['most free replies', { manifest: (m) => { m.price.free_daily = 10000; } }],
 ];
 for (const [name, hooks] of TRUTHS) {
   test(`${name} is accepted`, async () => assert.equal(await failedStep(hooks), undefined));

@@ -1,5 +1,6 @@
 /** Who, what and when in short, and the facts behind the steps. */
-import { amount, day, short, size } from './forms.js';
+import { day, short, size } from './forms.js';
+import { describePaymentFacts, describePrice } from './payment.js';
 
 /** @typedef {import('../verify/result.d.ts').Proved} Proved */
 
@@ -12,14 +13,15 @@ export const FIELDS = {
 };
 
 /** @param {Proved} proved @returns {[string, string, string][]} name, value, remark */
-export function describeWho({ twin, creator, model, times, price, receipt, outcome, said }) {
+export function describeWho(proved) {
+  const { twin, creator, model, times, receipt, outcome, said } = proved;
   return [
     ['Twin', twin.name, `${twin.slug}, version ${twin.version}`],
     ['Creator’s signature', creator.address, 'an address, not tied to a person'],
     ['Weights', model.name, `SHA-256 ${short(model.gguf)}, ${size(model.sizeBytes)}${receipt.type === 'fixed' ? '; not used for a fixed answer' : ''}`],
     ['When', day(times.admitted), 'the operator’s word'],
     ...(said ? [describePlace(said.slot, receipt)] : []),
-    ['Price', price.nano === 0 ? 'nothing' : price.text, price.nano === 0 ? '' : `creator ${amount(price.creatorNano)}, operator ${amount(price.operatorNano)}`],
+    describePrice(proved),
     ['Outcome', outcome?.outcome ?? 'none stated yet', outcome ? 'the operator’s word' : ''],
   ];
 }
@@ -33,13 +35,14 @@ function describePlace({ platform, chat, thread, message }, { numbering }) {
 
 /** @param {Proved} proved @returns {[string, string][]} */
 export function describeFacts(proved) {
-  const { receipt, twin, creator, model, operator, times, log, raw, said } = proved;
+  const { receipt, twin, creator, model, operator, times, log, raw, said, registry } = proved;
   const { sampler, engine, operator: keys } = raw.manifest;
   return [
     ['Receipt', receipt.id], ['Receipt hash', receipt.hash], ['Receipt tag (its name in the log)', receipt.tag], ['Number of this twin’s reply', String(receipt.seq)],
     ['Attempt', `${receipt.attempt}${receipt.attempt ? '' : ' (the first reply to the message)'}`],
     ['Numbered by', receipt.numbering], ['Twin id', twin.id], ['Manifest hash', twin.manifest],
-    ['Valid', `${times.validFrom} to ${times.validUntil}`], ['Creator', `${creator.address}, not tied to a person`], ['Paid to', creator.payout],
+    ['Valid', `${times.validFrom} to ${times.validUntil}`], ['Creator', `${creator.address}, not tied to a person`], ['Paid to', `${creator.payout}${registry ? ', unless the registry of twins names another address' : ''}`],
+    ...describePaymentFacts(proved),
     ['Model SHA-256', model.gguf], ['Model size', `${model.sizeBytes} bytes`],
     ['Engine', `${model.library}, ${model.profile}, ${model.verdict}, ${engine.isa}`], ['Engine build', model.build],
     ['Sampler', `${sampler.algorithm}, temperature ${sampler.temperature}, top-k ${sampler.top_k}, top-p ${sampler.top_p}, min-p ${sampler.min_p}, presence penalty ${sampler.presence_penalty}, frequency penalty ${sampler.frequency_penalty}, at most ${sampler.max_tokens} tokens`],

@@ -9,7 +9,7 @@ const STEPS = {
   1: ['Bundle', ({ kind }) => `This browser read the ${kind === 'disclosure' ? 'file' : 'proof'} to its last byte; it has its one permitted spelling.`],
   2: ['Receipt signature', ({ proved }) => `The operator’s key ${short(proved.operator)} signed this receipt, and the manifest names this key.`],
   3: ['Manifest', ({ proved: { creator, twin } }) => `${creator.address} signed version ${twin.version} of this twin: persona, model, price and keys.`],
-  4: ['Terms', ({ proved }) => `Model, price and split are those that the creator signed; the operator says that the reply is from ${proved.times.admitted}.`],
+  4: ['Terms', ({ proved }) => `Model, price, split and free replies are those that the creator signed. Who paid, and that the reply is from ${proved.times.admitted}, is the operator’s word.`],
   5: ['Openings', openingsSentence],
   6: ['Seed', seedSentence],
   7: ['Context', contextSentence],

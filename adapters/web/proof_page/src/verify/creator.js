@@ -35,9 +35,14 @@ export function recoverSigner(digest, signature) {
   }
 }
 
-/** @param {{nano: number, token: string}} price @returns {string} as the creator signed it */
+/** @param {{nano: number, token: string, free_daily: number}} price @returns {string} as the creator signed it */
 export function priceText(price) {
-  return `${decimalAmount(BigInt(price.nano))} ${price.token} per reply`;
+  return `${decimalAmount(BigInt(price.nano))} ${price.token} per reply, ${price.free_daily} a day free`;
+}
+
+/** @param {{creator_bp: number, operator_bp: number}} split @returns {string} as the creator signed it */
+export function splitText(split) {
+  return `creator ${percent(split.creator_bp)}, operator ${percent(split.operator_bp)}`;
 }
 
 /** @param {bigint} nano @returns {string} nano / 1e9 without exponent and trailing zeros */
@@ -59,7 +64,7 @@ export const creatorDigest = (manifest, manifestHash) => digestOf(
   fromHex(manifest.model.gguf),
   manifestHash,
   ofText(priceText(manifest.price)),
-  ofText(`creator ${percent(manifest.split.creator_bp)}, operator ${percent(manifest.split.operator_bp)}`),
+  ofText(splitText(manifest.split)),
   ofAddress(manifest.payout),
   fromHex(manifest.operator.signing_key),
   ofText(manifest.log.origin),

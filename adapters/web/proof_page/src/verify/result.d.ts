@@ -85,8 +85,17 @@ export interface Proved {
     name: string; gguf: string; sizeBytes: number; library: string; build: string; profile: string;
     verdict: 'exact' | 'tolerant';    // the operator's own self-check
   };
-  /** What the reply costs, as the receipt says (zero of a fixed answer). */
-  price: { nano: number; token: string; creatorNano: number; operatorNano: number; text: string };  // text: '0.002 TPT'
+  /** What the reply costs and whose money pays, as the receipt says (zero of a fixed answer). */
+  price: {
+    nano: number; token: string; text: string;                    // text: '0.002 TPT'
+    creatorNano: number; operatorNano: number;                    // zeros of 'free' and 'promotional'
+    payer: 'free' | 'sponsor' | 'paid' | 'promotional';           // the operator's word
+    rateTable: string | null;                                     // hex; set exactly of 'paid'
+  };
+  /** What the creator signed. */
+  terms: { price: string; split: string };  // '0.002 TPT per reply, 10 a day free'; 'creator 85.00 %, operator 15.00 %'
+  /** Where the operator says that it looked the twin up in a registry; null: it names none. */
+  registry: null | { chain: number; number: number; hash: string };
   /** The operator's word, and what the creator signed. */
   times: { admitted: string; validFrom: string; validUntil: string };
   /** null unless opened. */

@@ -1,6 +1,6 @@
 /** What a verification tells its caller (result.d.ts says each member's meaning). */
 import { HALTED, messageText, pairsOf } from './context.js';
-import { decimalAmount } from './creator.js';
+import { decimalAmount, priceText, splitText } from './creator.js';
 import { receiptIdOf } from './link.js';
 import { toHex } from './bytes.js';
 import { receiptTagOf } from './hashing.js';
@@ -87,7 +87,9 @@ function proved(found) {
       name: manifest.model.name, gguf: manifest.model.gguf, sizeBytes: manifest.model.size_bytes,
       library: receipt.model.library, build: receipt.model.build, profile: receipt.model.profile, verdict: receipt.model.verdict,
     },
-    price: priceOf(receipt.price),
+    price: priceOf(receipt),
+    terms: { price: priceText(manifest.price), split: splitText(manifest.split) },
+    registry: receipt.registry_block,
     times: { admitted: receipt.time, validFrom: manifest.valid_from, validUntil: manifest.valid_until },
     said: found.openings ? saidOf(found.openings) : null,
     log: logOf(found),
@@ -102,8 +104,8 @@ function proved(found) {
   };
 }
 
-const priceOf = ({ nano, token, creator_nano: creatorNano, operator_nano: operatorNano }) => ({
-  nano, token, creatorNano, operatorNano, text: `${decimalAmount(BigInt(nano))} ${token}`,
+const priceOf = ({ payer, rate_table: rateTable, price: { nano, token, creator_nano: creatorNano, operator_nano: operatorNano } }) => ({
+  nano, token, creatorNano, operatorNano, payer, rateTable, text: `${decimalAmount(BigInt(nano))} ${token}`,
 });
 
 function saidOf({ persona, fields }) {

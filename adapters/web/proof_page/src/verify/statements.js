@@ -18,7 +18,8 @@ const publicKey = (value) => isKey(value) && isPrimeOrderPoint(fromHex(value));
 const count = integer(1, 65536);
 
 const symbol = (value) => text(value) && /^[A-Za-z0-9._-]{1,16}$/.test(value);
-const isSplit = object({ creator_bp: amount, operator_bp: amount }, 'split');
+const MAX_OPERATOR_BP = 3000;
+const isSplit = object({ creator_bp: amount, operator_bp: integer(0, MAX_OPERATOR_BP) }, 'split');
 const isLog = object({ origin: text, key: text }, 'log');
 const isLogKey = (value) => text(value) && parseVerifierKey(value) !== null;
 
@@ -45,11 +46,13 @@ const RECEIPT = {
   }, 'receipt’s model'),
   seed: object({ slot_tag: isHex(16), beacon: nothing }, 'seed'),
   fields: object({ root: isHex(32), count: oneOf(FIELD_COUNT) }, 'field commitment'),
-  price: object({ nano: amount, token: short, creator_nano: amount, operator_nano: amount }, 'receipt’s price'),
+  price: object({
+    nano: amount, token: short, creator_nano: amount, operator_nano: amount, free_daily: amount,
+  }, 'receipt’s price'),
   rule: nullOr(text),
-  rate_table: nothing,
-  payer: nothing,
-  registry_block: nothing,
+  rate_table: nullOr(isHex(32)),
+  payer: oneOf('free', 'sponsor', 'paid', 'promotional'),
+  registry_block: nullOr(object({ chain: integer(1), number: amount, hash: isHex(32) }, 'registry block')),
   operator: isHex(32),
   time,
 };
@@ -78,7 +81,7 @@ const MANIFEST = {
   }, 'filter'),
   rules,
   knowledge: nothing,
-  price: object({ nano: amount, token: symbol }, 'manifest’s price'),
+  price: object({ nano: amount, token: symbol, free_daily: integer(0, 10000) }, 'manifest’s price'),
   split: (value) => isSplit(value) && value.creator_bp + value.operator_bp === 10000,
   creator: address,
   payout: address,

@@ -11,6 +11,7 @@ import { FIELD_NAMES, fieldLeaf, parseOpenings } from './fields.js';
 import { derive, sha256, taggedHash } from './hashing.js';
 import { merkleRoot } from './merkle.js';
 import { parseFile, readBundle } from './bundle.js';
+import { brokenPaymentRule } from './payment.js';
 import { parseManifest, parseReceipt } from './statements.js';
 import { receiptIdOf } from './link.js';
 
@@ -92,16 +93,9 @@ export function checkTerms({ receipt, manifest }) {
   must(4, receipt.model.gguf === manifest.model.gguf, 'the receipt names another model');
   must(4, receipt.model.library === manifest.engine.library, 'the receipt names another model library');
   must(4, receipt.model.profile === manifest.engine.profile, 'the receipt names another engine profile');
-  const isFixed = receipt.type === 'fixed';
-  const { price } = receipt;
-  const due = isFixed ? 0 : manifest.price.nano;
-  const samePrice = price.nano === due && price.token === manifest.price.token;
-  must(4, samePrice, 'the price is not the one that the creator signed');
-  const creatorPart = (BigInt(price.nano) * BigInt(manifest.split.creator_bp)) / 10000n;
-  const sameSplit = BigInt(price.creator_nano) === creatorPart
-    && BigInt(price.operator_nano) === BigInt(price.nano) - creatorPart;
-  must(4, sameSplit, 'the price is not split as the creator signed');
-  if (!isFixed) return;
+  const broken = brokenPaymentRule(receipt, manifest);
+  must(4, broken === null, broken);
+  if (receipt.type !== 'fixed') return;
   must(4, manifest.rules.includes(receipt.rule), 'the fixed answer is of a rule that the creator did not sign');
   must(4, receipt.attempt === 0, 'the fixed answer is not the first one to its message');
 }

@@ -11,7 +11,8 @@ const hash = isHex(32);
 const short = textOf(1, 64);
 const amount = integer(0);
 const count = integer(1, 65536);
-const isSplit = object({ creator_bp: amount, operator_bp: amount }, 'split');
+const MAX_OPERATOR_BP = 3000;
+const isSplit = object({ creator_bp: amount, operator_bp: integer(0, MAX_OPERATOR_BP) }, 'split');
 const address = (value) => (
   text(value) && /^0x[0-9a-fA-F]{40}$/.test(value) && checksumAddress(fromHex(value.slice(2).toLowerCase())) === value
 );
@@ -46,7 +47,9 @@ const MANIFEST = {
   }, 'filter'),
   rules,
   knowledge: nothing,
-  price: object({ nano: amount, token: (value) => text(value) && /^[A-Za-z0-9._-]{1,16}$/.test(value) }, 'price'),
+  price: object({
+    nano: amount, token: (value) => text(value) && /^[A-Za-z0-9._-]{1,16}$/.test(value), free_daily: integer(0, 10000),
+  }, 'price'),
   split: (value) => isSplit(value) && value.creator_bp + value.operator_bp === 10000,
   creator: address,
   payout: address,
@@ -103,7 +106,7 @@ function manifestMessage(manifest, manifestHash) {
     persona: `0x${manifest.persona}`,
     model: `0x${manifest.model.gguf}`,
     manifest: manifestHash,
-    price: `${decimalAmount(BigInt(price.nano))} ${price.token} per reply`,
+    price: `${decimalAmount(BigInt(price.nano))} ${price.token} per reply, ${price.free_daily} a day free`,
     split: `creator ${percent(split.creator_bp)}, operator ${percent(split.operator_bp)}`,
     payout: manifest.payout,
     operatorKey: `0x${manifest.operator.signing_key}`,

@@ -40,6 +40,7 @@ export function describeStatement({ form, value, message, digest }, request, sig
     ['Persona', 'the text shown above, letter by letter'],
     ['Price', message.price],
     ['Split', message.split],
+    ...(value.price.nano === 0 ? [] : [['Free replies', describeFree(value.price.free_daily)]]),
     ['Paid to', value.payout === NO_ADDRESS ? 'nobody yet: your share accrues until a later version names an address' : value.payout],
     ['Model', `${value.model.name} (${shorten(value.model.gguf)})`],
     ['Fixed answers', describeRules(value.rules)],
@@ -52,6 +53,12 @@ export function describeStatement({ form, value, message, digest }, request, sig
     ['Must arrive', `before ${readableTime(value.expires)}`],
   ];
   return [...rows, ['Written into the log', message.logOrigin], ['Signed by', signer], ['Digest', `0x${toHex(digest)}`]];
+}
+
+/** @param {number} daily @returns {string} who pays for what fans get free */
+function describeFree(daily) {
+  if (daily === 0) return 'none: every reply costs its price';
+  return `a fan’s first ${daily === 1 ? 'one' : daily} in 24 hours: the operator pays their price, as far as its budget goes, and you have your share of it`;
 }
 
 /** @param {string[]} rules @returns {string} what is answered without the model, to the letter */
