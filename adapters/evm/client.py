@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from eth_account import Account
 from eth_utils.crypto import keccak
 from hexbytes import HexBytes
 from web3 import AsyncHTTPProvider, AsyncWeb3
-from web3.exceptions import ContractLogicError, TransactionNotFound, Web3RPCError
+from web3.exceptions import BlockNotFound, TransactionNotFound, Web3RPCError
 from web3.providers import AsyncBaseProvider
-from web3.types import TxParams, Wei
 
 from adapters.evm.artefacts import load_artefact
 from adapters.evm.checks import (
@@ -20,12 +18,14 @@ from adapters.evm.checks import (
     check_token,
 )
 from adapters.evm.mapping import parse_rejection, reading, sending
-from bot.domain.errors import ConfigurationError
-from bot.domain.settlement import (
-    ChainIdentity,
-    ClaimChunk,
-    Commitment,
-    ContractState,
+from adapters.evm.signers import KeySigner, TransactionSigner, Unsigned, read_signed
+from adapters.evm.signing import CallSigner, Job
+from bot.domain.errors import ChainUnavailableError, ConfigurationError
+from bot.domain.fees import Market
+from bot.domain.settlement import ChainIdentity, ClaimChunk, Commitment, ContractState
+from bot.domain.transactions import (
+    BlockTag,
+    Finality,
     Inclusion,
     Purpose,
     Refusal,
@@ -38,7 +38,6 @@ CLAIMED_BATCH = 64
 """Twins in one `claimed_of` call; the contract's own limit."""
 
 _REQUEST_TIMEOUT_S = 10
-_GAS_MARGIN = 1.25  # state may change between the rehearsal and the block
 
 
 class EvmSettlementChain(SettlementChain):
@@ -52,8 +51,8 @@ class EvmSettlementChain(SettlementChain):
         *,
         provider: AsyncBaseProvider,
         settlement: bytes,
-        settler_key: bytes | None = None,
-        relayer_key: bytes | None = None,
+        settler_key: bytes | TransactionSigner | None = None,
+        relayer_key: bytes | TransactionSigner | None = None,
         max_fee_per_gas_wei: int | None = None,
         expected: ExpectedChain | None = None,
     ) -> None:
@@ -62,8 +61,8 @@ class EvmSettlementChain(SettlementChain):
         Args:
             provider: the embedded chain's, or `rpc_provider(url)`.
             settlement: 20-byte address of the contract.
-            settler_key: 32 bytes; None for reading only.
-            relayer_key: 32 bytes; None for reading only.
+            settler_key: 32 bytes, or who signs in their place; None for reading only.
+            relayer_key: likewise.
             max_fee_per_gas_wei: nothing is signed above it; None means no limit.
             expected: what `identity` compares the chain with; None for one that is our own.
         """
@@ -74,10 +73,12 @@ class EvmSettlementChain(SettlementChain):
             address=self._address, abi=load_artefact("settlement").abi
         )
         keys = {Signer.SETTLER: settler_key, Signer.RELAYER: relayer_key}
-        self._accounts = {
-            signer: Account.from_key(key) for signer, key in keys.items() if key is not None
+        self._signers = {
+            signer: KeySigner(key) if isinstance(key, bytes) else key
+            for signer, key in keys.items()
+            if key is not None
         }
-        self._max_fee_wei = max_fee_per_gas_wei
+        self._calls = CallSigner(self._web3, max_fee_per_gas_wei)
         self._expected = expected
         # The identity whose token and settler were looked at: asked again when it changes.
         self._identity: ChainIdentity | None = None
@@ -99,8 +100,8 @@ class EvmSettlementChain(SettlementChain):
         identity = ChainIdentity(
             chain_id=chain_id,
             genesis_hash=bytes(genesis["hash"]),
-            settlement=_address_bytes(self._address),
-            token=_address_bytes(token),
+            settlement=_bytes(self._address),
+            token=_bytes(token),
             code_hash=bytes(keccak(code)),
         )
         if self._expected is not None and identity != self._identity:
@@ -111,11 +112,11 @@ class EvmSettlementChain(SettlementChain):
     async def _check(self, token: str, expected: ExpectedChain) -> None:
         """Look at what can't change as long as the identity does not, and at who may commit."""
         await check_token(self._web3, token, expected)
-        settler = self._accounts.get(Signer.SETTLER)
+        settler = self._signers.get(Signer.SETTLER)
         if settler is not None:
             with reading():
                 allowed = await self._settlement.functions.settler().call()
-            check_settler(allowed, settler.address)
+            check_settler(allowed, self._web3.to_checksum_address(settler.address))
 
     async def contract(self) -> ContractState:
         """See the port."""
@@ -142,15 +143,33 @@ class EvmSettlementChain(SettlementChain):
             may_be_vetoed=waits,
         )
 
-    async def nonce(self, signer: Signer, *, depth: int = 1) -> int:
+    async def nonce(self, signer: Signer, *, finality: Finality = 1) -> int:
         """See the port."""
-        address = self._account(signer).address
+        address = self._web3.to_checksum_address(self._signer(signer).address)
         with reading():
-            if depth == 1:
+            if finality == 1:
                 return int(await self._web3.eth.get_transaction_count(address, "latest"))
+            if isinstance(finality, BlockTag):
+                return int(await self._web3.eth.get_transaction_count(address, finality.value))
             head = await self._web3.eth.block_number
-            block = max(0, head - depth + 1)
+            block = max(0, head - finality + 1)
             return int(await self._web3.eth.get_transaction_count(address, block))
+
+    async def height(self, tag: BlockTag) -> int:
+        """See the port."""
+        with reading():
+            try:
+                block = await self._web3.eth.get_block(tag.value)
+            except (BlockNotFound, Web3RPCError) as error:
+                raise ChainUnavailableError(
+                    f"the node names no {tag} block; where the chain has none, set [settlement] "
+                    "finality to a number of confirmations"
+                ) from error
+        return int(block["number"])
+
+    async def market(self) -> Market:
+        """See the port."""
+        return await self._calls.market()
 
     async def sign_commit(
         self, commitment: Commitment, *, nonce: int
@@ -181,6 +200,13 @@ class EvmSettlementChain(SettlementChain):
         data = self._settlement.encode_abi("claim_chunk", args=[leaves, list(chunk.proof)])
         return await self._sign(Purpose.CLAIM, chunk.epoch, chunk.index, nonce=nonce, data=data)
 
+    async def raise_fees(self, transaction: SignedTransaction) -> SignedTransaction | Refusal:
+        """See the port."""
+        call = read_signed(transaction.raw)
+        job = Job(transaction.purpose, transaction.epoch, transaction.chunk)
+        signer = self._signer(transaction.purpose.signer)
+        return await self._calls.sign(job, call, signer, over=transaction.fees)
+
     async def send(self, transaction: SignedTransaction) -> Broadcast | Refusal:
         """See the port."""
         with sending():
@@ -208,6 +234,7 @@ class EvmSettlementChain(SettlementChain):
             succeeded=receipt["status"] == 1,
             gas_used=receipt["gasUsed"],
             depth=max(0, head - number + 1),
+            transaction=bytes(receipt["transactionHash"]),
         )
 
     async def claimed(self, twins: Sequence[bytes]) -> tuple[int, ...]:
@@ -232,56 +259,17 @@ class EvmSettlementChain(SettlementChain):
     async def _sign(
         self, purpose: Purpose, epoch: int, chunk: int, *, nonce: int, data: str
     ) -> SignedTransaction | Refusal:
-        account = self._account(purpose.signer)
-        call: TxParams = {"from": account.address, "to": self._address, "data": data}  # type: ignore[typeddict-item]
         with reading():
-            try:
-                gas = await self._web3.eth.estimate_gas(call)
-            except ContractLogicError as error:
-                return Refusal(f"{purpose} of epoch {epoch}: {error}")
-            except Web3RPCError as error:
-                answer = parse_rejection(error)
-                if isinstance(answer, Refusal):
-                    return answer
-                raise
-            block = await self._web3.eth.get_block("latest")
-            tip = await self._web3.eth.max_priority_fee
             chain_id = await self._web3.eth.chain_id
-            funds = await self._web3.eth.get_balance(account.address)
-        if "baseFeePerGas" not in block:
-            raise ConfigurationError(f"Chain {chain_id} has no base fee (EIP-1559).")
-        fee = Wei(2 * block["baseFeePerGas"] + tip)
-        limit = int(gas * _GAS_MARGIN)
-        if self._max_fee_wei is not None and fee > self._max_fee_wei:
-            return Refusal(f"gas costs {fee} wei now, more than the limit of {self._max_fee_wei}")
-        if funds < limit * fee:
-            return Refusal(f"the {purpose.signer}'s account can't pay the gas of a {purpose}")
-        signed = account.sign_transaction(
-            {
-                "chainId": chain_id,
-                "nonce": nonce,
-                "to": self._address,
-                "value": 0,
-                "data": data,
-                "gas": limit,
-                "maxFeePerGas": fee,
-                "maxPriorityFeePerGas": tip,
-            }
-        )
-        return SignedTransaction(
-            purpose=purpose,
-            epoch=epoch,
-            chunk=chunk,
-            nonce=nonce,
-            hash=bytes(signed.hash),
-            raw=bytes(signed.raw_transaction),
-        )
+        call = Unsigned(chain_id, nonce, _bytes(self._address), _bytes(data))
+        job = Job(purpose, epoch, chunk)
+        return await self._calls.sign(job, call, self._signer(purpose.signer), over=None)
 
-    def _account(self, signer: Signer) -> Any:  # noqa: ANN401 - eth-account's LocalAccount
-        account = self._accounts.get(signer)
-        if account is None:
+    def _signer(self, signer: Signer) -> TransactionSigner:
+        found = self._signers.get(signer)
+        if found is None:
             raise ConfigurationError(f"The {signer}'s key was not given.")
-        return account
+        return found
 
 
 def rpc_provider(url: str) -> AsyncHTTPProvider:
@@ -293,5 +281,5 @@ def rpc_provider(url: str) -> AsyncHTTPProvider:
     )
 
 
-def _address_bytes(address: str) -> bytes:
-    return bytes.fromhex(address.removeprefix("0x"))
+def _bytes(text: str) -> bytes:
+    return bytes.fromhex(text.removeprefix("0x"))

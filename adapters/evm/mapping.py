@@ -16,7 +16,7 @@ from web3.exceptions import (
 )
 
 from bot.domain.errors import ChainUnavailableError, ConfigurationError, OutcomeUnknownError
-from bot.domain.settlement import Refusal
+from bot.domain.transactions import Refusal
 from bot.ports.chain import Broadcast
 
 _BUSY_RETRY_S = 15.0
@@ -35,13 +35,20 @@ _SILENCE = (
 # What nodes say when they have the bytes already: geth, anvil, Erigon and Nethermind.
 _KNOWN = ("already known", "already imported", "known transaction", "alreadyknown")
 _NONCE_USED = ("nonce too low", "nonce is too low", "oldnonce")
+# What they say when dearer bytes would be taken: below the base fee, below their own least tip, or
+# no dearer than what they have with this nonce.
+_TOO_CHEAP = (
+    "underpriced",
+    "less than block base fee",
+    "feetoolow",
+    "fee too low",
+    "price too low",
+)
 # What they say when the bytes may be taken later, or when the account must be funded first.
 _REFUSED = (
     "nonce too high",
     "insufficient funds",
     "gas required exceeds",
-    "underpriced",
-    "less than block base fee",
     "gas limit",
     "intrinsic gas",
     "txpool is full",
@@ -89,6 +96,8 @@ def parse_rejection(error: Web3RPCError) -> Broadcast | Refusal | None:
         return Broadcast.ACCEPTED
     if any(phrase in message for phrase in _NONCE_USED):
         return Broadcast.NONCE_USED
+    if any(phrase in message for phrase in _TOO_CHEAP):
+        return Refusal(message, too_cheap=True)
     if any(phrase in message for phrase in _REFUSED):
         return Refusal(message)
     return None

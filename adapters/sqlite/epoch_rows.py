@@ -5,16 +5,7 @@ from typing import Any
 
 import aiosqlite
 
-from bot.domain.settlement import (
-    Commitment,
-    Earnings,
-    Epoch,
-    EpochState,
-    Purpose,
-    SignedTransaction,
-    StoredTransaction,
-    TransactionState,
-)
+from bot.domain.settlement import Commitment, Earnings, Epoch, EpochState
 
 
 def read_epoch(row: tuple[Any, ...], earnings: Sequence[tuple[Any, ...]]) -> Epoch:
@@ -31,24 +22,12 @@ def read_epoch(row: tuple[Any, ...], earnings: Sequence[tuple[Any, ...]]) -> Epo
 async def add_earnings(connection: aiosqlite.Connection, epoch: Epoch) -> None:
     """Store what an epoch commits for each twin, in its order."""
     await connection.executemany(
-        "INSERT INTO epoch_earnings VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO epoch_earnings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 *(epoch.number, position, item.twin, item.payout, item.cumulative_nano),
-                *(item.receipt_count, item.twin_log_root),
+                *(item.entries, item.twin_log_root, item.held_nano, item.carried_nano),
             )
             for position, item in enumerate(epoch.earnings)
         ],
-    )
-
-
-def read_transaction(row: tuple[Any, ...]) -> StoredTransaction:
-    """Return the transaction of a row."""
-    purpose, epoch, chunk, nonce, transaction_hash, raw, state, *block = row
-    return StoredTransaction(
-        signed=SignedTransaction(Purpose(purpose), epoch, chunk, nonce, transaction_hash, raw),
-        state=TransactionState(state),
-        block_number=block[0],
-        block_hash=block[1],
-        gas_used=block[2],
     )

@@ -1,17 +1,22 @@
 """Epochs and their transactions in SQLite; the rules of one-at-a-time are indexes, not habits."""
 
-import sqlite3
 from typing import Any
 
 from adapters.sqlite.database import Database
-from adapters.sqlite.epoch_rows import add_earnings, read_epoch, read_transaction
+from adapters.sqlite.epoch_rows import add_earnings, read_epoch
+from adapters.sqlite.leases import LEASE_TABLE, read_lease, take_lease
+from adapters.sqlite.transactions import (
+    TRANSACTION_TABLES,
+    add_attempt,
+    add_transaction,
+    check_attempt,
+    check_move,
+    move_transaction,
+    read_transactions,
+)
 from bot.domain.errors import InvariantError
-from bot.domain.settlement import (
-    TRANSACTION_MOVES,
-    ChainIdentity,
-    Commitment,
-    Epoch,
-    EpochState,
+from bot.domain.settlement import ChainIdentity, Commitment, Epoch, EpochState, Lease
+from bot.domain.transactions import (
     Inclusion,
     Purpose,
     SignedTransaction,
@@ -20,7 +25,7 @@ from bot.domain.settlement import (
 )
 from bot.ports.settlement import EpochStore
 
-SCHEMA = """
+_TABLES = """
 CREATE TABLE IF NOT EXISTS chain_pin (
   only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
   chain_id INTEGER NOT NULL,
@@ -49,36 +54,19 @@ CREATE TABLE IF NOT EXISTS epoch_earnings (
   twin BLOB NOT NULL,
   payout BLOB NOT NULL,
   cumulative_nano INTEGER NOT NULL,
-  receipt_count INTEGER NOT NULL,
+  entries INTEGER NOT NULL,
   twin_log_root BLOB NOT NULL,
+  held_nano INTEGER NOT NULL,
+  carried_nano INTEGER NOT NULL,
   PRIMARY KEY (epoch, position),
   UNIQUE (epoch, twin)
 ) STRICT, WITHOUT ROWID;
-
-CREATE TABLE IF NOT EXISTS chain_transactions (
-  id INTEGER PRIMARY KEY,
-  purpose TEXT NOT NULL CHECK (purpose IN ('commit', 'claim')),
-  epoch INTEGER NOT NULL REFERENCES epochs (number),
-  chunk INTEGER NOT NULL,
-  nonce INTEGER NOT NULL,
-  hash BLOB NOT NULL UNIQUE,
-  raw BLOB NOT NULL,
-  state TEXT NOT NULL CHECK (state IN ('signed', 'sent', 'mined', 'final', 'dead')),
-  block_number INTEGER,
-  block_hash BLOB,
-  gas_used INTEGER
-) STRICT;
-CREATE UNIQUE INDEX IF NOT EXISTS one_living_job
-  ON chain_transactions (purpose, epoch, chunk) WHERE state <> 'dead';
-CREATE UNIQUE INDEX IF NOT EXISTS one_living_nonce
-  ON chain_transactions (purpose, nonce) WHERE state <> 'dead';
-CREATE INDEX IF NOT EXISTS transactions_in_flight
-  ON chain_transactions (purpose) WHERE state IN ('signed', 'sent', 'mined');
 """
+
+SCHEMA = _TABLES + TRANSACTION_TABLES + LEASE_TABLE
 
 _PIN = "chain_id, genesis_hash, settlement, token, code_hash"
 _EPOCH = "number, state, fee_root, fee_total, log_root, log_size, data_hash, cutoff"
-_TRANSACTION = "purpose, epoch, chunk, nonce, hash, raw, state, block_number, block_hash, gas_used"
 
 
 class SqliteEpochStore(EpochStore):
@@ -194,34 +182,14 @@ class SqliteEpochStore(EpochStore):
 
     async def record(self, transaction: SignedTransaction) -> bool:
         """See the port."""
-        is_commit = transaction.purpose is Purpose.COMMIT
-        needed = EpochState.PLANNED if is_commit else EpochState.FINAL
         async with self._database.transaction() as connection:
-            cursor = await connection.execute(
-                "SELECT 1 FROM epochs WHERE number = ? AND state = ?", (transaction.epoch, needed)
-            )
-            if await cursor.fetchone() is None:
-                return False
-            try:
-                await connection.execute(
-                    f"INSERT INTO chain_transactions ({_TRANSACTION}) "  # noqa: S608 - a constant
-                    "VALUES (?, ?, ?, ?, ?, ?, 'signed', NULL, NULL, NULL)",
-                    (
-                        transaction.purpose,
-                        transaction.epoch,
-                        transaction.chunk,
-                        transaction.nonce,
-                        transaction.hash,
-                        transaction.raw,
-                    ),
-                )
-            except sqlite3.IntegrityError:
-                return False
-            if is_commit:
-                await connection.execute(
-                    "UPDATE epochs SET state = 'signed' WHERE number = ?", (transaction.epoch,)
-                )
-        return True
+            return await add_transaction(connection, transaction)
+
+    async def replace(self, transaction: StoredTransaction, signed: SignedTransaction) -> bool:
+        """See the port."""
+        check_attempt(transaction, signed)
+        async with self._database.transaction() as connection:
+            return await add_attempt(connection, transaction, signed)
 
     async def move(
         self,
@@ -230,33 +198,9 @@ class SqliteEpochStore(EpochStore):
         inclusion: Inclusion | None = None,
     ) -> bool:
         """See the port."""
-        if to not in TRANSACTION_MOVES[transaction.state]:
-            raise InvariantError(f"a transaction can't go from {transaction.state} to {to}")
-        if (inclusion is not None) != (to is TransactionState.MINED):
-            raise InvariantError("an inclusion belongs to the move to mined, and to no other")
-        signed = transaction.signed
-        if to is TransactionState.FINAL:
-            block = (transaction.block_number, transaction.block_hash, transaction.gas_used)
-        elif inclusion is not None:
-            block = (inclusion.block_number, inclusion.block_hash, inclusion.gas_used)
-        else:
-            block = (None, None, None)
+        check_move(transaction, to, inclusion)
         async with self._database.transaction() as connection:
-            cursor = await connection.execute(
-                "UPDATE chain_transactions "
-                "SET state = ?, block_number = ?, block_hash = ?, gas_used = ? "
-                "WHERE hash = ? AND state = ?",
-                (to, *block, signed.hash, transaction.state),
-            )
-            if cursor.rowcount == 0:
-                return False
-            if signed.purpose is Purpose.COMMIT:
-                # One durable step with the line above: an epoch never differs from its commit.
-                state = EpochState.PLANNED if to is TransactionState.DEAD else EpochState(to)
-                await connection.execute(
-                    "UPDATE epochs SET state = ? WHERE number = ?", (state, signed.epoch)
-                )
-        return True
+            return await move_transaction(connection, transaction, to, inclusion)
 
     async def in_flight(self, purpose: Purpose) -> StoredTransaction | None:
         """See the port."""
@@ -269,13 +213,26 @@ class SqliteEpochStore(EpochStore):
         """See the port."""
         return await self._transactions("purpose = ? AND epoch = ? ORDER BY id", (purpose, epoch))
 
+    async def hold(self, owner: str, *, now: int, until: int) -> Lease:
+        """See the port."""
+        async with self._database.transaction() as connection:
+            return await take_lease(connection, owner, now=now, until=until)
+
+    async def holder(self) -> Lease | None:
+        """See the port."""
+        async with self._database.reading() as connection:
+            return await read_lease(connection)
+
+    async def let_go(self, owner: str) -> None:
+        """See the port."""
+        async with self._database.transaction() as connection:
+            await connection.execute("DELETE FROM publisher_lease WHERE owner = ?", (owner,))
+
     async def _transactions(
         self, condition: str, values: tuple[Any, ...]
     ) -> tuple[StoredTransaction, ...]:
-        query = f"SELECT {_TRANSACTION} FROM chain_transactions WHERE {condition}"  # noqa: S608
         async with self._database.reading() as connection:
-            rows = await (await connection.execute(query, values)).fetchall()
-        return tuple(read_transaction(tuple(row)) for row in rows)
+            return await read_transactions(connection, condition, values)
 
     async def _epoch(self, condition: str, values: tuple[Any, ...]) -> Epoch | None:
         query = f"SELECT {_EPOCH} FROM epochs WHERE {condition}"  # noqa: S608 - constants
@@ -285,8 +242,8 @@ class SqliteEpochStore(EpochStore):
                 return None
             earnings = await (
                 await connection.execute(
-                    "SELECT twin, payout, cumulative_nano, receipt_count, twin_log_root "
-                    "FROM epoch_earnings WHERE epoch = ? ORDER BY position",
+                    "SELECT twin, payout, cumulative_nano, entries, twin_log_root, held_nano, "
+                    "carried_nano FROM epoch_earnings WHERE epoch = ? ORDER BY position",
                     (row[0],),
                 )
             ).fetchall()

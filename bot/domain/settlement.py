@@ -5,7 +5,7 @@ and *units* (1e-6, the unit of the token's 6 decimals, the chain's). `units = fl
 the cumulative amount, so that rounding never accumulates.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.domain.errors import InvariantError
@@ -28,21 +28,31 @@ class Earnings:
     Attributes:
         twin: 32 bytes.
         payout: 20 bytes, from the manifest in force; `NO_PAYOUT` when there is none.
-        cumulative_nano: never decreases from one freeze to the next.
-        receipt_count: receipts of this twin in the log, paid or not.
-        twin_log_root: 32 bytes; RFC 6962 root of this twin's own receipts in their order.
+        cumulative_nano: earned - held + carried; never decreases from one freeze to the next.
+        entries: of its twin log, paid or not.
+        twin_log_root: 32 bytes; RFC 6962 root over these entries (`bot.domain.twin_log`).
+        held_nano: what was earned with bought credit and a platform may still take back.
+        carried_nano: what an epoch on the chain had paid for entries that a lost book took along.
     """
 
     twin: bytes
     payout: bytes
     cumulative_nano: int
-    receipt_count: int
+    entries: int
     twin_log_root: bytes
+    held_nano: int = 0
+    carried_nano: int = 0
 
     def __post_init__(self) -> None:
         sizes = (len(self.twin), len(self.payout), len(self.twin_log_root))
-        if sizes != (32, 20, 32) or self.cumulative_nano < 0 or self.receipt_count < 0:
+        amounts = (self.cumulative_nano, self.entries, self.held_nano, self.carried_nano)
+        if sizes != (32, 20, 32) or min(amounts) < 0:
             raise InvariantError(f"earnings of twin {self.twin.hex()} are malformed")
+
+    @property
+    def earned_nano(self) -> int:
+        """What its twin log's entries amount to."""
+        return self.cumulative_nano + self.held_nano - self.carried_nano
 
     @property
     def cumulative_units(self) -> int:
@@ -61,7 +71,7 @@ class EarningsSnapshot:
 
     Attributes:
         earnings: one per twin that has ever had a receipt, in any order.
-        log_size: entries of a checkpointed log that holds every receipt counted in `earnings`.
+        log_size: leaves of a checkpointed log; every outcome counted in `earnings` is below it.
         log_root: 32 bytes; RFC 6962 root at `log_size`.
         cutoff: the ledger's newest entry that is counted; `seals`: of the logs before this one.
     """
@@ -154,93 +164,12 @@ class EpochSettlement:
         return f"settle:epoch:{self.epoch}"
 
 
-class Signer(StrEnum):
-    """Whose key signs; each has a sequence of nonces of its own."""
-
-    SETTLER = "settler"
-    RELAYER = "relayer"
-
-
-class Purpose(StrEnum):
-    """What a transaction is for."""
-
-    COMMIT = "commit"
-    CLAIM = "claim"
-
-    @property
-    def signer(self) -> Signer:
-        """The key that this purpose is reserved to."""
-        return Signer.SETTLER if self is Purpose.COMMIT else Signer.RELAYER
-
-
-class TransactionState(StrEnum):
-    """How far a transaction has come; `dead` can never take effect any more."""
-
-    SIGNED = "signed"
-    SENT = "sent"
-    MINED = "mined"
-    FINAL = "final"
-    DEAD = "dead"
-
-
-TRANSACTION_MOVES: dict[TransactionState, frozenset[TransactionState]] = {
-    TransactionState.SIGNED: frozenset({TransactionState.SENT, TransactionState.DEAD}),
-    TransactionState.SENT: frozenset({TransactionState.MINED, TransactionState.DEAD}),
-    TransactionState.MINED: frozenset(TransactionState)
-    - {TransactionState.SIGNED, TransactionState.MINED},
-    TransactionState.FINAL: frozenset(),
-    TransactionState.DEAD: frozenset(),
-}
-
-
 @dataclass(frozen=True, slots=True)
-class Inclusion:
-    """That a block holds a transaction.
+class Lease:
+    """Who may publish a book's epochs, until when (seconds since 1970)."""
 
-    Attributes:
-        succeeded: False when it was reverted.
-        depth: blocks from that block to the newest, both counted; 1 is the newest block.
-    """
-
-    block_number: int
-    block_hash: bytes
-    succeeded: bool
-    gas_used: int
-    depth: int
-
-
-@dataclass(frozen=True, slots=True)
-class SignedTransaction:
-    """Bytes ready for broadcast; sending them twice has the effect of sending them once.
-
-    Attributes:
-        chunk: index of the claim chunk; 0 for a commit.
-    """
-
-    purpose: Purpose
-    epoch: int
-    chunk: int
-    nonce: int
-    hash: bytes
-    raw: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class StoredTransaction:
-    """A signed transaction and what is known of it; `block_hash` is set while mined or final."""
-
-    signed: SignedTransaction
-    state: TransactionState
-    block_number: int | None = None
-    block_hash: bytes | None = None
-    gas_used: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why the chain would not take something now; an expected answer, not an error."""
-
-    reason: str
+    owner: str
+    until: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,12 +211,13 @@ class EarningsStatement:
     """What a creator is told about their fees.
 
     Attributes:
-        earned_nano: accrued in the book, committed or not.
+        earned_nano: accrued in the book, committed or not, and not held.
         committed_units: in the newest final epoch.
         claimed_units: paid out on-chain; None while the chain does not answer.
         payout_balance_units: tokens held by the payout address; None likewise.
         epoch: number of the newest final epoch; 0 before the first.
         commit_hash: hash of the transaction that committed it; None before the first.
+        held_nano: earned with bought credit, and a platform may still take it back.
     """
 
     twin: bytes
@@ -298,3 +228,4 @@ class EarningsStatement:
     payout_balance_units: int | None
     epoch: int
     commit_hash: bytes | None
+    held_nano: int = 0

@@ -21,12 +21,12 @@ EMPTY_ROOT = bytes(32)
 _CHUNK_LEVELS = 6
 
 
-def audit_hash(receipt_count: int, twin_log_root: bytes) -> bytes:
-    """Return `keccak(abi.encode(uint256 count, bytes32 twin_log_root))`.
+def audit_hash(entries: int, twin_log_root: bytes) -> bytes:
+    """Return `keccak(abi.encode(uint256 entries, bytes32 twin_log_root))`.
 
-    It binds a claim to the receipts that it pays for, so that a creator can recount alone.
+    It binds a claim to the outcomes that it pays for, so that a creator can recount alone.
     """
-    return keccak256(_word(receipt_count) + twin_log_root)
+    return keccak256(_word(entries) + twin_log_root)
 
 
 def to_leaf(earnings: Earnings) -> ClaimLeaf:
@@ -35,7 +35,7 @@ def to_leaf(earnings: Earnings) -> ClaimLeaf:
         twin=earnings.twin,
         payout=earnings.payout,
         cumulative_units=earnings.cumulative_units,
-        audit=audit_hash(earnings.receipt_count, earnings.twin_log_root),
+        audit=audit_hash(earnings.entries, earnings.twin_log_root),
     )
 
 

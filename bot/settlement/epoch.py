@@ -4,20 +4,17 @@ Source: a snapshot of earnings and log, and the last final epoch. Nothing here r
 store or a chain.
 """
 
-from bot.crypto.canonical import JsonValue, encode_canonical
 from bot.crypto.hashing import sha256
 from bot.domain.errors import InvariantError
 from bot.domain.settlement import (
     NANO_PER_UNIT,
     Commitment,
-    Earnings,
     EarningsSnapshot,
     Epoch,
     EpochSettlement,
 )
 from bot.settlement.claims import ClaimTree, claim_order, to_leaf
-
-PUBLICATION_VERSION = "twinproof-epoch/1"
+from bot.settlement.publication import encode_publication
 
 
 def plan_epoch(snapshot: EarningsSnapshot, last: Epoch | None) -> Epoch | None:
@@ -27,7 +24,7 @@ def plan_epoch(snapshot: EarningsSnapshot, last: Epoch | None) -> Epoch | None:
     either, it takes effect with the next fee or log entry.
 
     Raises:
-        InvariantError: earnings, a receipt count or the log shrank, or the log forked.
+        InvariantError: earnings, a twin's log or the log shrank, or the log forked.
     """
     _refuse_shrinking(snapshot, last)
     ordered = claim_order(snapshot.earnings)
@@ -62,38 +59,6 @@ def plan_settlement(epoch: Epoch, before: Epoch | None) -> EpochSettlement:
     )
 
 
-def encode_publication(
-    epoch: int, earnings: tuple[Earnings, ...], *, log_size: int, log_root: bytes
-) -> bytes:
-    """Encode the leaves that an epoch publishes; their SHA-256 is the commitment's `data_hash`.
-
-    Canonical JSON; hashes as lower-case hexadecimal, addresses with `0x` in lower case, amounts in
-    token units as decimal strings, leaves in the order of the tree:
-    `{"v":"twinproof-epoch/1","epoch":int,"fee_total":str,"log_size":int,"log_root":hex32,
-    "leaves":[{"twin":hex32,"payout":"0x…","cumulative":str,"receipts":int,"log_root":hex32},…]}`.
-    """
-    leaves: list[JsonValue] = [
-        {
-            "twin": item.twin.hex(),
-            "payout": f"0x{item.payout.hex()}",
-            "cumulative": str(item.cumulative_units),
-            "receipts": item.receipt_count,
-            "log_root": item.twin_log_root.hex(),
-        }
-        for item in earnings
-    ]
-    return encode_canonical(
-        {
-            "v": PUBLICATION_VERSION,
-            "epoch": epoch,
-            "fee_total": str(sum(item.cumulative_units for item in earnings)),
-            "log_size": log_size,
-            "log_root": log_root.hex(),
-            "leaves": leaves,
-        }
-    )
-
-
 def _refuse_shrinking(snapshot: EarningsSnapshot, last: Epoch | None) -> None:
     # A cumulative claim can't be taken back: the contract would pay nothing and owe the same.
     if last is None:
@@ -103,7 +68,7 @@ def _refuse_shrinking(snapshot: EarningsSnapshot, last: Epoch | None) -> None:
         new = now.get(old.twin)
         if new is None:
             raise InvariantError(f"twin {old.twin.hex()} has gone from the earnings")
-        if new.cumulative_nano < old.cumulative_nano or new.receipt_count < old.receipt_count:
+        if new.cumulative_nano < old.cumulative_nano or new.entries < old.entries:
             raise InvariantError(f"the earnings of twin {old.twin.hex()} have shrunk")
     if snapshot.log_size < last.commitment.log_size:
         raise InvariantError("the log is shorter than the one committed on-chain")

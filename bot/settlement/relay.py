@@ -8,16 +8,8 @@ import asyncio
 
 import structlog
 
-from bot.domain.settlement import (
-    ClaimChunk,
-    Epoch,
-    EpochState,
-    Purpose,
-    Refusal,
-    Signer,
-    StoredTransaction,
-    TransactionState,
-)
+from bot.domain.settlement import NO_PAYOUT, ClaimChunk, Epoch, EpochState
+from bot.domain.transactions import Purpose, Refusal, Signer, StoredTransaction, TransactionState
 from bot.ports.chain import SettlementChain
 from bot.ports.settlement import EpochStore
 from bot.settlement.claims import CHUNK_LEAVES, ClaimTree
@@ -52,8 +44,14 @@ class ClaimRelay:
         self._store = store
         self._courier = courier
         self._min_units = min_units
-        # Number of the epoch whose chunks are all done; after a restart it is found out again.
+        # Number of the epoch whose chunks are all done, and what was paid by then; after a restart
+        # it is found out again.
         self._done_epoch = 0
+        self._done_units = 0
+
+    def is_done(self, epoch: Epoch) -> bool:
+        """Whether nothing of the newest epoch is left to relay, as far as was seen."""
+        return epoch.number == self._done_epoch or epoch.state is EpochState.LOST
 
     async def advance(self) -> Step | None:
         """Take the relay one step further; None when there is nothing to relay.
@@ -66,15 +64,19 @@ class ClaimRelay:
         if in_flight is not None:
             return await self._advance(in_flight)
         epoch = await self._store.last_final()
-        if epoch is None or epoch.number == self._done_epoch or epoch.state is EpochState.LOST:
+        if epoch is None or epoch.state is EpochState.LOST:
             return None  # the leaves of a lost epoch are lost too
         state = await self._chain.contract()
+        if self.is_done(epoch) and state.claimed_total >= self._done_units:
+            return None
         if state.claimable_root != epoch.commitment.fee_root:
             return Step(Progress.WAITING, f"the root of epoch {epoch.number} is not claimable yet")
         chunk = await self._next_chunk(epoch)
         if chunk is None:
-            self._done_epoch = epoch.number
-            return None
+            self._done_epoch, self._done_units = epoch.number, state.claimed_total
+        return await self._sign(chunk) if isinstance(chunk, ClaimChunk) else chunk
+
+    async def _sign(self, chunk: ClaimChunk) -> Step:
         nonce = await self._chain.nonce(Signer.RELAYER)
         signed = await self._chain.sign_claims(chunk, nonce=nonce)
         if isinstance(signed, Refusal):
@@ -96,40 +98,47 @@ class ClaimRelay:
             )
         return Step(Progress.MOVED)
 
-    async def _next_chunk(self, epoch: Epoch) -> ClaimChunk | None:
+    async def _next_chunk(self, epoch: Epoch) -> ClaimChunk | Step | None:
+        """Return the next chunk to sign, or what became of one that the chain has lost again."""
         payable = sum(earnings.is_payable for earnings in epoch.earnings)
-        pending = [
-            index
-            for index in range(-(-payable // CHUNK_LEAVES))
-            if not await self._is_settled(epoch.number, index)
-        ]
-        if not pending:
+        done = await self._done_chunks(epoch.number)
+        chunks = range(-(-payable // CHUNK_LEAVES))
+        if not chunks:
             return None
         # 10,000 leaves take half a second of hashing.
         tree = await asyncio.to_thread(ClaimTree.of_epoch, epoch)
-        for index in pending:
-            chunk = tree.chunk(epoch.number, index)
-            leaves = [
-                leaf
-                for leaf, earnings in zip(
-                    chunk.leaves, epoch.earnings[index * CHUNK_LEAVES :], strict=False
-                )
-                if earnings.is_payable
-            ]
-            paid = await self._chain.claimed([leaf.twin for leaf in leaves])
-            gains = [
-                leaf.cumulative_units - units for leaf, units in zip(leaves, paid, strict=True)
-            ]
-            if max(gains, default=0) >= max(1, self._min_units):
-                return chunk
+        for index in chunks:
+            if index not in done:
+                chunk = tree.chunk(epoch.number, index)
+                if await self._pays(chunk):
+                    return chunk
+        for index, final in done.items():
+            if final is not None and await self._pays(tree.chunk(epoch.number, index)):
+                found = [await self._chain.inclusion(one.hash) for one in final.attempts]
+                # A final chunk whose transfer failed (a blocked address) is tried again next epoch.
+                if not any(found):
+                    _log.error("claims.lost_by_chain", epoch=epoch.number, chunk=index)
+                    step = await self._courier.bring_back(final)
+                    lost = f"the chain has lost claims of epoch {epoch.number}"
+                    return Step(step.progress, f"{lost}; {step.reason}" if step.reason else "")
         return None
 
-    async def _is_settled(self, epoch: int, index: int) -> bool:
-        attempts = [
-            attempt.state
-            for attempt in await self._store.transactions(Purpose.CLAIM, epoch)
-            if attempt.signed.chunk == index
-        ]
-        # A final chunk whose transfer failed (a blocked address) is tried again next epoch.
-        given_up = attempts.count(TransactionState.DEAD) >= MAX_REVERTED
-        return given_up or TransactionState.FINAL in attempts
+    async def _pays(self, chunk: ClaimChunk) -> bool:
+        """Whether one of its creators gains enough."""
+        leaves = [leaf for leaf in chunk.leaves if leaf.payout != NO_PAYOUT]
+        paid = await self._chain.claimed([leaf.twin for leaf in leaves])
+        gains = [leaf.cumulative_units - units for leaf, units in zip(leaves, paid, strict=True)]
+        return max(gains, default=0) >= max(1, self._min_units)
+
+    async def _done_chunks(self, epoch: int) -> dict[int, StoredTransaction | None]:
+        """Return chunks that were done, with what did it; None for those that were given up."""
+        done: dict[int, StoredTransaction | None] = {}
+        reverted: list[int] = []
+        for one in await self._store.transactions(Purpose.CLAIM, epoch):
+            if one.state is TransactionState.FINAL:
+                done[one.signed.chunk] = one
+            elif one.state is TransactionState.DEAD:
+                reverted.append(one.signed.chunk)
+                if reverted.count(one.signed.chunk) >= MAX_REVERTED:
+                    done.setdefault(one.signed.chunk, None)
+        return done

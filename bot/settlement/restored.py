@@ -4,6 +4,9 @@ Pure. Only a seal in the book explains such an epoch (`twinproof log continue`);
 publisher halts. What was committed for a twin is found out as far as it can be: what the book still
 has of that time, or what the chain has paid, whichever is more. The rest belongs to nobody who is
 known any more, and stands in one leaf without a payout address, so that totals never shrink.
+
+Fees of bought credit may have been held still when that epoch was committed. Where the chain has
+committed less than the book knows, they were, and count as committed only as far as they were paid.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,6 +39,27 @@ def explain_wait(commitment: Commitment, log_size: int) -> str | None:
     )
 
 
+def explain_held(books: Sequence[TwinBook], claimed: Mapping[bytes, int]) -> str | None:
+    """Return why an epoch can't be taken over yet, for the operator; None where it can.
+
+    What the chain has paid and this book still holds would be counted twice: as carried now, and
+    as earned once it is payable.
+
+    Args:
+        books: as of the leaves that the epoch's log and the book share.
+        claimed: token units that the chain has paid, by twin.
+    """
+    for book in books:
+        earnings = book.earnings
+        if earnings.held_nano and claimed.get(earnings.twin, 0) > earnings.cumulative_units:
+            return (
+                f"The chain has paid twin {earnings.twin.hex()[:16]} for fees that this book, an "
+                "old copy, still holds: fees are committed again when these are payable here too. "
+                "Until then they add up; nothing is lost, and there is nothing to do."
+            )
+    return None
+
+
 def plan_restored(
     books: Sequence[TwinBook], claimed: Mapping[bytes, int], commitment: Commitment
 ) -> Restored:
@@ -50,9 +74,12 @@ def plan_restored(
         InvariantError: the chain has committed less than the book knows.
     """
     moves, carried, total = [], [], 0
+    known = sum(max(b.earnings.cumulative_units, claimed.get(b.earnings.twin, 0)) for b in books)
+    is_all = known <= commitment.fee_total
     for book in books:
         twin, nano = book.earnings.twin, book.earnings.cumulative_nano
-        units = max(book.earnings.cumulative_units, claimed.get(twin, 0))
+        here = book.earnings.cumulative_units if is_all else book.committed_units
+        units = max(here, claimed.get(twin, 0))
         total += units
         unknown = max(0, units * NANO_PER_UNIT - nano)
         moves.append((twin, units * NANO_PER_UNIT - unknown - book.settled_nano))
@@ -77,7 +104,7 @@ def lost_epoch(books: Sequence[TwinBook], commitment: Commitment, *, cutoff: int
             twin=book.earnings.twin,
             payout=book.earnings.payout,
             cumulative_nano=book.settled_nano,
-            receipt_count=book.earnings.receipt_count,
+            entries=book.earnings.entries,
             twin_log_root=book.earnings.twin_log_root,
         )
         for book in books

@@ -1,13 +1,8 @@
 """What a creator is told about their fees, from the book to the chain."""
 
 from bot.domain.errors import ConfigurationError, TransientError
-from bot.domain.settlement import (
-    NO_PAYOUT,
-    EarningsStatement,
-    Epoch,
-    Purpose,
-    TransactionState,
-)
+from bot.domain.settlement import NO_PAYOUT, EarningsStatement, Epoch
+from bot.domain.transactions import Purpose, TransactionState
 from bot.ports.chain import SettlementChain
 from bot.ports.settlement import EarningsReader, EpochStore
 
@@ -41,6 +36,7 @@ class EarningsStatements:
             payout_balance_units=balance,
             epoch=epoch.number if epoch else 0,
             commit_hash=await self._commit_hash(epoch),
+            held_nano=earned.held_nano if earned else 0,
         )
 
     async def _ask_chain(self, twin: bytes, payout: bytes) -> tuple[int | None, int | None]:

@@ -5,53 +5,32 @@ tick asks again. One that answers and is another than was configured refuses the
 becomes another one later, the publisher halts and conversations go on.
 """
 
+import platform
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from bot.config import SettlementSettings
-from bot.crypto.eip712 import address_of, parse_address
-from bot.crypto.errors import FormatError
-from bot.domain.errors import ChainUnavailableError, ConfigurationError
+from bot.domain.errors import (
+    ChainUnavailableError,
+    ConfigurationError,
+    OutcomeUnknownError,
+    TransientError,
+)
 from bot.domain.settlement import ChainIdentity
 from bot.ports.anchors import AnchorSource
 from bot.ports.chain import SettlementChain
 from bot.ports.clock import Clock
 from bot.settlement.anchors import CommittedAnchors
+from bot.settlement.lease import PublisherLease
 from bot.settlement.publish import EpochPublisher
-from bot.wiring.chain_keys import read_key
 from bot.wiring.keys import ServiceKeys
+from bot.wiring.rpc_chain import RpcChain, open_rpc_chain, open_second, read_place
 from bot.wiring.stores import Stores, open_chain, open_chain_snapshot
 
-SETTLER_KEY, RELAYER_KEY = "TWINPROOF_SETTLER_KEY", "TWINPROOF_RELAYER_KEY"
-_GWEI = 10**9
 _WAITS = "Nothing is settled until that is over; replies and their fees go on."
-
-
-@dataclass(frozen=True, slots=True)
-class RpcChain:
-    """A real chain as it was configured, checked for form; nothing was asked of it yet.
-
-    Attributes:
-        url: the node's; may hold a secret.
-        contract: 20 bytes; `token` likewise.
-        settler_key: 32 bytes; None for reading only.
-        relayer_key: 32 bytes; None where creators claim by themselves.
-    """
-
-    url: str
-    chain_id: int
-    contract: bytes
-    token: bytes
-    settler_key: bytes | None
-    relayer_key: bytes | None
-    confirmations: int
-    max_fee_wei: int
-
-    def __repr__(self) -> str:
-        """Name the chain alone: the rest is secret or long."""
-        return f"RpcChain({self.chain_id})"
+LEASE_FILE = "lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,90 +50,6 @@ class OpenSettlement:
     payouts_stay: bool = True
 
 
-async def read_rpc_chain(settings: SettlementSettings) -> RpcChain | None:
-    """Read what the configuration says of a real chain, with its keys; None where it names none.
-
-    Raises:
-        ConfigurationError: something is missing or can't be used.
-    """
-    place = read_place(settings)
-    if place is None:
-        return None
-    settler = await read_key(
-        "settler",
-        variable=SETTLER_KEY,
-        file=settings.settler_key,
-        password_file=settings.password_file,
-    )
-    relayer = await read_key(
-        "relayer",
-        variable=RELAYER_KEY,
-        file=settings.relayer_key,
-        password_file=settings.password_file,
-    )
-    if settler is None:
-        raise ConfigurationError(
-            "Settling on a chain needs the key that commits epochs: name its file in [settlement] "
-            f"settler_key, or set {SETTLER_KEY}."
-        )
-    if settler == relayer:
-        raise ConfigurationError(
-            f"Settler and relayer are both {address_of(settler)}: give them accounts of their own, "
-            "because each account's transactions are numbered by one of them."
-        )
-    return replace(place, settler_key=settler, relayer_key=relayer)
-
-
-def read_place(settings: SettlementSettings) -> RpcChain | None:
-    """Read which chain the configuration names, for reading only; None where it names none.
-
-    Raises:
-        ConfigurationError: something is missing or is no address.
-    """
-    wanted = ("chain_id", "contract", "token")
-    if not settings.rpc_url:
-        given = [name for name in wanted if getattr(settings, name)]
-        if given:
-            raise ConfigurationError(
-                f"[settlement] {', '.join(given)} means nothing without rpc_url: set that too."
-            )
-        return None
-    missing = [name for name in wanted if not getattr(settings, name)]
-    if missing:
-        raise ConfigurationError(
-            f"[settlement] rpc_url needs {', '.join(missing)} beside it "
-            "(`twinproof chain deploy` prints them)."
-        )
-    return RpcChain(
-        url=settings.rpc_url,
-        chain_id=settings.chain_id,
-        contract=parse_account(settings.contract, "[settlement] contract"),
-        token=parse_account(settings.token, "[settlement] token"),
-        settler_key=None,
-        relayer_key=None,
-        confirmations=settings.confirmations,
-        max_fee_wei=settings.max_fee_gwei * _GWEI,
-    )
-
-
-def parse_account(text: str, where: str) -> bytes:
-    """Parse an address; one in lower case has no checksum, another one's must be right.
-
-    Raises:
-        ConfigurationError: it is none.
-    """
-    digits = text.removeprefix("0x")
-    try:
-        if text.startswith("0x") and len(digits) == 40 and digits == digits.lower():  # noqa: PLR2004
-            return bytes.fromhex(digits)
-        return parse_address(text)
-    except (FormatError, ValueError) as error:
-        raise ConfigurationError(
-            f"{where} {text!r} is no address: 0x and 40 hex digits, with the capitals that it was "
-            "given with."
-        ) from error
-
-
 @asynccontextmanager
 async def open_settlement(
     rpc: RpcChain | None, folder: Path, keys: ServiceKeys, clock: Clock, stores: Stores
@@ -164,50 +59,70 @@ async def open_settlement(
     Raises:
         ConfigurationError: it can't be used, or is another one than was configured.
     """
+    lease = PublisherLease(store=stores.epochs, clock=clock, owner=lease_owner(folder))
     if rpc is None:
         from adapters.evm.machine import CHAIN_ID
 
         async with open_chain(folder, keys, clock) as embedded:
             publisher = EpochPublisher(
-                chain=embedded, store=stores.epochs, earnings=stores.earnings
+                chain=embedded, store=stores.epochs, earnings=stores.earnings, lease=lease
             )
-            yield OpenSettlement(embedded, CHAIN_ID, publisher, None)
+            try:
+                yield OpenSettlement(embedded, CHAIN_ID, publisher, None)
+            finally:
+                await _give_back(publisher)
         return
-    async with open_rpc_chain(rpc) as chain:
-        yield OpenSettlement(
+    async with open_rpc_chain(rpc) as chain, open_second(rpc) as second:
+        publisher = EpochPublisher(
             chain=chain,
-            chain_id=rpc.chain_id,
-            publisher=EpochPublisher(
-                chain=chain,
-                store=stores.epochs,
-                earnings=stores.earnings,
-                confirmations=rpc.confirmations,
-                relays=rpc.relayer_key is not None,
-            ),
-            anchors=CommittedAnchors(epochs=stores.epochs, store=stores.replies),
-            notices=await _look(chain, stores),
-            payouts_stay=False,
+            store=stores.epochs,
+            earnings=stores.earnings,
+            finality=rpc.finality,
+            relays=rpc.relayer is not None,
+            second=second,
+            lease=lease,
+            patience_s=rpc.patience_s,
         )
+        notices = [*await _look(chain, stores), *await _look_again(second)]
+        try:
+            yield OpenSettlement(
+                chain=chain,
+                chain_id=rpc.chain_id,
+                publisher=publisher,
+                anchors=CommittedAnchors(epochs=stores.epochs, store=stores.replies),
+                notices=tuple(notices),
+                payouts_stay=False,
+            )
+        finally:
+            await _give_back(publisher)
 
 
-@asynccontextmanager
-async def open_rpc_chain(rpc: RpcChain) -> AsyncIterator[SettlementChain]:
-    """Open a client of a real chain; nothing is asked yet."""
-    from adapters.evm.checks import ExpectedChain
-    from adapters.evm.client import EvmSettlementChain, rpc_provider
+def lease_owner(folder: Path) -> str:
+    """Return the name under which this machine's holder of a data folder's lock publishes.
 
-    chain = EvmSettlementChain(
-        provider=rpc_provider(rpc.url),
-        settlement=rpc.contract,
-        settler_key=rpc.settler_key,
-        relayer_key=rpc.relayer_key,
-        max_fee_per_gas_wei=rpc.max_fee_wei,
-        expected=ExpectedChain(rpc.chain_id, rpc.token),
-    )
+    It is that of the lock, so a process that comes back after a crash has its lease at once, and
+    one on another machine, or with another folder on the same database, waits for its end.
+    """
+    lock = folder / LEASE_FILE
+    number = lock.stat().st_ino if lock.exists() else 0
+    return f"{platform.node() or 'this machine'} ({folder.resolve()}, {number})"
+
+
+async def _give_back(publisher: EpochPublisher) -> None:
+    # Where the store can't be written any more the lease runs out by itself.
+    with suppress(TransientError, OutcomeUnknownError):
+        await publisher.close()
+
+
+async def _look_again(second: SettlementChain | None) -> tuple[str, ...]:
+    """Say what keeps the second node from confirming anything."""
+    if second is None:
+        return ()
     try:
-        yield chain
-    finally:
-        await chain.close()
+        await second.identity()
+    except (ChainUnavailableError, ConfigurationError) as error:
+        return (f"The second RPC confirms nothing now ({error}). Nothing is final without it.",)
+    return ()
 
 
 async def _look(chain: SettlementChain, stores: Stores) -> tuple[str, ...]:

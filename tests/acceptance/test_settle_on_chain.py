@@ -2,16 +2,28 @@
 
 import json
 import subprocess
+import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
 from bot.crypto.eip712 import encode_address
-from tests.acceptance.program import SHARE, Finished, Program, fee_of, free_port, program
+from tests.acceptance.program import (
+    SHARE,
+    Finished,
+    Program,
+    fee_of,
+    free_port,
+    program,
+    wait_until,
+)
 from tests.anvil import NEEDS_ANVIL, Anvil, anvil
 from tests.fakes.settlement_rig import RELAYER_KEY, SETTLER_KEY, TREASURY_KEY, address_of
 
@@ -81,7 +93,7 @@ def settled(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         (home.home / "config.toml").write_text(
             f'[service]\ndata_dir = "data"\nport = {free_port()}\n[model]\npath = "{model}"\n'
             f'[settlement]\nrpc_url = "{node.url}"\nchain_id = {stands["chain_id"]}\n'
-            f'contract = "{stands["contract"]}"\ntoken = "{stands["token"]}"\nconfirmations = 1\n'
+            f'contract = "{stands["contract"]}"\ntoken = "{stands["token"]}"\nfinality = 1\n'
         )
         said = run(home, "demo", "--twin", "mira", "--say", "hi", "--json")
         assert said.code == 0, said.err
@@ -118,6 +130,38 @@ def test_anybody_can_ask_a_chain_about_the_fans_own_copy(settled: Settled) -> No
     assert "L2" not in unnamed["levels"]
     assert len(offline["unproved"]) == len(found["unproved"]) + 1
     assert "no policy of yours names" in unnamed["chain"]["sentence"]
+
+
+def test_a_creator_recounts_alone_with_a_node_and_an_own_reply(settled: Settled) -> None:
+    process = settled.home.popen("demo", "--twin", "mira", stdin=subprocess.PIPE, environment=KEYS)
+    config = tomllib.loads((settled.home.home / "config.toml").read_text())
+    service = f"http://127.0.0.1:{config['service']['port']}"
+    wanted = ("recount", "mira", "--from", service, "--proof", settled.copy, "--json")
+    try:
+        wait_until(lambda: _answers(f"{service}/settlement/epochs/1"), "the service's pages")
+        node = ("--rpc", settled.node.url, "--contract", settled.contract, "--keep", "kept")
+        done = settled.home.run(*wanted, *node)
+        alone = settled.home.run(*wanted)
+    finally:
+        settled.home.finish(process, b"/quit\n")
+    offline = settled.home.run("recount", json.loads(done.out)["twin"], "--from", "kept", *node)
+
+    found = json.loads(done.out)
+    states = {step["number"]: step["state"] for step in found["steps"]}
+    line = found["epochs"][-1]
+    assert (done.code, found["verdict"]) == (0, "proved"), found["sentence"]
+    # The first epoch has none before it.
+    assert {number for number, state in states.items() if state != "holds"} == {5}
+    assert Decimal(line["earned_nano"]) / 10**9 == fee_of("mira") * SHARE
+    assert line["paid_units"] == line["cumulative_units"]
+    assert (alone.code, json.loads(alone.out)["verdict"]) == (3, "not yet")
+    assert offline.code == 0, offline.out
+
+
+def _answers(address: str) -> bool:
+    with suppress(OSError), urlopen(address, timeout=5) as answer:  # noqa: S310 - of this machine
+        return bool(answer.status == HTTPStatus.OK)
+    return False
 
 
 def test_a_node_that_is_away_takes_nothing_from_what_is_verified_offline(

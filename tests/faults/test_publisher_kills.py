@@ -13,7 +13,7 @@ from typing import Any, cast
 import pytest
 
 from bot.domain.errors import OutcomeUnknownError, StoreBusyError
-from bot.domain.settlement import Purpose, TransactionState
+from bot.domain.transactions import Purpose, TransactionState
 from bot.ports.chain import SettlementChain
 from bot.ports.settlement import EarningsReader, EpochStore
 from bot.settlement.publish import EpochPublisher, PublisherState

@@ -6,7 +6,8 @@ from bot.crypto.hashing import sha256
 from bot.domain.errors import InvariantError
 from bot.domain.settlement import NO_PAYOUT, EarningsSnapshot, Epoch
 from bot.settlement.claims import EMPTY_ROOT, ClaimTree
-from bot.settlement.epoch import encode_publication, plan_epoch, plan_settlement
+from bot.settlement.epoch import plan_epoch, plan_settlement
+from bot.settlement.publication import Publication, encode_publication
 from tests.fakes.settlement_rig import earnings_of, twin_id
 
 ROOT = b"r" * 32
@@ -50,8 +51,11 @@ def test_the_data_hash_is_that_of_the_publication() -> None:
     publication = encode_publication(1, epoch.earnings, log_size=9, log_root=ROOT)
 
     assert epoch.commitment.data_hash == sha256(publication)
-    assert publication.startswith(b'{"epoch":1,"fee_total":"5001","leaves":[{"cumulative":"5000"')
-    assert publication.endswith(b'"log_size":9,"v":"twinproof-epoch/1"}')
+    assert Publication.parse(publication).commitment(publication) == epoch.commitment
+    assert publication.startswith(
+        b'{"epoch":1,"fee_total":"5001","leaves":[{"carried":"0","cumulative":"5000"'
+    )
+    assert publication.endswith(b'"log_size":9,"v":"twinproof-epoch/2"}')
 
 
 def test_nothing_new_is_no_epoch() -> None:

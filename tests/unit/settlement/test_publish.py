@@ -4,11 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.settlement import (
-    NO_PAYOUT,
-    EarningsSnapshot,
-    Purpose,
-)
+from bot.domain.settlement import NO_PAYOUT, EarningsSnapshot
+from bot.domain.transactions import Purpose
 from bot.settlement.publish import PublisherState
 from bot.settlement.relay import MAX_REVERTED
 from tests.fakes.epochs import MemoryEarnings
@@ -96,7 +93,7 @@ async def test_many_creators_are_paid_in_chunks(house: House) -> None:
 
 
 async def test_final_waits_for_the_confirmations(house: House) -> None:
-    house.confirmations = 3
+    house.finality = 3
     house.chain.automine = False
     house.earn(5_000_000)
     publisher = house.publisher()

@@ -5,17 +5,11 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.errors import ChainUnavailableError, InvariantError
-from bot.domain.settlement import (
-    Earnings,
-    Purpose,
-    Signer,
-    TransactionState,
-)
+from bot.domain.transactions import Purpose, Signer, TransactionState
 from bot.settlement.publish import PublisherState
 from tests.fakes.chain import SendFault
 from tests.fakes.epochs import MemoryEpochStore
 from tests.fakes.settlement_house import House, settle
-from tests.fakes.settlement_rig import twin_id
 
 
 @pytest.fixture
@@ -43,7 +37,7 @@ async def test_a_transaction_dropped_from_the_pool_goes_out_again_unchanged(hous
 async def test_a_reorganisation_before_final_is_sent_again_and_paid_once(
     house: House, *, keep_pool: bool
 ) -> None:
-    house.confirmations = 2
+    house.finality = 2
     house.earn(5_000_000)
     publisher = house.publisher()
     await publisher.tick()
@@ -75,7 +69,7 @@ async def test_a_reorganisation_after_final_is_healed_with_the_same_bytes(house:
 async def test_a_nonce_taken_by_a_foreign_transaction_is_replaced_same_contents(
     house: House,
 ) -> None:
-    house.confirmations = 2
+    house.finality = 2
     house.chain.automine = False
     house.earn(5_000_000)
     publisher = house.publisher()
@@ -182,10 +176,8 @@ async def test_other_contents_for_a_known_epoch_halt(house: House) -> None:
 async def test_shrinking_earnings_halt_and_commit_nothing(house: House) -> None:
     house.earn(5_000_000)
     await settle(house)
-    old = house.book.earnings[twin_id(0)]
-    house.book.earnings[twin_id(0)] = Earnings(
-        old.twin, old.payout, 1_000, old.receipt_count, old.twin_log_root
-    )
+    twin, entry = house.book.log[0]
+    house.book.log[0] = (twin, replace(entry, creator_nano=1_000))
 
     status = await house.publisher().tick()
 
@@ -196,7 +188,7 @@ async def test_shrinking_earnings_halt_and_commit_nothing(house: House) -> None:
 async def test_a_transaction_mined_again_in_another_block_starts_its_count_anew(
     house: House,
 ) -> None:
-    house.confirmations = 2
+    house.finality = 2
     house.earn(5_000_000)
     publisher = house.publisher()
     await publisher.tick()

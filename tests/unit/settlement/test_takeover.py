@@ -7,9 +7,11 @@ import pytest
 from bot.crypto.ed25519 import public_key_of
 from bot.crypto.signed_note import VerifierKey
 from bot.domain.errors import InvariantError
+from bot.domain.payment import Payer
 from bot.domain.restored import LOST_FEES, TwinBook
-from bot.domain.settlement import Commitment, Epoch, EpochState, Purpose, TransactionState
+from bot.domain.settlement import Commitment, Epoch, EpochState
 from bot.domain.statements import SealStatement
+from bot.domain.transactions import Purpose, TransactionState
 from bot.settlement.publish import PublisherState
 from bot.settlement.restored import plan_restored
 from tests.fakes.settlement_house import House, settle
@@ -73,7 +75,7 @@ async def test_a_log_that_has_grown_goes_on_and_every_reply_is_paid_once() -> No
     before = await house.chain.balance(payout_of(0))
     replies_here = 2
     await _grow(house)
-    new = house.book.earnings[twin_id(0)].receipt_count - replies_here
+    new = house.book.earnings[twin_id(0)].entries - replies_here
 
     status = await house.publisher().tick()
 
@@ -228,3 +230,70 @@ async def test_commits_of_the_copy_do_not_come_back() -> None:
     commits = [one for one in house.store.stored if one.signed.purpose is Purpose.COMMIT]
     assert {one.state for one in commits} == {TransactionState.FINAL}
     assert isinstance(house.store.epochs[3], Epoch)
+
+
+async def _sealed_with_bought(*, matured_before: bool) -> House:
+    """Settle a sponsored fee, sell one, lose the book that let it mature and paid it."""
+    house = House()
+    house.earn(FEE)
+    await settle(house)
+    bought = house.book.earn(twin_id(0), FEE, payout=payout_of(0), payer=Payer.PAID)
+    old = copy.deepcopy((house.store, house.book))
+    if matured_before:
+        house.book.mature.add(bought.receipt)
+    house.earn(FEE)
+    await settle(house)
+    house.store, house.book = old
+    committed = (await house.chain.contract()).commitment
+    kept = house.book.log_size
+    house.book.seals = (SealStatement(OLD, committed.log_size, committed.log_root, kept, NEW),)
+    house.book.log_size += 1
+    return house
+
+
+async def test_fees_that_the_chain_paid_and_the_copy_holds_are_waited_for() -> None:
+    house = await _sealed_with_bought(matured_before=True)
+    await _grow(house)
+    paid = await house.chain.balance(payout_of(0))
+
+    early = await house.publisher().tick()
+    held = {entry.receipt for _, entry in house.book.log if entry.payer is Payer.PAID}
+    house.book.mature |= held
+    status = await house.publisher().tick()
+
+    assert early.state is PublisherState.DEFERRED
+    assert "still holds" in early.reason
+    assert status.state is PublisherState.IDLE
+    # Only the reply that was lost is carried: the bought one is in the book, and counts once.
+    assert house.book.carried == {twin_id(0): FEE}
+    new = house.book.earnings[twin_id(0)].entries - 2
+    assert paid == 3 * UNITS
+    assert await house.chain.balance(payout_of(0)) == paid + new * UNITS
+
+
+async def test_fees_that_matured_after_the_lost_epoch_do_not_stop_it() -> None:
+    house = await _sealed_with_bought(matured_before=False)
+    paid = await house.chain.balance(payout_of(0))
+    house.book.mature |= {entry.receipt for _, entry in house.book.log}
+    await _grow(house)
+
+    status = await house.publisher().tick()
+
+    assert status.state is PublisherState.IDLE, status.reason
+    assert paid == 2 * UNITS
+    earnings = house.book.earnings[twin_id(0)]
+    assert await house.chain.balance(payout_of(0)) == earnings.cumulative_units
+    assert (await house.chain.contract()).commitment.fee_total >= earnings.cumulative_units
+
+
+def test_what_may_have_been_held_counts_only_as_far_as_it_was_paid() -> None:
+    books = [TwinBook(earnings_of(0, 9_000), 0, bought_nano=4_000)]
+
+    plan = plan_restored(books, {}, Commitment(2, bytes(32), 6, bytes(32), 9, bytes(32)))
+    paid = plan_restored(
+        books, {twin_id(0): 6}, Commitment(2, bytes(32), 6, bytes(32), 9, bytes(32))
+    )
+
+    assert plan.moves == ((twin_id(0), 5_000),)
+    assert plan.carried == ((LOST_FEES, 1_000),)
+    assert (paid.moves, paid.carried) == (((twin_id(0), 6_000),), ())

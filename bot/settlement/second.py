@@ -1,0 +1,98 @@
+"""A second node's word before anything counts as final, so that no single one can lie the book on.
+
+Nothing is signed or sent through it. What the first node shows is believed where the second shows
+the same; otherwise the publisher waits, and says what differs.
+"""
+
+from bot.domain.errors import ConfigurationError, TransientError
+from bot.domain.settlement import ContractState
+from bot.domain.transactions import Finality, Inclusion, StoredTransaction
+from bot.ports.chain import SettlementChain
+from bot.ports.settlement import EpochStore
+
+_LEAD = "the second RPC"
+
+
+class SecondOpinion:
+    """Asks the same questions elsewhere; every answer is a reason to wait, or None."""
+
+    def __init__(self, *, chain: SettlementChain, store: EpochStore, finality: Finality) -> None:
+        self._chain = chain
+        self._store = store
+        self._finality = finality
+
+    async def doubt_inclusion(self, inclusion: Inclusion) -> str | None:
+        """Return why the second node does not confirm that a block holds a transaction."""
+        try:
+            wrong = await self._compare_chain()
+            if wrong is not None:
+                return wrong
+            told = await why_not_final(self._chain, inclusion, self._finality)
+        except (TransientError, ConfigurationError) as error:
+            return _silent(error)
+        return None if told is None else f"{_LEAD}: {told}"
+
+    async def doubt_contents(self, state: ContractState) -> str | None:
+        """Return why the second node does not confirm what the contract holds."""
+        try:
+            wrong = await self._compare_chain()
+            if wrong is not None:
+                return wrong
+            there = await self._chain.contract()
+        except (TransientError, ConfigurationError) as error:
+            return _silent(error)
+        if there.commitment != state.commitment:
+            return (
+                f"{_LEAD} shows other contents of the contract: epoch {there.commitment.epoch} "
+                f"with {there.commitment.fee_total} token units, and the first one epoch "
+                f"{state.commitment.epoch} with {state.commitment.fee_total}"
+            )
+        if there.may_be_vetoed:
+            return f"{_LEAD} says that epoch {there.commitment.epoch} can still be vetoed"
+        return None
+
+    async def doubt_loss(self, transaction: StoredTransaction) -> str | None:
+        """Return why the second node does not confirm that other bytes have used up the nonce."""
+        signer, nonce = transaction.signed.purpose.signer, transaction.signed.nonce
+        try:
+            wrong = await self._compare_chain()
+            if wrong is not None:
+                return wrong
+            if await self._chain.nonce(signer, finality=self._finality) <= nonce:
+                return f"{_LEAD} does not show the {signer}'s nonce {nonce} used"
+            found = [await self._chain.inclusion(one.hash) for one in transaction.attempts]
+        except (TransientError, ConfigurationError) as error:
+            return _silent(error)
+        return f"{_LEAD} shows one of our own transactions mined" if any(found) else None
+
+    async def _compare_chain(self) -> str | None:
+        """Hold chain id, genesis, contract, token and code against what the book is pinned to."""
+        here, pinned = await self._chain.identity(), await self._store.pinned()
+        return None if here == pinned else f"{_LEAD} serves another chain or contract"
+
+
+async def why_not_final(
+    chain: SettlementChain, inclusion: Inclusion, finality: Finality
+) -> str | None:
+    """Return why a node does not call an inclusion final; None where it does.
+
+    Raises:
+        ChainUnavailableError: it does not answer.
+    """
+    # The line first: what is found below it afterwards can't leave the chain any more.
+    line = None if isinstance(finality, int) else await chain.height(finality)
+    now = await chain.inclusion(inclusion.transaction)
+    if now is None or now.block_hash != inclusion.block_hash:
+        return f"block {inclusion.block_number} does not hold the transaction"
+    if now.succeeded != inclusion.succeeded:
+        return "it disagrees on whether the transaction was reverted"
+    if line is None:
+        enough = isinstance(finality, int) and now.depth >= finality
+        return None if enough else f"{now.depth} of {finality} confirmations"
+    if now.block_number > line:
+        return f"block {now.block_number} is above the {finality} one, {line}"
+    return None
+
+
+def _silent(error: Exception) -> str:
+    return f"{_LEAD} gives no answer that counts ({error}); nothing is final without it"
