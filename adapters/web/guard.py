@@ -28,7 +28,7 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 # Tokens have 43 characters; what stands there in a link that was copied badly counts as one too.
-_SECRET = re.compile(r"(?<=sign/)[^/]+|[A-Za-z0-9_-]{40,}", re.IGNORECASE)
+_SECRET = re.compile(r"(?<=sign/)[^/]+|(?<=statement/)[^/]+|[A-Za-z0-9_-]{40,}", re.IGNORECASE)
 _log = structlog.get_logger("web")
 
 

@@ -3,22 +3,16 @@
 What a full tile holds never changes, so anybody between here and a reader may keep it for ever.
 """
 
-import hashlib
-
 from aiohttp import web
 
 from adapters.web.guard import Refusal
+from adapters.web.public_data import BYTES, FOR_EVER, JSON, REVALIDATE, TEXT, answer
 from bot.crypto.encoding import parse_hex
 from bot.crypto.errors import FormatError
 from bot.crypto.tiles import Tile, parse_tile
 from bot.ports.transparency import PublicLog
 
-FOR_EVER = "public, max-age=31536000, immutable"
 AN_HOUR = "public, max-age=3600"  # a partial tile never changes either, and is of no use for long
-REVALIDATE = "no-cache"
-BYTES, TEXT, JSON = "application/octet-stream", "text/plain", "application/json"
-# Public data: pages of other sites, and the proof page opened from a disk, may read it too.
-_OPEN = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 _POSITION = "{position:[x0-9/.p]{1,64}}"
 _HASH_BYTES = 32
 _NOTHING = Refusal(404, "The log has nothing at this address, or no signed head covers it yet.")
@@ -46,7 +40,7 @@ class LogRoutes:
         text = await self._log.checkpoint()
         if text is None:
             return Refusal(404, "The log has no checkpoint yet.").response()
-        return _answer(request, text.encode(), TEXT, REVALIDATE)
+        return answer(request, text.encode(), TEXT, REVALIDATE)
 
     async def tile(self, request: web.Request) -> web.Response:
         """Serve a tile of hashes."""
@@ -71,11 +65,11 @@ class LogRoutes:
         body = await self._log.body(parse_hex(request.match_info["hash"], _HASH_BYTES))
         if body is None:
             return Refusal(404, "The log cites no manifest and no order of this hash.").response()
-        return _answer(request, body, JSON, FOR_EVER)
+        return answer(request, body, JSON, FOR_EVER)
 
     async def seals(self, request: web.Request) -> web.Response:
         """Serve the seals of the logs that this one continues."""
-        return _answer(request, await self._log.seals(), JSON, REVALIDATE)
+        return answer(request, await self._log.seals(), JSON, REVALIDATE)
 
 
 def _tile(request: web.Request, level: str = "0") -> Tile | None:
@@ -88,20 +82,4 @@ def _tile(request: web.Request, level: str = "0") -> Tile | None:
 def _of_tile(request: web.Request, tile: Tile | None, data: bytes | None) -> web.Response:
     if tile is None or data is None:
         return _NOTHING.response()
-    return _answer(request, data, BYTES, FOR_EVER if tile.is_full else AN_HOUR)
-
-
-def _answer(request: web.Request, body: bytes, content_type: str, caching: str) -> web.Response:
-    etag = f'"{hashlib.sha256(body).hexdigest()}"'
-    headers = {"Cache-Control": caching, "ETag": etag, **_OPEN}
-    if _has(request, etag):
-        return web.Response(status=304, headers=headers)
-    charset = "utf-8" if content_type == TEXT else None
-    return web.Response(body=body, content_type=content_type, charset=charset, headers=headers)
-
-
-def _has(request: web.Request, etag: str) -> bool:
-    """Say whether the reader has it already (RFC 9110 section 13.1.2, weak comparison)."""
-    given = request.headers.get("If-None-Match", "")
-    known = {one.strip().removeprefix("W/") for one in given.split(",")}
-    return "*" in known or etag in known
+    return answer(request, data, BYTES, FOR_EVER if tile.is_full else AN_HOUR)

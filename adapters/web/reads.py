@@ -13,7 +13,7 @@ from bot.ports.proofs import ProofSource
 from bot.ports.views import EarningsLine, HistoryTurn
 
 FAN_HEADER = "X-Twinproof-Fan"
-_CARD = ("slug", "name", "role", "price")
+_CARD = ("slug", "name", "role", "price", "creator")
 _RECEIPT_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 # A bundle gains its outcome later and disappears by erasure, so every use is revalidated.
 _REVALIDATE = {"Cache-Control": "no-cache"}

@@ -12,13 +12,18 @@ from adapters.web.avatars import Avatars
 from adapters.web.guard import Guard, add_headers
 from adapters.web.log import LogRoutes
 from adapters.web.reads import ChatReads, ProofReads, tagged_response
+from adapters.web.settlement import SettlementRoutes
 from adapters.web.signing import SigningRoutes
+from adapters.web.statement import StatementRoutes
 from adapters.web.talk import MAX_BODY_BYTES, Talk
 from adapters.web.verdicts import VerdictRoutes
 from bot.domain.errors import ConfigurationError, InvariantError
 from bot.ports.chat import ChatInbox
+from bot.ports.credit import FanCredit
 from bot.ports.proofs import ProofSource
+from bot.ports.recount import PublishedSettlement
 from bot.ports.signing import SigningDesk
+from bot.ports.statements import StatementDesk
 from bot.ports.transparency import PublicLog
 from bot.ports.verdicts import VerdictDesk
 
@@ -35,6 +40,8 @@ class WebServer:
         signing: the core's door for the signing page; without it there is none.
         log: tiles and cosigned checkpoint of the log; without it the checkpoint of `proofs` alone.
         verdicts: of auditors; without it none are taken in and none given out.
+        settlement: what final epochs have published; without it nothing is.
+        statements: the core's door for creators' statements; without it there is no page.
         host: address to bind; the default configuration is 127.0.0.1.
         port: TCP port; 0 takes a free one.
         allowed_hosts: names under which a reverse proxy forwards chat requests, beside `host` and
@@ -51,11 +58,14 @@ class WebServer:
         signing: SigningDesk | None = None,
         log: PublicLog | None = None,
         verdicts: VerdictDesk | None = None,
+        settlement: PublishedSettlement | None = None,
+        statements: StatementDesk | None = None,
         host: str,
         port: int,
         allowed_hosts: Iterable[str] = (),
         routes: Iterable[web.RouteDef] = (),
         note: str = "",
+        credit: FanCredit | None = None,
     ) -> None:
         self._host = host
         self._port = port
@@ -64,8 +74,11 @@ class WebServer:
         self._signing = signing
         self._public_log = log
         self._verdicts = verdicts
+        self._settlement = settlement
+        self._statements = statements
         self._routes = tuple(routes)
         self._note = note
+        self._credit = credit
         self._guard = Guard(host=host, allowed_hosts=allowed_hosts)
         self._runner: web.AppRunner | None = None
 
@@ -114,7 +127,7 @@ class WebServer:
         app = web.Application(middlewares=[self._guard.middleware], client_max_size=MAX_BODY_BYTES)
         app.on_response_prepare.append(add_headers)
         chat, proofs = ChatReads(self._inbox, self._note), ProofReads(self._proofs)
-        talk = Talk(self._inbox)
+        talk = Talk(self._inbox, self._credit)
         app.router.add_get("/", _PageRoute(load_page("chat.html", embeds_proofs=True)).handle)
         app.router.add_get("/api/twins", chat.twins)
         app.router.add_get("/api/history", chat.history)
@@ -130,6 +143,10 @@ class WebServer:
             app.router.add_routes(LogRoutes(self._public_log).routes())
         if self._verdicts is not None:
             app.router.add_routes(VerdictRoutes(self._verdicts).routes())
+        if self._settlement is not None:
+            app.router.add_routes(SettlementRoutes(self._settlement).routes())
+        if self._statements is not None:
+            app.router.add_routes(StatementRoutes(self._statements).routes())
         app.router.add_get("/healthz", _health)
         app.router.add_routes(Avatars(self._inbox).routes())
         if self._signing is not None:

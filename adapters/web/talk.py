@@ -20,6 +20,8 @@ from bot.ports.chat import (
     ReplyShown,
     Surface,
 )
+from bot.ports.credit import FanCredit
+from bot.ports.people import Person
 
 MAX_TEXT_CHARACTERS = 8000
 MAX_BODY_BYTES = 64 * 1024
@@ -131,8 +133,9 @@ class _Stream:
 class Talk:
     """Answers messages; owns the set of messages that are being answered now."""
 
-    def __init__(self, inbox: ChatInbox) -> None:
+    def __init__(self, inbox: ChatInbox, credit: FanCredit | None = None) -> None:
         self._inbox = inbox
+        self._credit = credit
         self._running: set[str] = set()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -159,7 +162,10 @@ class Talk:
         events = self._inbox.answer(message)
         try:
             async for event in events:
-                shown = event if isinstance(event, ReplyShown) else shown
+                if isinstance(event, ReplyShown):
+                    shown = event
+                    for notice in await self._notices(message.fan):
+                        await stream.send(_line({"type": "notice", "text": notice}))
                 await stream.send(_encode_event(event))
         except Exception as error:
             if not stream.response.prepared:
@@ -174,6 +180,15 @@ class Talk:
         if shown is not None and not stream.broken:
             await self._confirm(shown.receipt_id)
         return stream.response
+
+    async def _notices(self, account: str) -> tuple[str, ...]:
+        """Return what the fan should be told of their money; nothing where that can't be known."""
+        if self._credit is None:
+            return ()
+        try:
+            return await self._credit.take_notices(Person("web", account))
+        except BotError:
+            return ()
 
     async def _confirm(self, receipt_id: str) -> None:
         """Tell the core that the last byte went out; it settles the rest itself if that fails."""

@@ -1,24 +1,34 @@
 """The epochs: claim roots follow from the book, and the chain says what the book says."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bot.audit.findings import Findings
+from bot.audit.funding import TreasuryFunds, note_funding
 from bot.audit.ledger import carried_by
+from bot.audit.twin_logs import (
+    AuditedLog,
+    audit_statements,
+    audit_twin_logs,
+    matured_by,
+    read_logs,
+)
 from bot.crypto import merkle
 from bot.crypto.eip712 import parse_address
 from bot.crypto.hashing import sha256
 from bot.domain.errors import ChainUnavailableError, ConfigurationError
 from bot.domain.ledger import creator_account, settled_account
 from bot.domain.manifest import parse_manifest
+from bot.domain.payment import Payer
 from bot.domain.restored import LOST_FEES, epoch_of, is_of_lost_book
-from bot.domain.settlement import NANO_PER_UNIT, NO_PAYOUT, Epoch, EpochState, to_units
+from bot.domain.settlement import NANO_PER_UNIT, NO_PAYOUT, Earnings, Epoch, EpochState, to_units
 from bot.domain.statements import SealStatement
 from bot.ports.audit import StoredRecords
 from bot.ports.chain import SettlementChain
 from bot.ports.settlement import EpochStore
+from bot.ports.statements import FeeReader
 from bot.settlement.claims import ClaimTree
-from bot.settlement.epoch import encode_publication
+from bot.settlement.publication import publication_of
 
 
 async def audit_epochs(
@@ -29,6 +39,8 @@ async def audit_epochs(
     *,
     seals: Sequence[SealStatement] = (),
     payouts_stay: bool = True,
+    fees: FeeReader | None = None,
+    funds: TreasuryFunds | None = None,
 ) -> None:
     """Check every epoch against the book, and the newest one against the chain.
 
@@ -39,7 +51,11 @@ async def audit_epochs(
         seals: of the logs before this one: they explain epochs that the book has lost.
         findings: get what is found.
         payouts_stay: creators' addresses must still hold what was paid there.
+        fees: what creators' statements are made of; None to leave them out.
+        funds: says what the treasury gives; None to leave that out.
     """
+    logs = read_logs(records, findings)
+    audit_twin_logs(records, logs, findings)
     last, current = await epochs.last_final(), await epochs.open_epoch()
     newest = max(one.number if one else 0 for one in (last, current))
     found = [await epochs.epoch(number) for number in range(1, newest + 1)]
@@ -53,15 +69,19 @@ async def audit_epochs(
             _check_lost(records, epoch, seals, findings)
         else:
             findings.count("epochs")
-            _check_epoch(records, epoch, findings)
+            _check_epoch(records, logs, epoch, findings)
     restored = {epoch_of(t.key) for t in records.ledger if t.kind == "restore"}
     ahead = {number for number in restored if number > (last.number if last else 0)}
     for number in sorted(restored - lost - ahead):
         findings.wrong.append(f"epoch {number}: is not lost, and the ledger took it over")
     if not ahead:  # killed while it was taken over: the next tick finishes it
         _check_settled(records, last, current, findings)
+    known = [one for one in found if one is not None]
+    if fees is not None:
+        await audit_statements(records, logs, fees, known, findings)
     if chain is not None:
         await _check_chain(epochs, chain, last, findings, seals=seals, payouts_stay=payouts_stay)
+        await note_funding(records, chain, funds, findings)
 
 
 def _check_lost(
@@ -70,8 +90,14 @@ def _check_lost(
     """Check what can be checked of an epoch whose book was lost: its contents are the chain's."""
     where = f"epoch {epoch.number}"
     said = epoch.commitment
+    # Without a seal an operator has adopted it: then the log itself must be the one committed.
+    kept = [merkle.leaf_hash(leaf) for leaf in records.leaves[: said.log_size]]
+    is_ours = len(kept) == said.log_size and (
+        merkle.root_from_nodes(len(kept), merkle.tree_nodes(kept)) == said.log_root
+    )
     findings.expect(
-        is_of_lost_book(said, seals), f"{where}: is said to be lost, and no seal explains it"
+        is_ours or is_of_lost_book(said, seals),
+        f"{where}: is said to be lost, and neither a seal nor the log explains it",
     )
     total = sum(earnings.cumulative_units for earnings in epoch.earnings)
     findings.expect(total == said.fee_total, f"{where}: another fee total")
@@ -82,9 +108,12 @@ def _check_lost(
             merkle.root_from_nodes(shared, nodes) == said.log_root,
             f"{where}: its log root does not follow from the log",
         )
+    payers = {intent.key: intent.payment.payer for intent in records.intents}
     earned: dict[bytes, int] = defaultdict(int)
     for reply in records.replies:
-        if reply.outcome == "delivered" and (reply.outcome_index or 0) < shared:
+        # What was paid with bought credit may have been held when it was committed.
+        paid = payers.get(reply.intent) is Payer.SPONSOR
+        if paid and reply.outcome == "delivered" and (reply.outcome_index or 0) < shared:
             earned[reply.twin] += reply.creator_nano
     committed = {one.twin: one.cumulative_units for one in epoch.earnings}
     for twin, nano in earned.items():
@@ -94,7 +123,9 @@ def _check_lost(
         )
 
 
-def _check_epoch(records: StoredRecords, epoch: Epoch, findings: Findings) -> None:
+def _check_epoch(
+    records: StoredRecords, logs: dict[bytes, AuditedLog], epoch: Epoch, findings: Findings
+) -> None:
     commitment = epoch.commitment
     where = f"epoch {epoch.number}"
     size = commitment.log_size
@@ -108,22 +139,11 @@ def _check_epoch(records: StoredRecords, epoch: Epoch, findings: Findings) -> No
     )
     total = sum(earnings.cumulative_units for earnings in epoch.earnings)
     findings.expect(total == commitment.fee_total, f"{where}: another fee total")
-    earned: dict[bytes, int] = defaultdict(int)
-    receipts: dict[bytes, list[bytes]] = defaultdict(list)
-    for reply in records.replies:
-        if reply.log_index < size:
-            receipts[reply.twin].append(merkle.leaf_hash(reply.receipt_hash))
-        if reply.outcome == "delivered" and (reply.outcome_index or 0) < size:
-            earned[reply.twin] += reply.creator_nano
     carried = carried_by(records.ledger, before=epoch.number)
+    matured = matured_by(records, epoch.cutoff)
     for earnings in epoch.earnings:
-        earned[earnings.twin] += carried.get(earnings.twin.hex(), 0)
-        own = receipts[earnings.twin]
-        findings.expect(
-            (earnings.cumulative_nano, earnings.receipt_count, earnings.twin_log_root)
-            == (earned[earnings.twin], len(own), merkle.root_of(own)),
-            f"{where}: twin {earnings.twin.hex()[:16]} is not what its receipts say",
-        )
+        own = logs.get(earnings.twin, AuditedLog())
+        _check_leaf(*(where, earnings, own, findings), size=size, carried=carried, matured=matured)
         if (earnings.twin, earnings.payout) == (LOST_FEES, NO_PAYOUT):
             continue
         signed = {
@@ -135,12 +155,35 @@ def _check_epoch(records: StoredRecords, epoch: Epoch, findings: Findings) -> No
             earnings.payout in signed,
             f"{where}: twin {earnings.twin.hex()[:16]} is paid where its creator never signed",
         )
-    published = encode_publication(
-        epoch.number, epoch.earnings, log_size=size, log_root=commitment.log_root
-    )
+    published = publication_of(epoch)
     findings.expect(sha256(published) == commitment.data_hash, f"{where}: another publication")
-    missing = set(receipts) - {earnings.twin for earnings in epoch.earnings}
+    findings.count("publications")
+    there = {reply.twin for reply in records.replies if reply.log_index < size}
+    missing = there - {earnings.twin for earnings in epoch.earnings}
     findings.expect(not missing, f"{where}: {len(missing)} twins left out")
+
+
+def _check_leaf(
+    where: str,
+    earnings: Earnings,
+    own: AuditedLog,
+    findings: Findings,
+    *,
+    size: int,
+    carried: Mapping[str, int],
+    matured: frozenset[str] | None,
+) -> None:
+    """Check one twin's claim against its log and the ledger."""
+    count = own.size_at(size)
+    tally = own.log.tally(count)
+    held = earnings.held_nano if matured is None else own.held_at(size, matured)
+    said = (earnings.entries, earnings.twin_log_root, earnings.carried_nano, earnings.held_nano)
+    wanted = (count, own.log.root(count), carried.get(earnings.twin.hex(), 0), held)
+    nano = tally.earned_nano - earnings.held_nano + earnings.carried_nano
+    findings.expect(
+        said == wanted and nano == earnings.cumulative_nano and held <= tally.bought_nano,
+        f"{where}: twin {earnings.twin.hex()[:16]} is not what its log and the ledger say",
+    )
 
 
 def _check_settled(

@@ -16,10 +16,12 @@ class Findings:
     Attributes:
         checked: how many things of each kind were looked at.
         wrong: one sentence a fault.
+        notes: sentences for the operator that are no faults.
     """
 
     checked: dict[str, int] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def count(self, kind: str, number: int = 1) -> None:
         """Note that things of a kind were looked at."""

@@ -3,24 +3,35 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from bot.audit.credit import audit_credit
 from bot.audit.findings import Findings
 from bot.domain.ledger import (
     OPERATOR_FEES,
     LedgerTransaction,
     creator_account,
+    held_account,
     hold_account,
+    may_be_negative,
     settled_account,
 )
+from bot.domain.payment import Payer
 from bot.domain.restored import epoch_of
 from bot.domain.statements import Outcome
+from bot.ledger.fees import payer_of, plan_capture, source_of
 from bot.ports.audit import StoredRecords
 from bot.ports.stores import Intent, StoredReply
 
-_OF_NO_INTENT = frozenset({"fund", "settle", "restore"})
+_OF_INTENTS = ("hold", "end-hold", "mature", "reverse")
+_KINDS = {
+    "hold": ("hold",),
+    "end-hold": ("capture", "release"),
+    **{kind: (kind,) for kind in ("mature", "reverse", "purchase", "gift", "refund", "dispute")},
+}
+_Ledger = Mapping[str, LedgerTransaction]
 
 
 def audit_ledger(records: StoredRecords, findings: Findings) -> None:
-    """Check balances against postings, and postings against intents and receipts."""
+    """Check balances against postings, and postings against intents, receipts and purchases."""
     sums: dict[str, int] = defaultdict(int)
     for transaction in records.ledger:
         findings.count("ledger transactions")
@@ -31,55 +42,137 @@ def audit_ledger(records: StoredRecords, findings: Findings) -> None:
     replies = {reply.intent: reply for reply in records.replies}
     for intent in records.intents:
         _check_hold(intent, replies.get(intent.key), by_key, sums, findings)
-    known = {f"{step}:{i.key}" for step in ("hold", "end-hold") for i in records.intents}
-    stray = [t.key for t in records.ledger if t.kind not in _OF_NO_INTENT and t.key not in known]
-    findings.expect(not stray, f"ledger: {len(stray)} transactions of no intent")
-    _check_earned(records, sums, findings)
-    negative = [a for a, nano in sums.items() if nano < 0 and not a.startswith("equity:")]
+    _check_keys(records, findings)
+    _check_earned(records, by_key, sums, findings)
+    audit_credit(records, by_key, sums, findings)
+    negative = [a for a, nano in sums.items() if nano < 0 and not may_be_negative(a)]
     findings.expect(not negative, f"ledger: overdrawn: {', '.join(negative)}")
+
+
+def _check_keys(records: StoredRecords, findings: Findings) -> None:
+    """Check that each key is of its kind, and of something that there is."""
+    known = {intent.key for intent in records.intents}
+    stray = 0
+    for transaction in records.ledger:
+        step, _, rest = transaction.key.partition(":")
+        wanted = _KINDS.get(step)
+        if wanted is not None:
+            findings.expect(
+                transaction.kind in wanted, f"ledger: {transaction.key} is a {transaction.kind}"
+            )
+        stray += step in _OF_INTENTS and rest not in known
+    findings.expect(not stray, f"ledger: {stray} transactions of no intent")
 
 
 def _check_hold(
     intent: Intent,
     reply: StoredReply | None,
-    by_key: Mapping[str, LedgerTransaction],
+    by_key: _Ledger,
     sums: Mapping[str, int],
     findings: Findings,
 ) -> None:
     """Check how an intent's price was held, and how that ended."""
     where = f"intent {intent.key}"
-    findings.expect(f"hold:{intent.key}" in by_key, f"{where}: nothing was held")
-    end = by_key.get(f"end-hold:{intent.key}")
+    payer = intent.payment.payer
+    hold, end = by_key.get(f"hold:{intent.key}"), by_key.get(f"end-hold:{intent.key}")
+    if payer is Payer.FREE:
+        free = intent.price_nano == 0 and hold is None and end is None
+        findings.expect(free, f"{where}: nobody pays it, and something was held or has a price")
+        return
+    if hold is None:
+        findings.wrong.append(f"{where}: nothing was held")
+        return
+    held = {posting.account: posting.nano for posting in hold.postings}
+    same = held.get(hold_account(intent.key)) == intent.price_nano
+    findings.expect(
+        same and payer_of(source_of(hold)) is payer,
+        f"{where}: another amount or other money was held than its payer's",
+    )
     wanted = _end_of(intent, reply)
     findings.expect(
         (end.kind if end else None) == wanted,
         f"{where}: its hold ended by {end and end.kind}, expected {wanted}",
     )
-    late = reply is not None and reply.reversal == Outcome.REFUNDED.word
-    findings.expect(not late, f"{where}: refunded after its delivery, and the fee stayed paid")
-    held, left = sums.get(hold_account(intent.key), 0), 0 if end else intent.price_nano
-    findings.expect(held == left, f"{where}: {held} nano held, expected {left}")
-    if end is None or reply is None or wanted != "capture":
-        return
+    nano, left = sums.get(hold_account(intent.key), 0), 0 if end else intent.price_nano
+    findings.expect(nano == left, f"{where}: {nano} nano held, expected {left}")
+    if end is not None and wanted == "release":
+        back = {posting.account: posting.nano for posting in end.postings}
+        findings.expect(
+            back == {account: -nano for account, nano in held.items()},
+            f"{where}: its hold was released to somebody else",
+        )
+    if end is not None and reply is not None and wanted == "capture":
+        _check_capture(reply, payer, end, findings)
+    _check_after(intent, reply, payer, by_key, findings)
+
+
+def _check_capture(
+    reply: StoredReply, payer: Payer, end: LedgerTransaction, findings: Findings
+) -> None:
+    terms = plan_capture(
+        reply.intent,
+        reply.twin,
+        payer=payer,
+        price_nano=reply.price_nano,
+        creator_nano=reply.creator_nano,
+    )
     paid = {posting.account: posting.nano for posting in end.postings}
-    share = paid.get(creator_account(reply.twin)), paid.get(OPERATOR_FEES)
-    terms = reply.creator_nano, reply.price_nano - reply.creator_nano
-    findings.expect(share == terms, f"receipt {reply.receipt_id}: paid {share}, not {terms}")
+    wanted = [posting.nano for posting in terms.postings]
+    found = [paid.get(posting.account, 0) for posting in terms.postings]
+    findings.expect(
+        found == wanted and len(paid) == len(wanted),
+        f"receipt {reply.receipt_id}: paid {found}, not {wanted}",
+    )
 
 
-def _check_earned(records: StoredRecords, sums: Mapping[str, int], findings: Findings) -> None:
+def _check_after(
+    intent: Intent,
+    reply: StoredReply | None,
+    payer: Payer,
+    by_key: _Ledger,
+    findings: Findings,
+) -> None:
+    """Check what follows a delivery: only bought credit is taken back, or matures; never both."""
+    where = f"intent {intent.key}"
+    refunded = reply is not None and reply.reversal == Outcome.REFUNDED.word
+    matured, taken = (f"{step}:{intent.key}" in by_key for step in ("mature", "reverse"))
+    findings.expect(
+        taken or not refunded, f"{where}: refunded after its delivery, and the fee stayed paid"
+    )
+    findings.expect(
+        refunded or not taken, f"{where}: its fee was taken back, and the log does not say so"
+    )
+    findings.expect(not (matured and taken), f"{where}: its fee matured and was taken back")
+    if matured or taken:
+        paid = reply is not None and reply.outcome == Outcome.DELIVERED.word
+        findings.expect(
+            paid and payer is Payer.PAID,
+            f"{where}: a fee was held that nobody had bought credit for",
+        )
+
+
+def _check_earned(
+    records: StoredRecords, by_key: _Ledger, sums: Mapping[str, int], findings: Findings
+) -> None:
     """Check that creators and operator have what delivered replies earned, and nothing else."""
     earned: dict[str, int] = defaultdict(int)
+    payers = {intent.key: intent.payment.payer for intent in records.intents}
     for reply in records.replies:
-        if reply.outcome == Outcome.DELIVERED.word:
-            earned[creator_account(reply.twin)] += reply.creator_nano
-            earned[OPERATOR_FEES] += reply.price_nano - reply.creator_nano
+        payer = payers.get(reply.intent, Payer.FREE)
+        refunded = reply.reversal == Outcome.REFUNDED.word
+        if reply.outcome != Outcome.DELIVERED.word or payer is Payer.PROMOTIONAL or refunded:
+            continue
+        waits = payer is Payer.PAID and f"mature:{reply.intent}" not in by_key
+        own = held_account if waits else creator_account
+        earned[own(reply.twin)] += reply.creator_nano
+        earned[OPERATOR_FEES] += reply.price_nano - reply.creator_nano
     for twin, nano in carried_by(records.ledger).items():
         earned[f"{creator_account(b'')}{twin}"] += nano
     has: dict[str, int] = defaultdict(int)
     paid = settled_account(b"")
+    kinds = (creator_account(b""), held_account(b""), paid, OPERATOR_FEES)
     for account, nano in sums.items():
-        if account.startswith((creator_account(b""), paid)) or account == OPERATOR_FEES:
+        if account.startswith(kinds):
             has[account.replace(paid, creator_account(b""), 1)] += nano
     for account in sorted(earned.keys() | has.keys()):
         findings.expect(
@@ -111,7 +204,8 @@ def carried_by(ledger: Sequence[LedgerTransaction], *, before: int | None = None
 def _end_of(intent: Intent, reply: StoredReply | None) -> str | None:
     """Return how an intent's hold must have ended.
 
-    What follows a delivery moves no money: a reply that is withdrawn then stays paid.
+    What follows a delivery moves no money: a reply that is withdrawn then stays paid. What a
+    platform takes back has a transaction of its own.
     """
     if intent.state == "void":
         return "release"

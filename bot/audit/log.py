@@ -87,6 +87,7 @@ def audit_leaves(records: StoredRecords, findings: Findings) -> None:
     cited.update(order.log_index for order in records.orders)
     cited.update(verdict.log_index for verdict in records.verdicts)
     cited.update(seal.log_index for seal in records.seals)
+    cited.update(table.log_index for table in records.rates)
     for reply in records.replies:
         indices = (reply.log_index, reply.outcome_index, reply.reversal_index)
         cited.update(index for index in indices if index is not None)

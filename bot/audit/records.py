@@ -104,6 +104,9 @@ def _check_origin(
     stated = (receipt.slot_tag, receipt.attempt, receipt.manifest, receipt.twin)
     findings.expect(drawn == stated, f"{where}: another intent")
     findings.expect(intent.rule == receipt.rule, f"{where}: another rule")
+    findings.expect(
+        intent.payment == receipt.payment, f"{where}: another payer, rate table or registry block"
+    )
     kept = (intent.opening_key, intent.price_nano, intent.conversation)
     findings.expect(
         kept == (reply.opening_key, reply.price_nano, reply.conversation),

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from bot.audit.creators import audit_manifests, audit_orders
 from bot.audit.epochs import audit_epochs
 from bot.audit.findings import Findings
+from bot.audit.funding import TreasuryFunds
 from bot.audit.intents import audit_intents
 from bot.audit.ledger import audit_ledger
 from bot.audit.log import audit_leaves, audit_log, audit_seals
 from bot.audit.proofs import audit_proofs, audit_quotes, audit_seen
+from bot.audit.rates import audit_rates
 from bot.audit.records import audit_replies
 from bot.audit.verdicts import audit_verdicts
 from bot.crypto.signed_note import Checkpoint, VerifierKey
@@ -16,6 +18,7 @@ from bot.domain.errors import InvariantError
 from bot.ports.audit import AuditReader
 from bot.ports.chain import SettlementChain
 from bot.ports.settlement import EpochStore
+from bot.ports.statements import FeeReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,8 @@ class Audit:
         chain_lost: there is no chain where one must be, if anything was ever answered.
         payouts_stay: nobody but us moves tokens there, so what was paid must still be there.
         seen: heads that were given out, in bundles that people have kept.
+        fees: what creators' statements are made of; None to leave them out.
+        funds: says what the treasury gives; None to leave that out.
     """
 
     reader: AuditReader
@@ -39,6 +44,8 @@ class Audit:
     seen: tuple[Checkpoint, ...] = ()
     chain_lost: bool = False
     payouts_stay: bool = True
+    fees: FeeReader | None = None
+    funds: TreasuryFunds | None = None
 
     async def run(self) -> Findings:
         """Check everything that is stored; return what was found."""
@@ -59,6 +66,7 @@ class Audit:
         audit_proofs(records, lineage, findings)
         audit_quotes(records, findings)
         audit_seen(records, self.seen, lineage, findings)
+        audit_rates(records, self.signing_key, findings)
         audit_ledger(records, findings)
         findings.expect(not (self.chain_lost and records.replies), "chain: it is missing")
         await audit_epochs(
@@ -68,5 +76,7 @@ class Audit:
             findings,
             seals=[seal.statement for seal in lineage.seals],
             payouts_stay=self.payouts_stay,
+            fees=self.fees,
+            funds=self.funds,
         )
         return findings

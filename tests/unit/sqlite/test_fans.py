@@ -16,7 +16,10 @@ from adapters.sqlite.fans import SqliteFanRecords
 from bot.crypto.hashing import sha256
 from bot.domain.fields import MessagePart, Span, SpanKind
 from bot.ports.chat import Surface
+from bot.ports.credit import DisputeState
+from bot.ports.credit_book import FanAccount
 from bot.ports.discord_state import Post
+from bot.ports.disputes import StoredDispute, SupportNote
 from bot.ports.erasures import Tombstone
 from bot.ports.fans import Person, Report
 from bot.ports.stores import Intent
@@ -105,6 +108,15 @@ async def _surfaces(stores: Stores, fan: int, number: int) -> None:
     await stores.telegram.take(update)
     await stores.telegram.add_notice("7", fan_id, f"n-{mark}")
     await stores.telegram.ask(OpenQuestion("7", fan_id, fan_id, "name", note=f"note-{mark}"))
+    person = Person("discord", fan_id)
+    async with stores.replies.transaction() as tx:
+        account = sha256(f"account of {fan}".encode()).hex()[:32]
+        if await tx.account_of(person) is None:
+            await tx.open_account(FanAccount(account, person, START))
+        await tx.add_note(SupportNote(person, f"question-{mark}", START))
+        await tx.add_dispute(
+            StoredDispute(receipt, account, f"why-{mark}", DisputeState.CHECKING, "", 0, START)
+        )
     report = Report(receipt, TWIN, "mira", Person("discord", fan_id), f"reason-{mark}", START)
     await stores.fans.add_report(report)
 

@@ -27,6 +27,7 @@ async def test_twins_are_listed(site: Site) -> None:
         "name": "Nova",
         "role": "a singer from the harbour",
         "price": "0.002 TPT per reply",
+        "creator": "",
     }
     assert body["note"] == ""
 

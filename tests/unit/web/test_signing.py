@@ -76,7 +76,7 @@ async def test_a_request_is_shown_whole(site: Site) -> None:
     status, shown = await site.look(site.desk.invite())
 
     assert status == 200
-    assert shown["summary"][2] == ["Price", "0.002 TPT per reply"]
+    assert shown["summary"][2] == ["Price", "0.002 TPT per reply, 100 a day free"]
     assert shown["expires_at"] == "2026-11-20T11:00:00Z"
     del shown["summary"], shown["expires_at"]
     assert shown == {
