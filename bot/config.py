@@ -20,10 +20,13 @@ from pydantic_settings import (
 from bot.crypto.ed25519 import check_public_key
 from bot.crypto.errors import FormatError
 from bot.domain.errors import ConfigurationError
+from bot.domain.payment import MAX_FREE_DAILY, MAX_OPERATOR_BP
 
 ENVIRONMENT_PREFIX = "TWINPROOF_"
 _ACCOUNT = r"^(0x[0-9a-fA-F]{40})?$"
 _KEY = r"^[0-9a-f]{64}$"
+_AMOUNT = r"^\d{1,9}(\.\d{1,9})?$"
+_AMOUNT_OR_NONE = r"^(\d{1,9}(\.\d{1,9})?)?$"
 _ADDRESS = r"^(https?://[^/?#\s]+(/[^?#\s]*)?)?$"
 
 
@@ -67,14 +70,30 @@ class LimitSettings(_Section):
 
     daily_messages: Annotated[int, Field(ge=1)] = 500
     message_chars: Annotated[int, Field(ge=1, le=4000)] = 1000
+    cooldown_seconds: Annotated[int, Field(ge=0, le=3600)] = 0
+
+
+class RateSettings(_Section):
+    """One thing that fans can buy on a platform, and what it is worth as credit."""
+
+    unit: Annotated[str, Field(pattern=r"^(telegram-star|discord-sku:[1-9]\d{0,19})$")]
+    worth: Annotated[str, Field(pattern=_AMOUNT)]
+    counts: tuple[Annotated[int, Field(ge=1, le=10_000)], ...] = ()
+    cost: Annotated[str, Field(pattern=_AMOUNT_OR_NONE)] = ""
 
 
 class MoneySettings(_Section):
     """Who pays and who gets what."""
 
     sponsorship: Annotated[str, Field(pattern=r"^\d{1,9}(\.\d{1,6})?$")] = "1000"
-    operator_bp: Annotated[int, Field(ge=0, le=10_000)] = 1500
+    operator_bp: Annotated[int, Field(ge=0, le=MAX_OPERATOR_BP)] = 1500
     epoch_seconds: Annotated[int, Field(ge=5)] = 60
+    fan_daily: Annotated[str, Field(pattern=_AMOUNT)] = "5"
+    twin_daily: Annotated[str, Field(pattern=_AMOUNT_OR_NONE)] = ""
+    server_daily: Annotated[str, Field(pattern=_AMOUNT_OR_NONE)] = ""
+    anchor_hours: Annotated[int, Field(ge=1, le=8760)] = 48
+    held_hours: Annotated[int, Field(ge=0, le=8760)] = 504
+    rates: Annotated[tuple[RateSettings, ...], Field(max_length=64)] = ()
 
 
 class SettlementSettings(_Section):
@@ -87,7 +106,13 @@ class SettlementSettings(_Section):
     settler_key: str = ""
     relayer_key: str = ""
     password_file: str = ""
-    confirmations: Annotated[int, Field(ge=1, le=10_000)] = 64
+    settler_command: tuple[str, ...] = ()
+    settler_account: Annotated[str, Field(pattern=_ACCOUNT)] = ""
+    relayer_command: tuple[str, ...] = ()
+    relayer_account: Annotated[str, Field(pattern=_ACCOUNT)] = ""
+    second_rpc_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
+    finality: Annotated[int, Field(ge=1, le=10_000)] | Literal["safe", "finalized"] = "finalized"
+    patience_seconds: Annotated[int, Field(ge=1, le=86_400)] = 120
     max_fee_gwei: Annotated[int, Field(ge=1, le=1_000_000)] = 100
 
 
@@ -97,6 +122,7 @@ class CreatorSettings(_Section):
     accounts: tuple[Annotated[str, Field(pattern=r"^(\*|(discord|telegram):(\*|\d+))$")], ...] = ()
     twins_each: Annotated[int, Field(ge=1, le=100)] = 5
     highest_price: Annotated[str, Field(pattern=r"^\d{1,6}(\.\d{1,9})?$")] = "0.1"
+    most_free_daily: Annotated[int, Field(ge=0, le=MAX_FREE_DAILY)] = 500
 
 
 class DiscordSettings(_Section):

@@ -5,7 +5,10 @@ order of starting.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
@@ -20,8 +23,20 @@ from bot.twins.recovery import Recovery
 
 CHECKPOINT_EVERY_S = 2.0
 SWEEP_EVERY_S = 60
+ADVANCE_EVERY_S = 15
+BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
+"""Everything by the clock happens at whole intervals since then."""
 
 _log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """Something that is done by the clock, once at a time; what it returns is not looked at."""
+
+    name: str
+    every_s: float
+    run: Callable[[], Awaitable[object]]
 
 
 class Service(AbstractAsyncContextManager["Service"]):
@@ -34,25 +49,35 @@ class Service(AbstractAsyncContextManager["Service"]):
         signer: CheckpointSigner,
         recovery: Recovery,
         settlement: EpochPublisher,
-        epoch_seconds: int,
+        epoch_seconds: float,
+        chores: Sequence[Chore] = (),
     ) -> None:
         self._store = store
         self._signer = signer
         self._recovery = recovery
         self._settlement = settlement
         self._scheduler = AsyncIOScheduler(timezone="UTC")
-        # One settlement at a time; a late one runs once, however many were missed.
-        self._scheduler.add_job(
-            self._settle,
-            "interval",
-            seconds=epoch_seconds,
-            max_instances=1,
-            coalesce=True,
-            misfire_grace_time=None,
+        everything = (
+            # At the same moments whenever the service was started: a daily epoch is due every day.
+            Chore("settlement", epoch_seconds, self._settle),
+            # What an epoch waits for, such as finality, comes much sooner than the next epoch.
+            Chore("settlement.advance", min(ADVANCE_EVERY_S, epoch_seconds), self._advance),
+            Chore("recovery", SWEEP_EVERY_S, self._recovery.run),
+            *chores,
         )
-        self._scheduler.add_job(
-            self._sweep, "interval", seconds=SWEEP_EVERY_S, max_instances=1, coalesce=True
-        )
+        for chore in everything:
+            # One at a time; a late one runs once, however many were missed.
+            self._scheduler.add_job(
+                self._do,
+                "interval",
+                args=(chore,),
+                seconds=chore.every_s,
+                start_date=BEGINNING,
+                max_instances=1,
+                coalesce=True,
+                misfire_grace_time=None,
+            )
+        self._under_way: set[asyncio.Task[None]] = set()
         self._tasks = asyncio.TaskGroup()
         self._stopping = asyncio.Event()
 
@@ -69,6 +94,10 @@ class Service(AbstractAsyncContextManager["Service"]):
         trace: TracebackType | None,
     ) -> None:
         self._scheduler.shutdown(wait=False)
+        # The scheduler has cancelled what ran. It may be in the middle of a write: what is closed
+        # next is in use until it has ended.
+        if self._under_way:
+            await asyncio.wait(self._under_way)
         self._stopping.set()
         if error is not None and not isinstance(error, asyncio.CancelledError):
             # The group would wrap it; the command line wants the error itself.
@@ -91,13 +120,22 @@ class Service(AbstractAsyncContextManager["Service"]):
             except TimeoutError:
                 continue
 
-    async def _sweep(self) -> None:
-        """End what an error has left open while the service went on."""
+    async def _do(self, chore: Chore) -> None:
+        """Do a chore; what fails is tried again the next time."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
         try:
-            await self._recovery.run()
+            await chore.run()
         except TransientError as error:
-            _log.warning("recovery.delayed", reason=str(error))
+            _log.warning("chore.delayed", chore=chore.name, reason=str(error))
 
     async def _settle(self) -> None:
         await self.sign_head()
         await self._settlement.tick()
+
+    async def _advance(self) -> None:
+        """Take what was begun further; no new epoch begins before it is due."""
+        if await self._settlement.is_under_way():
+            await self._settlement.tick(begin=False)

@@ -7,13 +7,14 @@ import aiosqlite
 
 from adapters.sqlite import rows
 from adapters.sqlite.database import Database
+from adapters.sqlite.replies import SqliteTransaction
 from adapters.sqlite.verdicts import SELECT_VERDICT, read_verdict
 from bot.domain.errors import InvariantError
 from bot.domain.ledger import LedgerTransaction, Posting
 from bot.ports.audit import AuditReader, StoredRecords, StoredSeal
 
 _LEDGER = """
-SELECT t.key, t.kind, p.account, p.nano FROM ledger_transactions t
+SELECT t.key, t.kind, p.account, p.nano, t.id FROM ledger_transactions t
   LEFT JOIN postings p ON p.transaction_id = t.id ORDER BY t.id, p.account
 """
 
@@ -42,6 +43,10 @@ class SqliteAuditReader(AuditReader):
             replies = await _fetch(connection, f"{rows.SELECT_REPLY} ORDER BY twin, seq")
             ledger = await _fetch(connection, _LEDGER)
             balances = await _fetch(connection, "SELECT account, nano FROM balances")
+            credit = SqliteTransaction(connection)
+            purchases = await credit.all_purchases()
+            rates = await credit.rate_tables()
+            held, disputes = await credit.all_held(), await credit.all_disputes()
         try:
             return StoredRecords(
                 leaves=tuple(row[0] for row in leaves),
@@ -51,10 +56,15 @@ class SqliteAuditReader(AuditReader):
                 intents=tuple(map(rows.read_intent, intents)),
                 replies=tuple(map(rows.read_reply, replies)),
                 ledger=tuple(_transactions(ledger)),
+                ledger_ids=tuple(dict.fromkeys(row[4] for row in ledger)),
                 balances={row[0]: row[1] for row in balances},
                 orders=tuple(map(rows.read_order, orders)),
                 verdicts=tuple(map(read_verdict, verdicts)),
                 seals=tuple(StoredSeal(*row) for row in seals),
+                rates=tuple(rates),
+                purchases=tuple(purchases),
+                held=tuple(held),
+                disputes=tuple(disputes),
             )
         except (ValueError, TypeError, LookupError) as error:
             raise InvariantError(f"a stored row can't be read: {error}") from error

@@ -23,14 +23,15 @@ from bot.ports.creator_store import (
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS creator_drafts (
   slug TEXT PRIMARY KEY, platform TEXT NOT NULL, account TEXT NOT NULL,
-  persona BLOB NOT NULL, sampler TEXT NOT NULL, price_nano INTEGER NOT NULL, avatar BLOB NOT NULL,
+  persona BLOB NOT NULL, sampler TEXT NOT NULL, price_nano INTEGER NOT NULL,
+  free_daily INTEGER NOT NULL, avatar BLOB NOT NULL,
   card BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS creator_drafts_owner ON creator_drafts(platform, account);
 CREATE TABLE IF NOT EXISTS signing_tickets (
   token_hash BLOB PRIMARY KEY, slug TEXT NOT NULL, kind TEXT NOT NULL,
   created_at TEXT NOT NULL, expires_at TEXT NOT NULL,
-  persona BLOB, sampler TEXT, price_nano INTEGER, avatar BLOB,
+  persona BLOB, sampler TEXT, price_nano INTEGER, free_daily INTEGER, avatar BLOB,
   manifest BLOB, prepared TEXT NOT NULL, done TEXT NOT NULL,
   CHECK ((kind = 'publish') = (persona IS NOT NULL))
 ) STRICT;
@@ -44,7 +45,7 @@ CREATE TABLE IF NOT EXISTS spoken_pauses (
 ) STRICT, WITHOUT ROWID;
 """
 
-_CONTENT = "persona, sampler, price_nano, avatar"
+_CONTENT = "persona, sampler, price_nano, free_daily, avatar"
 # Column names are literals of this module.
 _SELECT_DRAFT = f"SELECT slug, platform, account, {_CONTENT}, card FROM creator_drafts"  # noqa: S608
 _SELECT_TICKET = (
@@ -70,7 +71,8 @@ class SqliteCreatorStore(CreatorStore):
                 raise InvariantError(f"the slug {draft.slug} is reserved already")
             values = (draft.slug, draft.platform, draft.account, *_values(draft.content))
             await tx.execute(
-                "INSERT INTO creator_drafts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*values, draft.card)
+                "INSERT INTO creator_drafts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (*values, draft.card),
             )
         return True
 
@@ -78,8 +80,9 @@ class SqliteCreatorStore(CreatorStore):
         """Replace what a draft says."""
         async with self._database.transaction() as tx:
             cursor = await tx.execute(
-                "UPDATE creator_drafts SET persona = ?, sampler = ?, price_nano = ?, avatar = ?, "
-                "card = ? WHERE slug = ? AND platform = ? AND account = ?",
+                "UPDATE creator_drafts SET persona = ?, sampler = ?, price_nano = ?, "
+                "free_daily = ?, avatar = ?, card = ? "
+                "WHERE slug = ? AND platform = ? AND account = ?",
                 (*_values(draft.content), draft.card, draft.slug, draft.platform, draft.account),
             )
             if cursor.rowcount != 1:
@@ -91,7 +94,7 @@ class SqliteCreatorStore(CreatorStore):
             row = await _first(tx, f"{_SELECT_DRAFT} WHERE slug = ?", slug)
         if row is None:
             return None
-        return Draft(row[0], row[1], row[2], _content(*row[3:7]), row[7])
+        return Draft(row[0], row[1], row[2], _content(*row[3:8]), row[8])
 
     async def slugs(self) -> list[str]:
         """Return every slug that is reserved."""
@@ -108,7 +111,7 @@ class SqliteCreatorStore(CreatorStore):
 
     async def add_ticket(self, ticket: SigningTicket, *, forget_before: datetime) -> None:
         """Keep a request in place of the open one of the same slug and kind."""
-        content = (None,) * 4 if ticket.content is None else _values(ticket.content)
+        content = (None,) * 5 if ticket.content is None else _values(ticket.content)
         async with self._database.transaction() as tx:
             await tx.execute(
                 "DELETE FROM signing_tickets WHERE (slug = ? AND kind = ? AND done = '') "
@@ -116,7 +119,7 @@ class SqliteCreatorStore(CreatorStore):
                 (ticket.slug, ticket.kind, forget_before.isoformat()),
             )
             await tx.execute(
-                "INSERT INTO signing_tickets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO signing_tickets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *(ticket.token_hash, ticket.slug, ticket.kind),
                     *(ticket.created_at.isoformat(), ticket.expires_at.isoformat()),
@@ -205,18 +208,22 @@ async def _first(
         return await cursor.fetchone()
 
 
-def _values(content: DraftContent) -> tuple[bytes, str, int, bytes]:
+def _values(content: DraftContent) -> tuple[bytes, str, int, int, bytes]:
     sampler = content.sampler
     persona = encode_persona(content.persona)
-    return persona, json.dumps(astuple(sampler)), content.price_nano, content.avatar
+    terms = content.price_nano, content.free_daily
+    return persona, json.dumps(astuple(sampler)), *terms, content.avatar
 
 
-def _content(persona: bytes, sampler: str, price_nano: int, avatar: bytes) -> DraftContent:
+def _content(
+    persona: bytes, sampler: str, price_nano: int, free_daily: int, avatar: bytes
+) -> DraftContent:
     return DraftContent(
         persona=parse_persona(persona),
         sampler=SamplerTerms(*json.loads(sampler)),  # older drafts lack the last ones
         price_nano=price_nano,
         avatar=avatar,
+        free_daily=free_daily,
     )
 
 
@@ -227,10 +234,10 @@ def _ticket(row: Any) -> SigningTicket:  # noqa: ANN401 - a row of `_SELECT_TICK
         kind=row[2],
         created_at=datetime.fromisoformat(row[3]),
         expires_at=datetime.fromisoformat(row[4]),
-        content=None if row[5] is None else _content(*row[5:9]),
-        manifest=row[9],
-        prepared=tuple(bytes.fromhex(one) for one in json.loads(row[10])),
-        done=row[11],
+        content=None if row[5] is None else _content(*row[5:10]),
+        manifest=row[10],
+        prepared=tuple(bytes.fromhex(one) for one in json.loads(row[11])),
+        done=row[12],
     )
 
 

@@ -32,7 +32,7 @@ from bot.domain.errors import (
 
 _T = TypeVar("_T")
 BUSY_TIMEOUT_MS = 5_000
-SCHEMA_VERSION = 3  # of all tables together; 3: formats of version 2, seals, verdicts
+SCHEMA_VERSION = 4  # of all tables together; 4: payers, rate tables, credit of fans
 
 
 def raw_of(connection: aiosqlite.Connection) -> sqlite3.Connection:

@@ -11,11 +11,19 @@ PLAIN_TABLES = frozenset(
         "verdicts",
         *("ledger_transactions", "postings", "balances", "erasures", "secrets"),
         *("chain_pin", "epochs", "epoch_earnings", "chain_transactions"),
+        *("chain_attempts", "publisher_lease"),
+        *("rate_tables", "purchases", "unpriced_purchases", "refunds", "held_fees"),
+        *("usage", "usage_of"),
         *("discord_webhooks", "discord_talk", "telegram_talkative"),
+        "telegram_stars",
         *("creator_drafts", "signing_tickets", "avatars", "spoken_pauses", "telegram_managed"),
     }
 )
-"""Tables in which nothing of a fan stands: log, money, rooms, and what creators keep as such."""
+"""Tables in which nothing of a fan stands: log, money, rooms, and what creators keep as such.
+
+Payments stand under the platform's charge ids and a pseudonym: they are kept for refunds, and as
+payment records. What was used lately is counted under pseudonyms and keyed digests, for a day.
+"""
 
 _MINE = "platform = :platform AND fan = :fan AND opening_key <> x''"
 _THEIRS = f"""(
@@ -26,6 +34,10 @@ _RECEIPTS = f"(SELECT receipt_id FROM replies WHERE intent IN {_THEIRS})"
 _KNOWN = "(SELECT receipt_id FROM replies)"
 _PRIVATE = f"""(
 SELECT chat FROM intents WHERE {_MINE} UNION SELECT chat FROM discord_posts WHERE fan = :fan)
+"""
+
+_ACCOUNT = """(
+SELECT name FROM fan_accounts WHERE platform = :platform AND fan = :fan AND opened_at <= :at)
 """
 
 UNSETTLED = f"""
@@ -69,6 +81,14 @@ UPDATE telegram_updates SET chat = '', message_id = '', payload = NULL
 """,
     f"DELETE FROM message_parts WHERE intent IN {_THEIRS}",
     "DELETE FROM reports WHERE platform = :platform AND fan = :fan AND at <= :at",
+    "DELETE FROM support_notes WHERE platform = :platform AND fan = :fan AND at <= :at",
+    f"DELETE FROM price_agreements WHERE account IN {_ACCOUNT}",
+    f"DELETE FROM notices WHERE account IN {_ACCOUNT}",
+    # Of a reply that nobody can open any more nothing can be checked.
+    f"DELETE FROM disputes WHERE state = 'checking' AND account IN {_ACCOUNT}",
+    f"UPDATE disputes SET reason = '' WHERE account IN {_ACCOUNT}",
+    # The last way from the person to their account; what is left on that nobody can use.
+    "DELETE FROM fan_accounts WHERE platform = :platform AND fan = :fan AND opened_at <= :at",
 )
 REPLIES = f"""
 UPDATE replies SET fan_text = '', text = '', fan_tokens = '[]', output_tokens = '[]',
@@ -101,6 +121,8 @@ DELETE FROM telegram_parts WHERE EXISTS (
 PEOPLE = """
 SELECT platform, fan FROM intents WHERE opening_key <> x''
 UNION SELECT platform, fan FROM reports
+UNION SELECT platform, fan FROM fan_accounts
+UNION SELECT platform, fan FROM support_notes
 UNION SELECT 'discord', fan FROM discord_posts
 UNION SELECT 'telegram', fan FROM telegram_parts
 UNION SELECT 'telegram', chat FROM telegram_picks WHERE chat NOT LIKE '-%'
@@ -113,6 +135,8 @@ UNION SELECT 'telegram', chat FROM telegram_updates WHERE chat <> '' AND chat NO
 KNOWN = f"""
 SELECT EXISTS (SELECT 1 FROM intents WHERE {_MINE})
     OR EXISTS (SELECT 1 FROM reports WHERE platform = :platform AND fan = :fan)
+    OR EXISTS (SELECT 1 FROM fan_accounts WHERE platform = :platform AND fan = :fan)
+    OR EXISTS (SELECT 1 FROM support_notes WHERE platform = :platform AND fan = :fan)
     OR (:platform = 'discord' AND EXISTS (SELECT 1 FROM discord_posts WHERE fan = :fan))
     OR (:platform = 'telegram' AND (
          EXISTS (SELECT 1 FROM telegram_parts WHERE fan = :fan)

@@ -18,7 +18,7 @@ from bot.ports.transparency import CheckpointRow, LogReader, StoredCosignature
 _T = TypeVar("_T")
 _CITED = """
 SELECT l.leaf, m.body, m.signature, o.body, o.signature, a.outcome_statement, b.reversal_statement,
-  s.envelope, v.envelope
+  s.envelope, v.envelope, t.envelope
 FROM log_leaves l
   LEFT JOIN manifests m ON m.log_index = l.idx
   LEFT JOIN orders o ON o.log_index = l.idx
@@ -26,6 +26,7 @@ FROM log_leaves l
   LEFT JOIN replies b ON b.reversal_index = l.idx
   LEFT JOIN seals s ON s.log_index = l.idx
   LEFT JOIN verdicts v ON v.log_index = l.idx
+  LEFT JOIN rate_tables t ON t.log_index = l.idx
 WHERE l.idx >= ? AND l.idx < ? ORDER BY l.idx
 """
 _VOID = "SELECT void_statement FROM intents WHERE slot_tag = ? AND attempt = ?"

@@ -7,10 +7,14 @@ from dataclasses import asdict
 from datetime import datetime
 
 from adapters.sqlite import rows
+from adapters.sqlite.credit import CreditTables
 from adapters.sqlite.database import Database
+from adapters.sqlite.disputes import DisputeTables
+from adapters.sqlite.held import HeldTables
 from adapters.sqlite.ledger import LedgerTables
 from adapters.sqlite.log import LogTables
 from adapters.sqlite.manifests import ManifestTables
+from adapters.sqlite.rate_tables import RateTables
 from adapters.sqlite.verdicts import VerdictTables
 from bot.domain.errors import InvariantError
 from bot.ports.chat import Surface
@@ -59,7 +63,17 @@ class SqliteStore(Store):
             yield SqliteTransaction(connection)
 
 
-class SqliteTransaction(ManifestTables, LogTables, LedgerTables, VerdictTables, StoreTransaction):
+class SqliteTransaction(
+    ManifestTables,
+    LogTables,
+    LedgerTables,
+    VerdictTables,
+    RateTables,
+    CreditTables,
+    HeldTables,
+    DisputeTables,
+    StoreTransaction,
+):
     """The operations on an open connection; lives as long as its transaction."""
 
     async def add_intent(self, intent: Intent) -> None:

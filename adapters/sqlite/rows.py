@@ -9,6 +9,7 @@ from typing import cast
 from bot.domain.errors import InvariantError
 from bot.domain.fields import Choice, Finish, LeftOut, MessagePart, Span, SpanKind
 from bot.domain.ids import receipt_tag_of
+from bot.domain.payment import Payer, Payment, RegistryBlock
 from bot.domain.salted import spell_tokens
 from bot.ports.chat import IncomingMessage, Surface
 from bot.ports.stores import (
@@ -29,6 +30,7 @@ _INTENT = (
     *("vrf_proof", "seed", "opening_key", "price_nano", "created_at", "state"),
     *("void_statement", "parts", "regenerate", "replaces", "rule", "rejected"),
     *("chain_start", "older", "older_tokens", "log_size"),
+    *("payer", "rate_table", "registry_chain", "registry_number", "registry_hash"),
 )
 _REPLY = (
     *("receipt_hash", "receipt_id", "intent", "twin", "seq", "conversation", "turn"),
@@ -134,6 +136,7 @@ def intent_values(intent: Intent) -> dict[str, object]:
         "older": None if intent.choice.older is None else intent.choice.older.receipt,
         "older_tokens": None if intent.choice.older is None else intent.choice.older.tokens,
         "log_size": intent.log_size,
+        **_payment_values(intent.payment),
     }
 
 
@@ -172,6 +175,33 @@ def read_intent(row: Row) -> Intent:
         rejected=cast("int", values["rejected"]),
         rule=text.get("rule"),
         log_size=cast("int", values["log_size"]),
+        payment=_read_payment(values),
+    )
+
+
+def _payment_values(payment: Payment) -> dict[str, object]:
+    block = payment.registry
+    return {
+        "payer": payment.payer.word,
+        "rate_table": payment.rate_table,
+        "registry_chain": None if block is None else block.chain,
+        "registry_number": None if block is None else block.number,
+        "registry_hash": None if block is None else block.hash,
+    }
+
+
+def _read_payment(values: Mapping[str, object]) -> Payment:
+    block = None
+    if values["registry_hash"] is not None:
+        block = RegistryBlock(
+            chain=cast("int", values["registry_chain"]),
+            number=cast("int", values["registry_number"]),
+            hash=blob(values["registry_hash"]),
+        )
+    return Payment(
+        payer=Payer[cast("str", values["payer"]).upper()],
+        rate_table=cast("bytes | None", values["rate_table"]),
+        registry=block,
     )
 
 

@@ -4,7 +4,9 @@ Append-only where money or proofs depend on it: triggers refuse an UPDATE or DEL
 long stands last in a row, so that reading the rest does not read it.
 """
 
-REPLIES_SCHEMA = """
+from adapters.sqlite.credit_schema import CREDIT_APPEND_ONLY, CREDIT_SCHEMA, NO_OVERDRAFT
+
+_REPLIES = """
 CREATE TABLE IF NOT EXISTS manifests (
   hash BLOB PRIMARY KEY, twin BLOB NOT NULL, body BLOB NOT NULL, signature TEXT NOT NULL,
   persona BLOB NOT NULL, log_index INTEGER NOT NULL UNIQUE
@@ -21,6 +23,12 @@ CREATE TABLE IF NOT EXISTS intents (
   void_statement BLOB CHECK ((state = 'void') = (void_statement IS NOT NULL)),
   parts TEXT NOT NULL, regenerate TEXT, replaces BLOB, rule TEXT, rejected INTEGER NOT NULL,
   chain_start INTEGER NOT NULL, older BLOB, older_tokens INTEGER, log_size INTEGER NOT NULL,
+  payer TEXT NOT NULL CHECK (payer IN ('free', 'sponsor', 'paid', 'promotional')),
+  rate_table BLOB CHECK ((payer = 'paid') = (rate_table IS NOT NULL)),
+  registry_chain INTEGER, registry_number INTEGER, registry_hash BLOB,
+  CHECK ((payer = 'free') = (price_nano = 0)),
+  CHECK ((registry_chain IS NULL) = (registry_hash IS NULL)),
+  CHECK ((registry_number IS NULL) = (registry_hash IS NULL)),
   CHECK ((regenerate IS NULL) = (replaces IS NULL)),
   CHECK ((older IS NULL) = (older_tokens IS NULL))
 ) STRICT;
@@ -65,6 +73,9 @@ CREATE TABLE IF NOT EXISTS verdicts (
   log_index INTEGER PRIMARY KEY, receipt BLOB NOT NULL, auditor BLOB NOT NULL,
   envelope BLOB NOT NULL, UNIQUE (receipt, auditor)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS rate_tables (
+  log_index INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, envelope BLOB NOT NULL
+) STRICT;
 CREATE TABLE IF NOT EXISTS checkpoints (
   size INTEGER PRIMARY KEY, root BLOB NOT NULL, note TEXT NOT NULL
 ) STRICT;
@@ -81,14 +92,17 @@ CREATE TABLE IF NOT EXISTS balances (
 ) STRICT, WITHOUT ROWID;
 """
 
+REPLIES_SCHEMA = _REPLIES + CREDIT_SCHEMA
+
 _APPEND_ONLY = (
     *("manifests", "orders", "log_leaves", "log_nodes", "checkpoints", "ledger_transactions"),
-    *("seals", "verdicts"),
+    *("seals", "verdicts", "rate_tables"),
 )
 
 APPEND_ONLY_SCHEMA = "\n".join(
     f"CREATE TRIGGER IF NOT EXISTS {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
     f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END;"
-    for table in (*_APPEND_ONLY, "postings")
+    for table in (*_APPEND_ONLY, *CREDIT_APPEND_ONLY, "postings")
     for verb in ("UPDATE", "DELETE")
 )
+APPEND_ONLY_SCHEMA += NO_OVERDRAFT

@@ -257,6 +257,19 @@ class SqliteTelegramState(TelegramState):
             (older_than_s,),
         )
 
+    async def stars_followed(self, bot: str) -> int:
+        """See the port."""
+        rows = await self._rows("SELECT count FROM telegram_stars WHERE bot = ?", (bot,))
+        return int(rows[0][0]) if rows else 0
+
+    async def follow_stars(self, bot: str, count: int) -> None:
+        """See the port."""
+        await self._write(
+            "INSERT INTO telegram_stars (bot, count) VALUES (?, ?) "
+            "ON CONFLICT DO UPDATE SET count = max(count, excluded.count)",
+            (bot, count),
+        )
+
     async def forget(self, fan: str) -> None:
         """See the port."""
         async with self._database.transaction() as connection:

@@ -61,4 +61,9 @@ CREATE TABLE IF NOT EXISTS telegram_managed (
   offered_at INTEGER NOT NULL,
   PRIMARY KEY (manager, account, twin)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS telegram_stars (
+  bot TEXT NOT NULL PRIMARY KEY,
+  count INTEGER NOT NULL CHECK (count >= 0)
+) STRICT, WITHOUT ROWID;
 """

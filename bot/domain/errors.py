@@ -5,6 +5,7 @@ BotError
 ├── UserError                    tell the person `str(error)`; nothing is broken
 │   ├── UnknownTwinError         no live twin of that name
 │   ├── AdmissionError           quota, credit or consent says no
+│   │   └── CreditError         the price, their credit or limit says no: for their eyes only
 │   ├── LinkExpiredError         a link that worked once and is too old now
 │   ├── MessageTooLongError      the message does not fit the context window
 │   └── PersonaError             a persona file is not valid
@@ -39,6 +40,19 @@ class UnknownTwinError(UserError):
 
 class AdmissionError(UserError):
     """The fan may not be answered now: quota, credit, consent or a closed twin."""
+
+
+class CreditError(AdmissionError):
+    """A fan's money says no: price unseen, too little, limit reached; names what they have.
+
+    Attributes:
+        public: the same where others read along, with nothing of what they have; empty where a
+            surface says it in words of its own.
+    """
+
+    def __init__(self, sentence: str, *, public: str = "") -> None:
+        super().__init__(sentence)
+        self.public = public
 
 
 class LinkExpiredError(UserError):

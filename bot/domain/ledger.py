@@ -2,6 +2,24 @@
 
 Accounts are strings `kind:name`. Amounts are integer nano-units (1e-9 of the settlement token).
 A positive posting is a credit (the account owns more), a negative one a debit.
+
+```
+equity:operator      what the operator has put in                               debit
+sponsor:operator     budget that pays for free replies
+hold:<intent>        price of one reply until its outcome is known
+creator:<twin>       earned, payable, not yet on the chain
+held:<twin>          earned with bought credit that a platform may still take back
+settled:<twin>       earned, and committed by a final epoch
+fees:operator        the operator's share
+fan:<account>        credit that a fan has bought
+promo:<account>      credit that a fan was given; it never becomes payable
+equity:promotion     gives promotional credit, and gets it back when it is spent  debit
+channel:<platform>   what a platform owes the operator for purchases             debit
+loss:operator        refunds that nobody else covers, and disputes that were upheld  debit
+equity:restored      owes what a lost book had earned and the chain has committed  debit
+```
+An account of a debit class may be below zero, no other one ever is. A division leaves nothing over
+(the operator's share is the rest), so there is no account for rounding.
 """
 
 from dataclasses import dataclass
@@ -11,8 +29,12 @@ from bot.domain.errors import UnbalancedTransactionError
 EQUITY = "equity:operator"
 SPONSOR = "sponsor:operator"
 OPERATOR_FEES = "fees:operator"
+PROMOTION = "equity:promotion"
+LOSS = "loss:operator"
 RESTORED = "equity:restored"
 """Owes what a lost book had earned and the chain has committed."""
+
+DEBIT_CLASSES = ("equity:", "channel:", "loss:")
 
 
 def hold_account(intent: str) -> str:
@@ -25,9 +47,34 @@ def creator_account(twin: bytes) -> str:
     return f"creator:{twin.hex()}"
 
 
+def held_account(twin: bytes) -> str:
+    """Name the account of what a twin has earned and a platform may still take back."""
+    return f"held:{twin.hex()}"
+
+
 def settled_account(twin: bytes) -> str:
     """Name the account of what a twin has earned and a final epoch has committed on-chain."""
     return f"settled:{twin.hex()}"
+
+
+def fan_account(account: str) -> str:
+    """Name the account of the credit that a fan has bought; `account` is their pseudonym."""
+    return f"fan:{account}"
+
+
+def promotional_account(account: str) -> str:
+    """Name the account of the credit that a fan was given."""
+    return f"promo:{account}"
+
+
+def channel_account(platform: str) -> str:
+    """Name the account of what a platform owes for purchases."""
+    return f"channel:{platform}"
+
+
+def may_be_negative(account: str) -> bool:
+    """Whether an account is of a debit class."""
+    return account.startswith(DEBIT_CLASSES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +91,8 @@ class LedgerTransaction:
 
     Attributes:
         key: unique for ever; posting the same key again changes nothing.
-        kind: `fund`, `hold`, `capture`, `release`, `settle` or `restore`.
+        kind: `fund`, `hold`, `capture`, `release`, `settle`, `restore`; `purchase`, `gift`,
+            `refund`, `reverse`, `mature` or `dispute`.
         postings: sum to zero.
 
     Raises:

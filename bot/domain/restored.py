@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bot.crypto.hashing import sha256
 from bot.crypto.merkle import EMPTY_ROOT
-from bot.domain.settlement import NO_PAYOUT, Commitment, Earnings
+from bot.domain.settlement import NO_PAYOUT, Commitment, Earnings, to_units
 from bot.domain.statements import SealStatement
 
 LOST_FEES = sha256(b"twinproof/lost-fees")
@@ -43,10 +43,19 @@ class TwinBook:
     Attributes:
         earnings: as of the leaves that were asked for.
         settled_nano: committed by epochs so far.
+        bought_nano: how much of the cumulative amount was paid with bought credit: it may have been
+            held still when an epoch was committed that this book does not know.
     """
 
     earnings: Earnings
     settled_nano: int
+    bought_nano: int = 0
+
+    @property
+    def committed_units(self) -> int:
+        """What every epoch that covers these leaves has committed at least, in token units."""
+        certain = self.earnings.cumulative_nano - self.bought_nano
+        return to_units(max(certain, self.settled_nano))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,4 +86,4 @@ def epoch_of(key: str) -> int:
 
 def lost_fees(nano: int) -> Earnings:
     """Return the leaf of what was committed for twins that nobody knows any more."""
-    return Earnings(LOST_FEES, NO_PAYOUT, nano, 0, EMPTY_ROOT)
+    return Earnings(LOST_FEES, NO_PAYOUT, nano, 0, EMPTY_ROOT, carried_nano=nano)

@@ -1,24 +1,34 @@
-"""The ledger transactions of one reply's fee, and of the budget that pays for it.
+"""The ledger transactions of one reply's fee, and of the budget that pays for free ones.
 
 ```
-fund      equity:operator  -> sponsor:operator
-hold      sponsor:operator -> hold:<intent>
-capture   hold:<intent>    -> creator:<twin> + fees:operator     delivered
-release   hold:<intent>    -> sponsor:operator                   everything else
-settle    creator:<twin>   -> settled:<twin>                     committed on-chain, final
+fund      equity:operator   -> sponsor:operator
+hold      the payer         -> hold:<intent>
+capture   hold:<intent>     -> creator:<twin> + fees:operator    sponsored, delivered
+                            -> held:<twin> + fees:operator       paid with bought credit, delivered
+                            -> equity:promotion                  promotional credit, delivered
+release   hold:<intent>     -> the payer                         everything else
+mature    held:<twin>       -> creator:<twin>                    no platform can take it back now
+reverse   held:<twin> + fees:operator -> channel:<platform>      a platform has taken it back
+settle    creator:<twin>    -> settled:<twin>                    committed on-chain, final
 ```
-A hold ends once: capture and release of one intent share an idempotency key.
+The payer is `sponsor:operator`, `fan:<account>` or `promo:<account>`. A hold ends once: capture and
+release of one intent share an idempotency key. A reply that is nobody's to pay holds nothing.
 """
 
+from bot.domain.errors import InvariantError
 from bot.domain.ledger import (
     EQUITY,
     OPERATOR_FEES,
+    PROMOTION,
     SPONSOR,
     LedgerTransaction,
     Posting,
+    channel_account,
     creator_account,
+    held_account,
     hold_account,
 )
+from bot.domain.payment import Payer
 
 
 def plan_funding(target_nano: int, funded_nano: int) -> LedgerTransaction | None:
@@ -33,34 +43,91 @@ def plan_funding(target_nano: int, funded_nano: int) -> LedgerTransaction | None
     )
 
 
-def plan_hold(intent: str, price_nano: int) -> LedgerTransaction:
-    """Plan to set a reply's price aside before it is made."""
+def hold_key(intent: str) -> str:
+    """Return the key under which a reply's price is set aside."""
+    return f"hold:{intent}"
+
+
+def plan_hold(intent: str, price_nano: int, source: str = SPONSOR) -> LedgerTransaction:
+    """Plan to set a reply's price aside before it is made; `source` is the payer's account."""
     return LedgerTransaction(
-        key=f"hold:{intent}",
+        key=hold_key(intent),
         kind="hold",
-        postings=(Posting(SPONSOR, -price_nano), Posting(hold_account(intent), price_nano)),
+        postings=(Posting(source, -price_nano), Posting(hold_account(intent), price_nano)),
     )
 
 
+def source_of(hold: LedgerTransaction) -> str:
+    """Return the account that a hold was taken from.
+
+    Raises:
+        InvariantError: it is no hold.
+    """
+    found = [one.account for one in hold.postings if not one.account.startswith("hold:")]
+    if hold.kind != "hold" or len(found) != 1:
+        raise InvariantError(f"ledger: {hold.key} is no hold")
+    return found[0]
+
+
+def payer_of(source: str) -> Payer:
+    """Return whose money an account holds."""
+    kinds = {"sponsor": Payer.SPONSOR, "fan": Payer.PAID, "promo": Payer.PROMOTIONAL}
+    kind = source.partition(":")[0]
+    if kind not in kinds:
+        raise InvariantError(f"ledger: {source} pays for nothing")
+    return kinds[kind]
+
+
 def plan_capture(
-    intent: str, twin: bytes, *, price_nano: int, creator_nano: int
+    intent: str, twin: bytes, *, payer: Payer, price_nano: int, creator_nano: int
 ) -> LedgerTransaction:
-    """Plan to pay a delivered reply's price out of its hold."""
+    """Plan to pay a delivered reply's price out of its hold.
+
+    `creator_nano` is the creator's part; of promotional credit there is none, whatever is given.
+    """
+    hold = Posting(hold_account(intent), -price_nano)
+    if payer is Payer.PROMOTIONAL:
+        shares: tuple[Posting, ...] = (Posting(PROMOTION, price_nano),)
+    else:
+        earns = held_account if payer is Payer.PAID else creator_account
+        shares = (
+            Posting(earns(twin), creator_nano),
+            Posting(OPERATOR_FEES, price_nano - creator_nano),
+        )
+    return LedgerTransaction(key=f"end-hold:{intent}", kind="capture", postings=(hold, *shares))
+
+
+def plan_release(intent: str, price_nano: int, source: str = SPONSOR) -> LedgerTransaction:
+    """Plan to give a hold back to where it came from."""
     return LedgerTransaction(
         key=f"end-hold:{intent}",
-        kind="capture",
+        kind="release",
+        postings=(Posting(hold_account(intent), -price_nano), Posting(source, price_nano)),
+    )
+
+
+def plan_mature(intent: str, twin: bytes, creator_nano: int) -> LedgerTransaction:
+    """Plan to make a held fee payable: nobody can take it back any more."""
+    return LedgerTransaction(
+        key=f"mature:{intent}",
+        kind="mature",
         postings=(
-            Posting(hold_account(intent), -price_nano),
+            Posting(held_account(twin), -creator_nano),
             Posting(creator_account(twin), creator_nano),
-            Posting(OPERATOR_FEES, price_nano - creator_nano),
         ),
     )
 
 
-def plan_release(intent: str, price_nano: int) -> LedgerTransaction:
-    """Plan to give a hold back."""
+def plan_reverse(
+    intent: str, twin: bytes, *, price_nano: int, creator_nano: int, platform: str
+) -> LedgerTransaction:
+    """Plan to give a held fee back to the platform that has refunded what paid it."""
     return LedgerTransaction(
-        key=f"end-hold:{intent}",
-        kind="release",
-        postings=(Posting(hold_account(intent), -price_nano), Posting(SPONSOR, price_nano)),
+        key=f"reverse:{intent}",
+        kind="reverse",
+        postings=(
+            Posting(held_account(twin), -creator_nano),
+            Posting(OPERATOR_FEES, creator_nano - price_nano),
+            Posting(channel_account(platform), price_nano),
+        ),
     )

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bot.domain.ledger import LedgerTransaction
+from bot.ports.book import StoredRates
+from bot.ports.credit_book import HeldFee, StoredPurchase, StoredRefund
+from bot.ports.disputes import StoredDispute
 from bot.ports.stores import (
     Intent,
     NodeAddress,
@@ -37,6 +40,11 @@ class StoredRecords:
         orders: in the order of the log.
         verdicts: of auditors, in the order of the log.
         seals: in the order of the log.
+        rates: the operator's tables, in the order of the log.
+        purchases: what fans have bought, and what became of it.
+        held: fees that a platform may still take back.
+        disputes: what fans have said of replies, and what was found.
+        ledger_ids: numbers of the transactions in `ledger`; empty where the store has none.
     """
 
     leaves: tuple[bytes, ...]
@@ -50,6 +58,11 @@ class StoredRecords:
     orders: tuple[StoredOrder, ...]
     verdicts: tuple[StoredVerdict, ...] = ()
     seals: tuple[StoredSeal, ...] = ()
+    rates: tuple[StoredRates, ...] = ()
+    purchases: tuple[tuple[StoredPurchase, StoredRefund | None], ...] = ()
+    held: tuple[HeldFee, ...] = ()
+    disputes: tuple[StoredDispute, ...] = ()
+    ledger_ids: tuple[int, ...] = ()
 
 
 class AuditReader(Protocol):

@@ -42,6 +42,21 @@ class StoredCheckpoint:
     note: str
 
 
+@dataclass(frozen=True, slots=True)
+class StoredRates:
+    """A rate table of the operator's that stands in the log.
+
+    Attributes:
+        log_index: of the leaf that cites it.
+        name: SHA-256 of its PAE.
+        envelope: DSSE envelope bytes.
+    """
+
+    log_index: int
+    name: bytes
+    envelope: bytes
+
+
 class SignedRecords(Protocol):
     """The creators' part of a transaction: manifests and orders."""
 
@@ -111,12 +126,32 @@ class LogTransaction(Protocol):
         """Keep the seal that the leaf of this index cites."""
         ...
 
+    async def add_rates(self, rates: StoredRates) -> None:
+        """Keep a rate table for ever; its leaf must be there, and its name new.
+
+        Raises:
+            InvariantError: it is not.
+        """
+        ...
+
+    async def rate_tables(self) -> Sequence[StoredRates]:
+        """Return every rate table, oldest first."""
+        ...
+
 
 class LedgerPostings(Protocol):
     """The ledger's part of a transaction."""
 
     async def post(self, transaction: LedgerTransaction) -> bool:
-        """Post a ledger transaction; return False if its key was posted before."""
+        """Post a ledger transaction; return False if its key was posted before.
+
+        Raises:
+            InvariantError: an account would be overdrawn that is of no debit class.
+        """
+        ...
+
+    async def posted(self, key: str) -> LedgerTransaction | None:
+        """Return the ledger transaction of a key."""
         ...
 
     async def balance(self, account: str) -> int:

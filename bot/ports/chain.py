@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Protocol
 
-from bot.domain.settlement import (
-    ChainIdentity,
-    ClaimChunk,
-    Commitment,
-    ContractState,
+from bot.domain.fees import Market
+from bot.domain.settlement import ChainIdentity, ClaimChunk, Commitment, ContractState
+from bot.domain.transactions import (
+    BlockTag,
+    Finality,
     Inclusion,
     Refusal,
     SignedTransaction,
@@ -47,11 +47,19 @@ class SettlementChain(Protocol):
         """Return the contract's newest commitment and what it has paid."""
         ...
 
-    async def nonce(self, signer: Signer, *, depth: int = 1) -> int:
-        """Return how many transactions of the signer are mined at least `depth` blocks deep.
+    async def nonce(self, signer: Signer, *, finality: Finality = 1) -> int:
+        """Return how many transactions of the signer are mined and final in that sense.
 
-        At depth 1 that is the next free nonce, pending transactions aside.
+        At 1 that is the next free nonce, pending transactions aside.
         """
+        ...
+
+    async def height(self, tag: BlockTag) -> int:
+        """Return the number of the newest block that the chain calls so."""
+        ...
+
+    async def market(self) -> Market:
+        """Return what the chain asks for gas now."""
         ...
 
     async def sign_commit(
@@ -72,6 +80,17 @@ class SettlementChain(Protocol):
 
         Raises:
             ConfigurationError: no relayer's key was given.
+        """
+        ...
+
+    async def raise_fees(self, transaction: SignedTransaction) -> SignedTransaction | Refusal:
+        """Sign the same call with the same nonce again, at fees that replace it; nothing is sent.
+
+        Only what is offered for gas differs: the call's bytes never change. It is rehearsed as when
+        it was first signed. A refusal says why there can be no dearer one now, such as the limit.
+
+        Raises:
+            ConfigurationError: the key of its signer was not given.
         """
         ...
 

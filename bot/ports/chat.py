@@ -39,6 +39,7 @@ class IncomingMessage:
         text: what was written, not yet trimmed or limited by the core.
         may_merge: whether it may be answered together with the fan's next ones; an ordinary
             message may, a command or a form, which each wait for an answer of their own, may not.
+        unasked: nobody asked the twin to answer this: it spends nothing of the fan's credit.
     """
 
     twin: str
@@ -47,6 +48,7 @@ class IncomingMessage:
     message_id: str
     text: str
     may_merge: bool = False
+    unasked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

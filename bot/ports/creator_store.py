@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from bot.domain.payment import FREE_DAILY
 from bot.domain.persona import Persona
 from bot.domain.terms import SamplerTerms
 
@@ -21,6 +22,7 @@ class DraftContent:
 
     Attributes:
         price_nano: per reply, in 1e-9 of the settlement token.
+        free_daily: replies that a fan gets free in 24 hours.
         avatar: PNG or JPEG bytes; empty for none.
     """
 
@@ -28,6 +30,7 @@ class DraftContent:
     sampler: SamplerTerms
     price_nano: int
     avatar: bytes = b""
+    free_daily: int = FREE_DAILY
 
 
 @dataclass(frozen=True, slots=True)

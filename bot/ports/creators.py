@@ -186,8 +186,13 @@ class CreatorDesk(Protocol):
         """Change the draft."""
         ...
 
-    async def set_price(self, actor: Actor, slug: str, amount: str) -> TwinView:
-        """Change the draft's price per reply: a decimal of the settlement token (`0.002`)."""
+    async def set_price(
+        self, actor: Actor, slug: str, amount: str, *, free_daily: int | None = None
+    ) -> TwinView:
+        """Change the draft's price per reply: a decimal of the settlement token (`0.002`).
+
+        `free_daily` is how many replies a fan gets free in 24 hours; None leaves it.
+        """
         ...
 
     async def set_avatar(self, actor: Actor, slug: str, picture: bytes) -> TwinView:

@@ -6,15 +6,10 @@ from typing import Protocol
 
 from bot.ports.chat import Surface
 from bot.ports.erasures import Tombstone
+from bot.ports.people import Person
 from bot.ports.stores import Intent, StoredReply
 
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody on one platform, by the platform's own id."""
-
-    platform: str
-    fan: str
+__all__ = ["Asked", "Erasure", "FanRecords", "Person", "PrivatePick", "Report"]
 
 
 @dataclass(frozen=True, slots=True)

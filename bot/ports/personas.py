@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bot.domain.payment import FREE_DAILY
 from bot.domain.persona import Persona
 
 
@@ -13,6 +14,7 @@ class PersonaFile:
         slug: the file's name without extension; names the twin in commands.
         creator: display name of the creator.
         price_nano: per reply, in 1e-9 of the settlement token.
+        free_daily: replies that a fan gets free in 24 hours.
         temperature: a decimal string, as in the manifest; so are `top_p`, `min_p` and the
             penalties.
         model: name of a model of this service; empty: its own.
@@ -30,3 +32,4 @@ class PersonaFile:
     presence_penalty: str = "0"
     frequency_penalty: str = "0"
     model: str = ""
+    free_daily: int = FREE_DAILY

@@ -10,12 +10,16 @@ from bot.domain.settlement import (
     EarningsSnapshot,
     Epoch,
     EpochSettlement,
+    Lease,
+)
+from bot.domain.transactions import (
     Inclusion,
     Purpose,
     SignedTransaction,
     StoredTransaction,
     TransactionState,
 )
+from bot.domain.twin_log import TwinLog
 
 
 class EpochStore(Protocol):
@@ -75,7 +79,8 @@ class EpochStore(Protocol):
     async def record(self, transaction: SignedTransaction) -> bool:
         """Store a signed transaction, before anything is broadcast.
 
-        A commit takes its epoch from `planned` to `signed` in the same step. False when a living
+        A commit takes its epoch from `planned` to `signed` in the same step. Its attempt number is
+        the next one of the signer's nonce: 0, unless a dead transaction had it. False when a living
         transaction has the same job (purpose, epoch, chunk) or the same signer and nonce, or when
         the epoch is not `planned` (commit) or not `final` (claim).
         """
@@ -93,13 +98,44 @@ class EpochStore(Protocol):
         anywhere back to `planned` when the transaction is `dead`.
 
         Args:
-            transaction: as it was read; its state is compared with the stored one.
+            transaction: as it was read; its state and attempts are compared with the stored ones.
             to: a state in `TRANSACTION_MOVES`.
-            inclusion: given exactly when `to` is `mined`.
+            inclusion: given exactly when `to` is `mined`; it names one of the attempts.
 
         Raises:
             InvariantError: there is no such move.
         """
+        ...
+
+    async def replace(self, transaction: StoredTransaction, signed: SignedTransaction) -> bool:
+        """Add an attempt to a transaction, before it is broadcast.
+
+        It has the next attempt number. A transaction that was `sent` is `signed` again, and the
+        epoch of a commit with it; one that is `final` stays so. False when the transaction is not
+        in the state given any more, has another newest attempt, or knows these bytes already.
+
+        Args:
+            transaction: as it was read, in one of the states `REPLACEABLE`.
+            signed: the same job with the same nonce.
+
+        Raises:
+            InvariantError: it is another job or nonce, or nothing can be added in that state.
+        """
+        ...
+
+    async def hold(self, owner: str, *, now: int, until: int) -> Lease:
+        """Take or prolong the right to publish; return who has it after that, and until when.
+
+        It is taken where nobody has it, where it has run out by `now`, and by its own owner.
+        """
+        ...
+
+    async def holder(self) -> Lease | None:
+        """Return who has taken the right to publish last; None after it was given back."""
+        ...
+
+    async def let_go(self, owner: str) -> None:
+        """Give the right to publish back, if that owner has it."""
         ...
 
     async def in_flight(self, purpose: Purpose) -> StoredTransaction | None:
@@ -114,28 +150,34 @@ class EpochStore(Protocol):
 class EarningsReader(Protocol):
     """The book's side of settlement: what each twin has earned, and what has been committed.
 
-    What a twin has earned is the sum of its accounts `creator:` and `settled:`.
+    What a twin has earned follows from its twin log (`bot.domain.twin_log`); the ledger has the sum
+    of it in the accounts `creator:`, `held:` and `settled:`.
     """
 
     async def freeze(self) -> EarningsSnapshot:
         """Return earnings and log as of one moment, from one consistent snapshot of the store.
 
-        - Only captured fees count: not holds, not money that can still be reversed. So no
-          `cumulative_nano`, `receipt_count` or `log_size` is ever smaller than in an earlier
-          snapshot, and no twin disappears.
-        - `log_size` and `log_root` belong to a signed checkpoint, and that tree holds every
-          receipt whose fee is counted: fees past the checkpoint wait for the next freeze.
-        - `receipt_count` and `twin_log_root` cover the same receipts as `log_size`.
+        - Only outcomes whose leaf stands below `log_size` count, and no money that a platform may
+          still take back: a fee of bought credit is held until its key `mature:<intent>` is
+          posted. So no `cumulative_nano`, `entries` or `log_size` is ever smaller than in an
+          earlier snapshot, and no twin disappears.
+        - `log_size` and `log_root` belong to a signed checkpoint: what is past it waits for the
+          next freeze.
         - The payout address is the one of the twin's newest manifest at that moment.
 
-        Freezing writes nothing.
+        Freezing writes nothing, and keeps nobody waiting: long work is done in a thread.
         """
+        ...
+
+    async def twin_log(self, twin: bytes, log_size: int) -> TwinLog:
+        """Return a twin's entries whose outcome leaves stand below `log_size`; none if unknown."""
         ...
 
     async def standing(self, log_size: int) -> tuple[TwinBook, ...]:
         """Return every known twin's earnings as of the log's first leaves, and what is settled.
 
-        Besides twins it names `LOST_FEES`, once something is settled for it.
+        What is held is what is held now, of these leaves. Besides twins it names `LOST_FEES`, once
+        something is settled for it.
         """
         ...
 

@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.domain.fields import FROM_THE_FIRST, Choice, MessagePart, Span
+from bot.domain.payment import NOBODY, Payment
 from bot.ports.book import (
     LedgerPostings,
     LogTransaction,
@@ -26,6 +27,7 @@ from bot.ports.book import (
     StoredOrder,
 )
 from bot.ports.chat import IncomingMessage, Surface
+from bot.ports.credit_book import CreditRecords
 from bot.ports.verdicts import VerdictRecords
 
 __all__ = [
@@ -56,6 +58,7 @@ class Intent:
         seed: 32 bytes.
         opening_key: 32 random bytes, the fan's.
         price_nano: held from the payer under this key.
+        payment: whose money it is; decided when the price is held.
         state: `open`, `done` (there is a reply) or `void`.
         void_statement: DSSE envelope bytes of the void that the log cites.
         regenerate: the platform's id of the fan's wish for another reply; None where nobody wished.
@@ -94,6 +97,7 @@ class Intent:
     rejected: int = 0
     rule: str | None = None
     log_size: int = 0
+    payment: Payment = NOBODY
 
     @property
     def erased(self) -> bool:
@@ -176,7 +180,9 @@ class PastTurn:
     fixed: bool = False
 
 
-class StoreTransaction(SignedRecords, LogTransaction, LedgerPostings, VerdictRecords, Protocol):
+class StoreTransaction(
+    SignedRecords, LogTransaction, LedgerPostings, VerdictRecords, CreditRecords, Protocol
+):
     """The operations inside one transaction."""
 
     async def add_intent(self, intent: Intent) -> None:
@@ -240,10 +246,7 @@ class StoreTransaction(SignedRecords, LogTransaction, LedgerPostings, VerdictRec
         ...
 
     async def conversation(self, conversation: bytes) -> list[StoredReply]:
-        """Return a conversation's replies in order, withdrawn ones too.
-
-        Of a turn with several attempts only the last one.
-        """
+        """Return a conversation's replies in order, withdrawn ones too; of a turn the last one."""
         ...
 
     async def recent_turns(

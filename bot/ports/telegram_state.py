@@ -1,6 +1,7 @@
 """What the Telegram surface must not forget.
 
-Open updates, picked twins, sent messages, questions to creators, and bots that creators have made.
+Open updates, picked twins, sent messages, questions to creators, bots that creators have made, and
+how far the platform's list of payments was followed.
 """
 
 from collections.abc import Sequence
@@ -217,6 +218,14 @@ class TelegramState(Protocol):
 
     async def expire_offers(self, *, older_than_s: float) -> None:
         """Let offers that nobody took expire: pending, without a bot, and too old."""
+        ...
+
+    async def stars_followed(self, bot: str) -> int:
+        """Return how many transactions of a bot's list of Stars were followed; 0 at first."""
+        ...
+
+    async def follow_stars(self, bot: str, count: int) -> None:
+        """Remember how many were followed; a smaller number than before changes nothing."""
         ...
 
     async def forget(self, fan: str) -> None:

@@ -52,12 +52,14 @@ class EarningsLine:
     Attributes:
         twin_name: display name.
         token: symbol of the settlement token.
-        accrued_nano: earned by delivered replies since ever, by the book.
+        accrued_nano: earned by delivered replies since ever, by the book, without what is held.
         committed_nano: cumulative amount in the last epoch that is final on-chain.
         claimed_nano: cumulative amount that the chain has paid out.
         payout: address that is paid, EIP-55.
         chain_balance_nano: token balance of that address; None when the chain does not answer.
         last_tx: hash of the last epoch's transaction, `0x…`; None before the first epoch.
+        held_nano: earned beside that, and a platform may still take it back.
+        statement: private link to the statements, for the creator alone; empty for none.
     """
 
     twin_name: str
@@ -68,3 +70,5 @@ class EarningsLine:
     payout: str
     chain_balance_nano: int | None
     last_tx: str | None
+    held_nano: int = 0
+    statement: str = ""

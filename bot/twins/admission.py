@@ -1,13 +1,14 @@
-"""Who may be answered now: a live twin, a sane message, a fan within quota, money to pay for it."""
+"""Who may be answered now: a live twin, a sane message, a fan within quota."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.domain.errors import AdmissionError
-from bot.domain.ledger import SPONSOR
 from bot.ports.chat import IncomingMessage
 from bot.ports.stores import StoreTransaction
+from bot.twins.paying import WhoPays
+from bot.twins.registered import Registered
 from bot.twins.roster import LiveTwin
 
 DAY = timedelta(days=1)
@@ -25,11 +26,17 @@ class AdmissionPolicy:
     Attributes:
         erased: counts a person's messages since a time that were forgotten, and so are not in the
             store any more: to be forgotten is no way around the quota.
+        cooldown: how long a fan waits between two messages.
+        paying: says whose money pays a reply.
+        registered: says whom the registry of twins lets speak.
     """
 
     daily_messages: int
     message_chars: int
     erased: Callable[[str, str, datetime], int] = none_erased
+    cooldown: timedelta = timedelta(0)
+    paying: WhoPays = field(default_factory=WhoPays)
+    registered: Registered = field(default_factory=Registered)
 
     def check_message(self, message: IncomingMessage, twin: LiveTwin, moment: datetime) -> str:
         """Return the text that is answered, without outer whitespace.
@@ -50,17 +57,21 @@ class AdmissionPolicy:
         return text
 
     async def check_quota(
-        self, tx: StoreTransaction, message: IncomingMessage, twin: LiveTwin, moment: datetime
+        self, tx: StoreTransaction, message: IncomingMessage, moment: datetime
     ) -> None:
-        """Refuse a fan beyond today's quota, and any reply that nobody could pay.
+        """Refuse a fan beyond today's quota, or too soon after their last message.
 
         Raises:
-            AdmissionError: over quota, or the sponsorship budget is used up.
+            AdmissionError: over quota, or within the cool-down.
         """
         await self.check_daily(tx, message, moment)
-        if await tx.balance(SPONSOR) < twin.manifest.price_nano:
+        if not self.cooldown:
+            return
+        whose = message.surface.platform, message.fan, moment - self.cooldown
+        if await tx.count_intents(*whose) + self.erased(*whose):
+            seconds = int(self.cooldown.total_seconds())
             raise AdmissionError(
-                "The budget for free replies is used up: the operator has to refill it."
+                f"Please wait {seconds} seconds between two messages, and send this one again."
             )
 
     async def check_daily(

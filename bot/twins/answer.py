@@ -6,7 +6,8 @@
 3  draw         slot -> VRF -> seed: nobody could choose it
 4  safety       (`safety`) where a rule applies, its fixed answer is the reply: nothing of 5 to 8
 5  assemble     typed spans: persona, earlier turns, the message; nothing else can enter
-6  intend       one transaction: quota, hold of the price, intent -- before the first character
+6  intend       (`deciding`) one transaction: quota, who pays (`paying`), hold of the price,
+                intent -- before the first character
 7  generate     text streams out a little behind the model; fan and creator may halt it; what says
                 to this message what was said to another is drawn again, before anyone sees it
 8  commit       one transaction: receipt, sequence number, log leaf, turn, outbox
@@ -27,34 +28,26 @@ from bot.domain.errors import (
     AdmissionError,
     BotError,
     InvariantError,
-    MessageTooLongError,
     UserError,
 )
 from bot.domain.fields import MAX_EVENT
-from bot.domain.rules import KNOWN_RULES, first_rule
+from bot.domain.rules import KNOWN_RULES
 from bot.domain.statements import VoidReason
-from bot.ledger.fees import plan_hold
 from bot.ports.chat import IncomingMessage, MergedInto
 from bot.ports.clock import Clock, Entropy
 from bot.ports.models import ServedModels
 from bot.ports.stores import Intent, Store, StoredReply
 from bot.receipts.issue import Issuer
 from bot.twins.admission import AdmissionPolicy
-from bot.twins.engines import engine_of
-from bot.twins.intents import (
-    assemble_context,
-    conversation_id,
-    draw_again,
-    draw_intent,
-    read_earlier,
-)
+from bot.twins.deciding import DecideReply
+from bot.twins.intents import conversation_id, draw_again, draw_intent
 from bot.twins.making import MakeReply, Show
-from bot.twins.merging import choose_parts, find_known, keep_new, merge_messages
-from bot.twins.own import check_latest, find_own
+from bot.twins.merging import choose_parts, find_known, keep_new
+from bot.twins.own import find_own
 from bot.twins.roster import LiveTwin, Roster
-from bot.twins.running import Halt, RunningReplies
-from bot.twins.safety import FixedAnswers, fixed_intent
-from bot.twins.turns import ConversationTurns, TakenBackError, Turn
+from bot.twins.running import RunningReplies
+from bot.twins.safety import FixedAnswers
+from bot.twins.turns import ConversationTurns
 
 _log = structlog.get_logger()
 
@@ -85,6 +78,7 @@ class AnswerFan:
         self._entropy = entropy
         self._turns = turns
         self._running = running
+        self._deciding = DecideReply(store=store, models=models, policy=policy)
         self._making = MakeReply(
             roster=roster, store=store, models=models, issuer=issuer, running=running
         )
@@ -100,7 +94,7 @@ class AnswerFan:
             UserError: nothing was charged; the sentence is for the fan.
             TransientError: nothing was charged; trying again may help.
         """
-        message, twin, _ = self._admit(message)
+        message, twin, arrived = self._admit(message)
         conversation = conversation_id(twin.manifest.twin, message.surface, message.fan)
         async with self._turns.of(conversation, message) as turn:
             if turn.merged_into is not None:
@@ -127,7 +121,7 @@ class AnswerFan:
                 return await self._answer_known(known, twin.manifest_hash, show)
             await self._end_stale(stale, twin)
             with self._running.running(draft) as halt:
-                halt.intent = await self._intend(draft, twin, parts, halt)
+                halt.intent = await self._deciding.decide(draft, twin, parts, halt, arrived)
                 self._turns.merge(conversation, parts[1:], into=halt.intent.parts)
                 if halt.intent.rule is not None:
                     reply = await self._fixed.give(halt, KNOWN_RULES[halt.intent.rule], twin)
@@ -144,6 +138,7 @@ class AnswerFan:
         """
         if not 1 <= len(event_id) <= MAX_EVENT:
             raise InvariantError("the id of a wish for another reply does not fit into a receipt")
+        arrived = self._clock.now()
         async with self._store.reading() as tx:
             replaced, reply = await find_own(tx, receipt_id, fan)
         if replaced.rule is not None:
@@ -171,7 +166,7 @@ class AnswerFan:
                 entropy=self._entropy,
             )
             with self._running.running(draft) as halt:
-                halt.intent = await self._intend_again(draft, twin, reply, halt)
+                halt.intent = await self._deciding.decide_again(draft, twin, reply, halt, arrived)
                 return await self._making.make(halt, show)
 
     async def resume(self, intent: Intent, *, void_because: VoidReason | None) -> bool:
@@ -199,61 +194,6 @@ class AnswerFan:
         twin, moment = self._roster.find(message.twin), self._clock.now()
         text = self._policy.check_message(message, twin, moment)
         return replace(message, text=text), twin, moment
-
-    async def _intend(
-        self, draft: Intent, twin: LiveTwin, parts: Sequence[Turn], halt: Halt
-    ) -> Intent:
-        """Decide the reply: everything that determines it is durable when this returns.
-
-        Where the merged messages are too long together, the first one is answered alone. Of a fixed
-        answer nothing is durable before the answer is.
-        """
-        _check_wanted(halt, parts[0])
-        parts = [part for part in parts if not part.withdrawn]
-        merged = merge_messages(draft, [part.message for part in parts if part.message])
-        rule = first_rule(twin.manifest.rules, merged.message.text)
-        if rule is not None:
-            return fixed_intent(merged, rule)
-        rendering = twin.manifest.rendering
-        engine = engine_of(self._models, twin.manifest)
-        tokens = await engine.tokenize(rendering.span_prefix + merged.message.text)
-        async with self._store.transaction() as tx:
-            kept = [part for part in parts if not part.withdrawn]
-            _check_wanted(halt, parts[0])
-            if len(kept) == len(parts):
-                await self._policy.check_quota(tx, merged.message, twin, merged.created_at)
-                window = rendering.window_tokens
-                earlier = await read_earlier(tx, draft.conversation, tokens=window)
-                try:
-                    intent = assemble_context(merged, twin, earlier=earlier, message=tokens)
-                except MessageTooLongError:
-                    if len(parts) == 1:
-                        raise
-                    kept = list(parts[:1])
-                else:
-                    await tx.post(plan_hold(intent.key, intent.price_nano))
-                    await tx.add_intent(intent)
-                    return intent
-        return await self._intend(draft, twin, kept, halt)
-
-    async def _intend_again(
-        self, draft: Intent, twin: LiveTwin, replaced: StoredReply, halt: Halt
-    ) -> Intent:
-        """Decide another attempt; its context is put together from what may be quoted now."""
-        window = twin.manifest.rendering.window_tokens
-        async with self._store.transaction() as tx:
-            if halt.dropped:
-                raise TakenBackError
-            await check_latest(tx, replaced)
-            await self._policy.check_quota(tx, draft.message, twin, draft.created_at)
-            earlier = await read_earlier(
-                tx, draft.conversation, tokens=window, before=replaced.turn
-            )
-            message = draft.spans[-1].tokens
-            intent = assemble_context(draft, twin, earlier=earlier, message=message)
-            await tx.post(plan_hold(intent.key, intent.price_nano))
-            await tx.add_intent(intent)
-            return intent
 
     async def _answer_known(self, known: Intent, manifest: bytes, show: Show) -> StoredReply:
         """Give a message that was decided before what it got, or finish it."""
@@ -284,9 +224,3 @@ class AnswerFan:
                 await self._making.finish(intent, lambda _text: None)
             except UserError:
                 _log.info("reply.stale_ended", intent=intent.key)  # halted; it is void
-
-
-def _check_wanted(halt: Halt, first: Turn) -> None:
-    """Stop where the message was taken back meanwhile."""
-    if halt.dropped or first.withdrawn:
-        raise TakenBackError

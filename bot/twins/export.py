@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +20,13 @@ _Json = dict[str, Any]
 
 
 async def build_export(
-    records: FanRecords, person: Person, *, token_of: Token, base_url: str, moment: datetime
+    records: FanRecords,
+    person: Person,
+    *,
+    token_of: Token,
+    base_url: str,
+    moment: datetime,
+    money: Mapping[str, object],
 ) -> bytes:
     """Return everything about one person; the key of each proof link is theirs.
 
@@ -30,6 +36,7 @@ async def build_export(
         token_of: returns the settlement token's symbol for a manifest's hash.
         base_url: what proof links begin with.
         moment: now.
+        money: what there is of theirs (`export_money`).
     """
     conversations: dict[tuple[str, ...], list[_Json]] = defaultdict(list)
     position = 0
@@ -49,6 +56,7 @@ async def build_export(
         ],
         "picked_twins": _picks(await records.picks(person)),
         "reports": _reports(await records.reports_by(person)),
+        "money": money,
     }
     return json.dumps(whole, ensure_ascii=False, indent=2).encode("utf-8", "replace") + b"\n"
 

@@ -22,6 +22,7 @@ from bot.ports.inference import ConversationStates
 from bot.ports.stores import Store
 from bot.twins.endings import Endings
 from bot.twins.export import build_export
+from bot.twins.export_money import export_money
 from bot.twins.forgotten import Forgotten
 from bot.twins.halting import TAKEN_BACK
 from bot.twins.running import RunningReplies
@@ -100,9 +101,13 @@ class FansData:
                 tokens[manifest] = "" if stored is None else parse_manifest(stored.body).price_token
             return tokens[manifest]
 
+        person = Person(platform, fan)
+        async with self._store.reading() as tx:
+            money = await export_money(tx, person)
         return await build_export(
             self._records,
-            Person(platform, fan),
+            person,
+            money=money,
             token_of=token_of,
             base_url=self._base_url,
             moment=self._clock.now(),

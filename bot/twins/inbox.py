@@ -6,7 +6,7 @@ from typing import Protocol
 
 from bot.domain.errors import InvariantError, UserError
 from bot.domain.fields import MAX_EVENT
-from bot.domain.money import format_nano
+from bot.domain.manifest import price_words
 from bot.domain.settlement import NANO_PER_UNIT
 from bot.domain.statements import Outcome
 from bot.ports.chat import (
@@ -175,8 +175,9 @@ class Inbox(ChatInbox):
                 slug=twin.manifest.slug,
                 name=twin.manifest.name,
                 role=twin.persona.role,
-                price=f"{format_nano(twin.manifest.price_nano)} {twin.manifest.price_token} "
-                "per reply",
+                price=price_words(
+                    twin.manifest.price_nano, twin.manifest.price_token, twin.manifest.free_daily
+                ),
                 version=twin.manifest.version,
                 creator=twin.manifest.creator,
                 avatar=twin.avatar,
@@ -223,6 +224,7 @@ class Inbox(ChatInbox):
             payout=twin.manifest.payout,
             chain_balance_nano=None if balance is None else balance * NANO_PER_UNIT,
             last_tx=None if statement.commit_hash is None else f"0x{statement.commit_hash.hex()}",
+            held_nano=statement.held_nano,
         )
 
     def _shown(self, reply: StoredReply) -> ReplyShown:

@@ -9,6 +9,7 @@ from bot.crypto.hashing import tagged_hash
 from bot.domain.fields import Choice, MessagePart
 from bot.domain.ids import derive_seed, derive_slot, derive_slot_tag
 from bot.domain.manifest import Manifest
+from bot.domain.payment import Payer, Payment
 from bot.generation.rendering import CommittedTurn, fit_turns, render
 from bot.generation.repeats import Repeats, redraw_sampler
 from bot.ports.chat import IncomingMessage, Surface
@@ -61,6 +62,7 @@ def draw_intent(
         price_nano=twin.manifest.price_nano,
         created_at=moment,
         parts=(MessagePart(message.message_id, message.text),),
+        payment=Payment(Payer.SPONSOR if twin.manifest.price_nano else Payer.FREE),
     )
 
 

@@ -6,7 +6,7 @@ import structlog
 
 from bot.domain.errors import InvariantError
 from bot.domain.manifest import Manifest
-from bot.domain.money import split_price
+from bot.domain.payment import split_fee
 from bot.domain.persona import Persona
 from bot.ports.inference import Generated
 from bot.ports.stores import Intent, StoredReply, StoreTransaction
@@ -67,7 +67,9 @@ async def keep_reply(
         text=made.text,
         finish=made.finish,
         price_nano=intent.price_nano,
-        creator_nano=split_price(intent.price_nano, terms.manifest.creator_bp)[0],
+        creator_nano=split_fee(intent.payment.payer, intent.price_nano, terms.manifest.creator_bp)[
+            0
+        ],
         opening_key=intent.opening_key,
         envelope=issued.envelope,
         sealed=issued.sealed,

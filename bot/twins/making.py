@@ -5,17 +5,18 @@ The way on after a crash, too: all that determines the reply is in the intent.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from bot.domain.errors import BotError, EngineCrashedError, InvariantError
 from bot.domain.fields import Finish
 from bot.domain.manifest import Manifest, parse_manifest
 from bot.domain.persona import parse_persona
 from bot.domain.statements import VoidReason
-from bot.ledger.fees import plan_hold
 from bot.ports.inference import Generated, Queued
 from bot.ports.models import ServedModels
 from bot.ports.stores import Intent, Store, StoredReply
 from bot.receipts.issue import Issuer
+from bot.twins.charging import hold_again
 from bot.twins.endings import Endings
 from bot.twins.engines import engine_of
 from bot.twins.halting import TAKEN_BACK, settle_halted
@@ -137,12 +138,11 @@ class MakeReply:
         async with self._store.transaction() as tx:
             if halt.dropped:
                 return None
-            for attempt in attempts:
-                if attempt is not halt.intent:
-                    await tx.post(plan_hold(attempt.key, attempt.price_nano))
-                    await tx.add_intent(attempt)
-                if attempt is not intent:
-                    await self._endings.void_open(tx, attempt, VoidReason.REJECTED)
+            for rejected, attempt in pairwise(attempts):
+                await tx.move_use(rejected.key, attempt.key)
+                await self._endings.void_open(tx, rejected, VoidReason.REJECTED)
+                await hold_again(tx, rejected, attempt)
+                await tx.add_intent(attempt)
             reply = await keep_reply(
                 tx,
                 replace(self._issuer, verdict=verdict),

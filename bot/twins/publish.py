@@ -190,6 +190,7 @@ async def draft_manifest(
         rules=RULES,
         price_nano=file.price_nano,
         price_token=terms.token,
+        free_daily=file.free_daily,
         creator_bp=BASIS_POINTS - terms.operator_bp,
         creator=signers.creator,
         payout=signers.payout,

@@ -11,8 +11,8 @@ answered when it comes again. Killed after it, the reply stands in the outbox li
 from dataclasses import replace
 
 from bot.domain.fields import Choice, Finish
+from bot.domain.payment import NOBODY
 from bot.domain.rules import Rule
-from bot.ledger.fees import plan_hold
 from bot.ports.inference import Generated
 from bot.ports.stores import Intent, Store, StoredReply
 from bot.receipts.issue import Issuer
@@ -26,8 +26,16 @@ BEYOND_QUOTA = 20  # messages of one fan in a day
 
 
 def fixed_intent(draft: Intent, rule: Rule) -> Intent:
-    """Return the intent of a rule's fixed answer: no context, no price."""
-    return replace(draft, spans=(), context=(), prefix_tokens=0, price_nano=0, rule=rule.id)
+    """Return the intent of a rule's fixed answer: no context, no price, nobody pays."""
+    return replace(
+        draft,
+        spans=(),
+        context=(),
+        prefix_tokens=0,
+        price_nano=0,
+        payment=NOBODY,
+        rule=rule.id,
+    )
 
 
 class FixedAnswers:
@@ -55,7 +63,6 @@ class FixedAnswers:
             await self._policy.check_daily(tx, *sent, beyond=BEYOND_QUOTA)
             place = await next_place(tx, halt.intent)
             intent = replace(halt.intent, choice=Choice(place.turn), log_size=await tx.log_size())
-            await tx.post(plan_hold(intent.key, intent.price_nano))
             await tx.add_intent(intent)
             terms = Terms(twin.manifest, twin.persona)
             # No engine had a part in it, so none can have failed its self-check.

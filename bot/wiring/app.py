@@ -12,24 +12,23 @@ from pathlib import Path
 from bot.audit.run import Audit
 from bot.config import Settings
 from bot.creators.shelf import check_names
-from bot.crypto.ed25519 import public_key_of
+from bot.credit.rates import RateBook
 from bot.domain.wording import STARTER_NOTE
 from bot.logs import configure_logs
-from bot.ports.chain import SettlementChain
 from bot.ports.clock import Clock
+from bot.ports.credit import FanCredit
 from bot.ports.personas import PersonaFile
-from bot.ports.signing import SigningDesk
 from bot.receipts.source import StoredProofs
 from bot.service import Service
 from bot.settlement.publish import EpochPublisher
-from bot.settlement.statement import EarningsStatements
-from bot.twins.fans_data import FansData
+from bot.settlement.published import PublishedEpochs
 from bot.twins.inbox import Inbox
+from bot.twins.registered import Registered
 from bot.twins.roster import Roster
-from bot.twins.sponsorship import fund_sponsorship
 from bot.wiring.creators import Creators, CreatorsWiring
+from bot.wiring.credit import build_credit
 from bot.wiring.engine import ROOT, CheckedModel, Progress, RunningEngine
-from bot.wiring.fans import open_fans_data
+from bot.wiring.fans import build_inbox, open_fans_data
 from bot.wiring.keys import ServiceKeys
 from bot.wiring.models import OpenModels, check_models, open_models
 from bot.wiring.own_log import OpenLog, auditors_desk, open_checked_log
@@ -41,11 +40,15 @@ from bot.wiring.platforms import (
     build_platforms,
     read_access,
 )
-from bot.wiring.settlement import OpenSettlement, RpcChain, open_settlement, read_rpc_chain
+from bot.wiring.rates import check_rates, open_money
+from bot.wiring.registry import open_registered
+from bot.wiring.rpc_chain import RpcChain, read_rpc_chain
+from bot.wiring.running import build_audit, build_service
+from bot.wiring.settlement import open_settlement
 from bot.wiring.starting import check_personas, check_wanted
 from bot.wiring.stores import DATABASE, Stores, open_stores
 from bot.wiring.trust_file import write_policy
-from bot.wiring.twins import TwinWiring, UseCases
+from bot.wiring.twins import TOKEN, TwinWiring, UseCases
 from bot.wiring.web import base_url_of, open_web
 
 KEYS, PROOFS, ENGINE = "keys", "proofs", "engine"
@@ -75,6 +78,7 @@ class App:
     recovered: int
     platforms: Platforms
     creators: Creators
+    credit: FanCredit
 
     @property
     def model(self) -> CheckedModel:
@@ -122,6 +126,7 @@ async def open_app(
         access = read_access(settings, base_url_of(settings)) if serving else None
         personas = load_personas(Path(settings.personas.folder or ROOT / "personas"))
         check_wanted(wanted, personas)
+        check_rates(settings.money)
         rpc = await read_rpc_chain(settings.settlement)
         checked = await check_models(settings.model, progress)
         check_port(settings.service.host, settings.service.port)
@@ -182,38 +187,31 @@ class _Builder:
         self._keys, log = await enter(
             open_checked_log(self._settings.log, self._folder, self._keys, stores, settled.chain)
         )
-        await fund_sponsorship(stores.replies, self._settings.money.sponsorship)
-        twins = TwinWiring(
-            settings=self._settings,
-            store=stores.replies,
-            engine=self._engine,
-            models=self._models.served,
-            keys=self._keys,
-            clock=self._clock,
-        )
+        money = self._settings.money
+        rates = await open_money(stores.replies, self._keys.receipts, money, token=TOKEN)
+        registered = await enter(open_registered(self._rpc, self._clock))
+        twins = self._twins(stores, rates, registered)
         await check_names(stores.creators, [persona.slug for persona in personas])
         notices = [*self._models.checked.faults, *await twins.publish(personas, self._progress)]
         cases = twins.build()
-        room = CreatorsWiring(
-            settings=self._settings,
-            stores=stores,
-            models=self._models.served,
-            cases=cases,
-            terms=twins.terms(),
-            clock=self._clock,
-            base_url=base_url_of(self._settings),
-        )
+        room = self._room(stores, cases, twins)
         await room.shelf.open(self._progress)
         saved, base_url = self._folder / PROOFS, base_url_of(self._settings)
         privacy = await open_fans_data(saved, stores, cases, self._clock, base_url=base_url)
         recovered = await cases.recovery.run()
         creators = await room.build(settled, lambda: self._write_policy(cases.roster))
-        inbox = self._inbox(stores, settled.chain, cases, privacy)
+        inbox = build_inbox(stores, settled.chain, cases, privacy, base_url=base_url)
         self._stack.push_async_callback(inbox.drain)
         proofs = log.proofs(stores.replies, self._keys.log_signer, settled.anchors)
-        service = await enter(self._service(stores, cases, settled.publisher))
-        doors = Doors(inbox, proofs, creators.desk, stores.secrets(self._keys.secrets), base_url)
-        platforms = await self._open_doors(stores, doors, creators.signing, access, log)
+        credit = build_credit(
+            self._settings, stores, cases, self._models, proofs=proofs, clock=self._clock
+        )
+        service = await enter(
+            build_service(self._settings, self._keys, stores, cases, settled=settled, credit=credit)
+        )
+        secrets = stores.secrets(self._keys.secrets)
+        doors = Doors(inbox, proofs, creators.desk, secrets, base_url, credit.door)
+        platforms = await self._open_doors(stores, doors, creators, access, log)
         self._write_policy(cases.roster)
         return App(
             base_url=base_url_of(self._settings),
@@ -225,17 +223,18 @@ class _Builder:
             proofs=proofs,
             service=service,
             settlement=settled.publisher,
-            audit=self._audit(stores, settled),
+            audit=build_audit(self._settings, self._keys, stores, settled),
             recovered=recovered,
             platforms=platforms,
             creators=creators,
+            credit=credit.door,
         )
 
     async def _open_doors(
         self,
         stores: Stores,
         doors: Doors,
-        signing: SigningDesk,
+        creators: Creators,
         access: Access | None,
         log: OpenLog,
     ) -> Platforms:
@@ -248,48 +247,37 @@ class _Builder:
                 self._settings,
                 doors,
                 platforms,
-                signing=signing,
+                signing=creators.signing,
                 log=log.public,
                 verdicts=auditors_desk(self._settings.log, stores.replies, self._keys, log.public),
+                settlement=PublishedEpochs(store=stores.epochs, earnings=stores.earnings),
+                statements=creators.statements,
                 note=STARTER_NOTE if self._models.checked.own.starter else "",
             )
         )
         return platforms
 
-    def _inbox(
-        self, stores: Stores, chain: SettlementChain, cases: UseCases, privacy: FansData
-    ) -> Inbox:
-        return Inbox(
-            roster=cases.roster,
-            store=stores.replies,
-            answer=cases.answer,
-            delivery=cases.delivery,
-            withdrawal=cases.withdrawal,
-            running=cases.running,
-            privacy=privacy,
-            statements=EarningsStatements(
-                chain=chain, store=stores.epochs, earnings=stores.earnings
-            ),
+    def _room(self, stores: Stores, cases: UseCases, twins: TwinWiring) -> CreatorsWiring:
+        return CreatorsWiring(
+            settings=self._settings,
+            stores=stores,
+            models=self._models.served,
+            cases=cases,
+            terms=twins.terms(),
+            clock=self._clock,
             base_url=base_url_of(self._settings),
         )
 
-    def _service(self, stores: Stores, cases: UseCases, settlement: EpochPublisher) -> Service:
-        return Service(
+    def _twins(self, stores: Stores, rates: RateBook, registered: Registered) -> TwinWiring:
+        return TwinWiring(
+            settings=self._settings,
             store=stores.replies,
-            signer=self._keys.log_signer,
-            recovery=cases.recovery,
-            settlement=settlement,
-            epoch_seconds=self._settings.money.epoch_seconds,
-        )
-
-    def _audit(self, stores: Stores, settled: OpenSettlement) -> Audit:
-        return Audit(
-            reader=stores.audit,
-            epochs=stores.epochs,
-            chain=settled.chain,
-            payouts_stay=settled.payouts_stay,
-            log=self._keys.log_verifier,
-            signing_key=public_key_of(self._keys.receipts),
+            engine=self._engine,
+            models=self._models.served,
+            keys=self._keys,
+            clock=self._clock,
+            rates=rates,
+            registered=registered,
         )
 
     def _write_policy(self, roster: Roster) -> None:

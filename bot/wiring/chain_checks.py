@@ -3,12 +3,18 @@
 from pathlib import Path
 
 from bot.config import SettlementSettings
-from bot.crypto.eip712 import address_of, encode_address, parse_address
-from bot.domain.errors import ChainUnavailableError
+from bot.crypto.eip712 import encode_address
+from bot.domain.errors import ChainUnavailableError, ConfigurationError
 from bot.domain.settlement import ChainIdentity
 from bot.ports.checks import Finding, State
 from bot.wiring.epoch_checks import look_at_epochs
-from bot.wiring.settlement import RpcChain, open_rpc_chain, read_rpc_chain
+from bot.wiring.rpc_chain import (
+    RpcChain,
+    account_address,
+    open_rpc_chain,
+    open_second,
+    read_rpc_chain,
+)
 from bot.wiring.stores import DATABASE, open_stores
 from bot.wiring.verdicts import TOKEN_UNITS, judge_chain
 
@@ -35,7 +41,7 @@ async def look_at_rpc_chain(
         async with open_rpc_chain(rpc) as chain:
             here = await chain.identity()
             said = (await chain.contract()).commitment
-        findings = [await _look(rpc, promised_nano)]
+        findings = [await _look(rpc, promised_nano), *await _look_again(rpc, here)]
     except ChainUnavailableError as error:
         what = f"the RPC does not answer now ({error})."
         return [Finding("chain", State.WARNING, what, _LATER)]
@@ -43,10 +49,26 @@ async def look_at_rpc_chain(
     return [*findings, *(other or await look_at_epochs(said, folder))]
 
 
+async def _look_again(rpc: RpcChain, here: ChainIdentity) -> list[Finding]:
+    """See whether the second node could confirm anything; where it can there is no line."""
+    async with open_second(rpc) as second:
+        if second is None:
+            return []
+        try:
+            there = await second.identity()
+        except (ChainUnavailableError, ConfigurationError) as error:
+            what = f"the second RPC confirms nothing ({error}): nothing becomes final."
+            return [Finding("chain", State.WARNING, what, "Mend it, or name another node.")]
+    if there == here:
+        return []
+    what = "the second RPC serves another chain or contract than the first: nothing becomes final."
+    return [Finding("chain", State.FAULT, what, "Correct [settlement] second_rpc_url.")]
+
+
 async def _look(rpc: RpcChain, promised_nano: int) -> Finding:
     from adapters.evm.funds import read_funds
 
-    settler = None if rpc.settler_key is None else parse_address(address_of(rpc.settler_key))
+    settler = None if rpc.settler is None else account_address(rpc.settler)
     funds = await read_funds(rpc.url, rpc.contract, settler)
     if settler is not None and not funds.gas_wei:
         return Finding(

@@ -15,7 +15,9 @@ def console_chat(app: App, explain_proof: Callable[[str], Awaitable[str]]) -> "C
     """Build a chat for the person at this terminal."""
     from adapters.console_chat.chat import ConsoleChat
 
-    return ConsoleChat(inbox=app.inbox, session=new_session(), explain_proof=explain_proof)
+    return ConsoleChat(
+        inbox=app.inbox, session=new_session(), explain_proof=explain_proof, credit=app.credit
+    )
 
 
 def new_session() -> str:

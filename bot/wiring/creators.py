@@ -6,11 +6,13 @@ from decimal import Decimal
 
 from bot.config import Settings
 from bot.creators.bodies import SigningBodies
-from bot.creators.desk import CreatorPolicy, CreatorsRoom
+from bot.creators.desk import CreatorsRoom
 from bot.creators.orders import TwinOrders
+from bot.creators.policy import CreatorPolicy
 from bot.creators.rehearsal import Rehearsal
 from bot.creators.shelf import TwinShelf
 from bot.creators.signing import SigningRoom
+from bot.creators.statement_links import StatementLinks
 from bot.creators.statements import CreatorStatements
 from bot.creators.tickets import SigningLinks
 from bot.domain.money import NANO
@@ -19,6 +21,7 @@ from bot.ports.clock import Clock, Entropy
 from bot.ports.creators import CreatorDesk
 from bot.ports.models import ServedModels
 from bot.ports.signing import SigningDesk
+from bot.ports.statements import StatementDesk
 from bot.settlement.statement import EarningsStatements
 from bot.twins.admission import AdmissionPolicy
 from bot.twins.publish import OperatorTerms
@@ -29,10 +32,11 @@ from bot.wiring.twins import UseCases
 
 @dataclass(frozen=True, slots=True)
 class Creators:
-    """The two doors: `desk` for chat surfaces, `signing` for the signing page."""
+    """The doors: `desk` for chat surfaces, `signing` and `statements` for their pages."""
 
     desk: CreatorDesk
     signing: SigningDesk
+    statements: StatementDesk
 
 
 class CreatorsWiring:
@@ -91,15 +95,26 @@ class CreatorsWiring:
             clock=self._clock,
             chains=(settled.chain_id,),
         )
-        return Creators(self._desk(settled.chain, links, entropy), signing)
+        statements = StatementLinks(
+            fees=self._stores.fees, clock=self._clock, entropy=entropy, base_url=self._base_url
+        )
+        desk = self._desk(settled.chain, links, entropy, statements)
+        return Creators(desk, signing, statements)
 
-    def _desk(self, chain: SettlementChain, links: SigningLinks, entropy: Entropy) -> CreatorDesk:
+    def _desk(
+        self,
+        chain: SettlementChain,
+        links: SigningLinks,
+        entropy: Entropy,
+        statements: StatementLinks,
+    ) -> CreatorDesk:
         settings, stores = self._settings, self._stores
         return CreatorsRoom(
             policy=CreatorPolicy(
                 settings.creators.accounts,
                 settings.creators.twins_each,
                 int(Decimal(settings.creators.highest_price) * NANO),
+                settings.creators.most_free_daily,
             ),
             creators=stores.creators,
             shelf=self.shelf,
@@ -126,6 +141,7 @@ class CreatorsWiring:
                 ),
                 reports=stores.fans,
                 token=self._terms.token,
+                links=statements,
             ),
             clock=self._clock,
         )

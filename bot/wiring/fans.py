@@ -1,9 +1,12 @@
-"""What a fan may ask about their own data, put together."""
+"""The fans' door, and what a fan may ask about their own data, put together."""
 
 from pathlib import Path
 
+from bot.ports.chain import SettlementChain
 from bot.ports.clock import Clock
+from bot.settlement.statement import EarningsStatements
 from bot.twins.fans_data import FansData
+from bot.twins.inbox import Inbox
 from bot.wiring.stores import Stores
 from bot.wiring.twins import UseCases
 
@@ -43,3 +46,20 @@ async def open_fans_data(
     )
     await fans.replay()
     return fans
+
+
+def build_inbox(
+    stores: Stores, chain: SettlementChain, cases: UseCases, privacy: FansData, *, base_url: str
+) -> Inbox:
+    """Build the door of chat surfaces."""
+    return Inbox(
+        roster=cases.roster,
+        store=stores.replies,
+        answer=cases.answer,
+        delivery=cases.delivery,
+        withdrawal=cases.withdrawal,
+        running=cases.running,
+        privacy=privacy,
+        statements=EarningsStatements(chain=chain, store=stores.epochs, earnings=stores.earnings),
+        base_url=base_url,
+    )

@@ -30,6 +30,7 @@ from bot.transparency.lineage import Lineage, check_seals
 from bot.twins.replay import Finding, assess, replay
 from bot.wiring.app import KEYS, PROOFS
 from bot.wiring.engine import STARTER, Progress, check_model, open_engine
+from bot.wiring.funding import treasury_funds
 from bot.wiring.keys import ServiceKeys
 from bot.wiring.models import find_stored
 from bot.wiring.settlement import open_chain_to_read
@@ -231,6 +232,8 @@ async def open_audit(
             seen=seen,
             chain_lost=read.chain is None,
             payouts_stay=read.payouts_stay,
+            fees=stores.fees,
+            funds=None if settlement is None else treasury_funds(settlement),
         )
 
 

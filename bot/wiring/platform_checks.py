@@ -64,7 +64,24 @@ class PlatformChecks:
             verdicts.judge_discord(facts),
             verdicts.judge_intent(facts, asked=settings.message_content),
             *verdicts.judge_permissions(facts),
+            *await self._discord_skus(token, facts.application_id),
         ]
+
+    async def _discord_skus(self, token: str, application: str) -> list[Finding]:
+        """Look at what the rate table sells on Discord, if it does."""
+        from adapters.discord_chat.credit.shop import UNIT, judge_skus
+        from adapters.discord_chat.probe import fetch_discord_skus
+
+        settings = self._settings
+        units = [rate.unit for rate in settings.money.rates if rate.unit.startswith(UNIT)]
+        if not units:
+            return []
+        base = settings.discord.api_base or None
+        try:
+            kinds = await fetch_discord_skus(token, application_id=application, api_base=base)
+        except BotError as error:
+            return [_failed("Discord's SKUs", error, _DISCORD_TOKEN)]
+        return verdicts.judge_discord_skus(judge_skus(units, kinds), len(units))
 
     async def telegram(self) -> list[Finding]:
         """Look at every bot, some at once."""

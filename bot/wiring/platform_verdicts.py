@@ -63,6 +63,14 @@ def judge_intent(facts: DiscordFacts, *, asked: bool) -> Finding:
     return Finding(check, State.OK, "it is off, as configured.")
 
 
+def judge_discord_skus(wrong: Mapping[str, str], count: int) -> list[Finding]:
+    """Say which of the rate table's SKUs can be sold; `wrong` has a sentence for each other."""
+    check, remedy = "Discord's SKUs", "See docs/discord.md, Selling credit."
+    if not wrong:
+        return [Finding(check, State.OK, f"all {count} of the rate table can be sold.")]
+    return [Finding(check, State.WARNING, sentence, remedy) for sentence in wrong.values()]
+
+
 def judge_permissions(facts: DiscordFacts) -> list[Finding]:
     """Say in which servers a permission is missing; one finding for all that have them."""
     findings = []

@@ -9,6 +9,7 @@ from bot.config import DiscordSettings, Settings, TelegramSettings
 from bot.domain.errors import ConfigurationError
 from bot.ports.chat import ChatInbox
 from bot.ports.creators import CreatorDesk
+from bot.ports.credit import FanCredit
 from bot.ports.proofs import ProofSource
 from bot.ports.secrets import SecretStore
 from bot.ports.surfaces import ChatSurface
@@ -58,6 +59,7 @@ class Doors:
     creators: CreatorDesk
     secrets: SecretStore
     base_url: str
+    credit: FanCredit
 
 
 NO_PLATFORMS = Platforms(surfaces={})
@@ -133,6 +135,7 @@ def _discord(settings: DiscordSettings, token: str, stores: Stores, doors: Doors
         inbox=doors.inbox,
         proofs=doors.proofs,
         creators=doors.creators,
+        credit=doors.credit,
         store=stores.discord,
         token=token,
         api_base=settings.api_base or None,
@@ -151,6 +154,7 @@ def _telegram(
         inbox=doors.inbox,
         proofs=doors.proofs,
         creators=doors.creators,
+        credit=doors.credit,
         secrets=doors.secrets,
         state=stores.telegram,
         bots=[

@@ -19,6 +19,7 @@ from bot.ports.chat import (
     Surface,
 )
 from bot.ports.views import EarningsLine, HistoryTurn, TwinCard
+from bot.settlement.published import PublishedEpochs
 from bot.wiring.keys import ServiceKeys
 from bot.wiring.own_log import open_log
 from bot.wiring.stores import open_stores
@@ -140,6 +141,7 @@ async def open_reading(settings: Settings) -> AsyncIterator[str]:
             inbox=ClosedInbox(),
             proofs=opened.proofs(stores.replies, keys.log_signer, signs=False),
             log=opened.public,
+            settlement=PublishedEpochs(store=stores.epochs, earnings=stores.earnings),
             host=service.host,
             port=service.port,
             allowed_hosts=[urlsplit(base_url_of(settings)).hostname or service.host],

@@ -13,6 +13,7 @@ from bot.ports.discord_state import DiscordState
 from bot.ports.fans import FanRecords
 from bot.ports.secrets import SecretStore
 from bot.ports.settlement import EarningsReader, EpochStore
+from bot.ports.statements import FeeReader
 from bot.ports.stores import Store
 from bot.ports.telegram_state import TelegramState
 from bot.ports.transparency import CosignatureStore
@@ -40,6 +41,7 @@ class Stores:
     secrets: Callable[[bytes], SecretStore]
     creators: CreatorStore
     cosignatures: CosignatureStore
+    fees: FeeReader
 
 
 @asynccontextmanager
@@ -62,6 +64,7 @@ async def open_stores(folder: Path, *, read_only: bool = False) -> AsyncIterator
     from adapters.sqlite.epochs import SqliteEpochStore
     from adapters.sqlite.fans import SCHEMA as FANS_SCHEMA
     from adapters.sqlite.fans import SqliteFanRecords
+    from adapters.sqlite.fees import SqliteFees
     from adapters.sqlite.replies import SqliteStore
     from adapters.sqlite.schema import APPEND_ONLY_SCHEMA, REPLIES_SCHEMA
     from adapters.sqlite.secrets import SCHEMA as SECRETS_SCHEMA
@@ -86,6 +89,7 @@ async def open_stores(folder: Path, *, read_only: bool = False) -> AsyncIterator
             fans=SqliteFanRecords(database),
             creators=SqliteCreatorStore(database),
             cosignatures=SqliteCosignatures(database),
+            fees=SqliteFees(database),
             secrets=lambda key: SqliteSecrets(database, key),
         )
     finally:

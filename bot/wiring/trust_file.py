@@ -6,7 +6,7 @@ from pathlib import Path
 from bot.config import SettlementSettings
 from bot.ports.anchors import AnchorPlace
 from bot.receipts.trust import format_policy
-from bot.wiring.settlement import read_place
+from bot.wiring.rpc_chain import read_place
 
 POLICY = "trust.json"
 

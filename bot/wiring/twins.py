@@ -1,10 +1,12 @@
 """The use cases for fans, put together: publish, answer, deliver, recover."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 
 from bot.config import Settings
+from bot.credit.rates import RateBook
 from bot.domain.errors import EngineCrashedError
 from bot.ports.clock import Clock
 from bot.ports.inference import ConversationStates
@@ -14,17 +16,21 @@ from bot.ports.stores import Store
 from bot.receipts.issue import Issuer
 from bot.twins.admission import AdmissionPolicy
 from bot.twins.answer import AnswerFan
+from bot.twins.charging import PaidTerms
 from bot.twins.delivery import RecordDelivery
 from bot.twins.endings import Endings
 from bot.twins.forgotten import Forgotten
+from bot.twins.paying import WhoPays
 from bot.twins.publish import OperatorTerms, PublishTwin, missing_model
 from bot.twins.recovery import Recovery
+from bot.twins.registered import Registered
 from bot.twins.roster import Roster
 from bot.twins.running import RunningReplies
 from bot.twins.turns import ConversationTurns
 from bot.twins.withdrawal import WithdrawMessage
 from bot.wiring.engine import Progress, RunningEngine
 from bot.wiring.keys import ServiceKeys
+from bot.wiring.rates import read_caps
 
 TOKEN = "tUSD"  # noqa: S105 - the settlement token's symbol
 
@@ -45,6 +51,9 @@ class UseCases:
     endings: Endings
     forgotten: Forgotten
     states: ConversationStates
+    paying: WhoPays
+    rates: RateBook
+    library: str
 
 
 class TwinWiring:
@@ -59,6 +68,8 @@ class TwinWiring:
         models: ServedModels,
         keys: ServiceKeys,
         clock: Clock,
+        rates: RateBook,
+        registered: Registered,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -70,6 +81,15 @@ class TwinWiring:
         self._turns = ConversationTurns()
         self._running = RunningReplies()
         self._forgotten = Forgotten(keys.erasures)
+        self._rates = rates
+        in_force = rates.in_force
+        self._paying = WhoPays(
+            caps=read_caps(settings.money),
+            terms=PaidTerms(None if in_force is None else in_force.name, rates.platforms),
+            digest=self._forgotten.digest_of,
+            registry=registered.block,
+        )
+        self._registered = registered
 
     async def publish(self, personas: list[PersonaFile], progress: Progress) -> list[str]:
         """Make the personas' twins live, prefilling each, those of one model after each other.
@@ -156,6 +176,9 @@ class TwinWiring:
             endings=endings,
             forgotten=self._forgotten,
             states=self._engine.engine,
+            paying=self._paying,
+            rates=self._rates,
+            library=self._engine.library,
         )
 
     def _answer(self, issuer: Issuer) -> AnswerFan:
@@ -169,7 +192,12 @@ class TwinWiring:
             issuer=issuer,
             vrf_key=self._keys.vrf,
             policy=AdmissionPolicy(
-                limits.daily_messages, limits.message_chars, erased=self._forgotten.messages
+                limits.daily_messages,
+                limits.message_chars,
+                erased=self._forgotten.messages,
+                cooldown=timedelta(seconds=limits.cooldown_seconds),
+                paying=self._paying,
+                registered=self._registered,
             ),
             clock=self._clock,
             entropy=SystemEntropy(),

@@ -5,7 +5,9 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 from bot.config import Settings
+from bot.ports.recount import PublishedSettlement
 from bot.ports.signing import SigningDesk
+from bot.ports.statements import StatementDesk
 from bot.ports.transparency import PublicLog
 from bot.ports.verdicts import VerdictDesk
 from bot.wiring.platforms import Doors, Platforms
@@ -26,6 +28,8 @@ async def open_web(
     signing: SigningDesk,
     log: PublicLog,
     verdicts: VerdictDesk,
+    settlement: PublishedSettlement,
+    statements: StatementDesk,
     note: str,
 ) -> AsyncIterator[None]:
     """Serve pages, proofs and the log while the block runs.
@@ -37,6 +41,8 @@ async def open_web(
         signing: what the signing page asks.
         log: as others see it.
         verdicts: of auditors.
+        settlement: what final epochs have published.
+        statements: what the page of a creator's statement asks.
         note: said on the chat page; perhaps nothing.
     """
     from adapters.web.server import WebServer
@@ -53,6 +59,9 @@ async def open_web(
         note=note,
         log=log,
         verdicts=verdicts,
+        settlement=settlement,
+        statements=statements,
+        credit=doors.credit,
     )
     await web.start()
     try:

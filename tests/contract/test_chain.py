@@ -5,14 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.settlement import (
-    ClaimChunk,
-    Commitment,
-    Epoch,
-    Refusal,
-    SignedTransaction,
-    Signer,
-)
+from bot.domain.settlement import ClaimChunk, Commitment, Epoch
+from bot.domain.transactions import Refusal, SignedTransaction, Signer
 from bot.ports.chain import Broadcast, SettlementChain
 from bot.settlement.claims import ClaimTree, claim_order, to_leaf
 from tests.fakes.chain import MemoryChain
@@ -165,4 +159,4 @@ async def test_nonce_at_a_depth_counts_only_what_is_that_deep(chain: SettlementC
     await publish(chain, epoch_of(1))
     await publish(chain, epoch_of(2, nano=6_000_000))
 
-    assert await chain.nonce(Signer.SETTLER, depth=2) == 1
+    assert await chain.nonce(Signer.SETTLER, finality=2) == 1

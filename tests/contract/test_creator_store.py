@@ -28,6 +28,7 @@ CONTENT = DraftContent(
     sampler=SamplerTerms("0.8", 40, "0.95", 200, "0.05", "0.5", "2"),
     price_nano=2_000_000,
     avatar=b"\x89PNG",
+    free_daily=7,
 )
 DRAFT = Draft("zoe", "discord", "100", CONTENT, b'{"name": "Zoe"}')
 TICKET = SigningTicket(bytes(32), "zoe", "publish", NOW, NOW + timedelta(minutes=30), CONTENT)
@@ -74,7 +75,9 @@ async def test_a_slug_is_kept_once(store: CreatorStore) -> None:
 
 async def test_a_draft_is_replaced_by_its_owner_alone(store: CreatorStore) -> None:
     await store.add_draft(DRAFT, at_most=5)
-    changed = replace(DRAFT, content=replace(CONTENT, price_nano=5, avatar=b""), card=b"")
+    changed = replace(
+        DRAFT, content=replace(CONTENT, price_nano=5, free_daily=0, avatar=b""), card=b""
+    )
 
     await store.save_draft(changed)
 

@@ -69,7 +69,12 @@ async def test_a_wrong_edit_loses_nothing(zoe: CreatorDesk) -> None:
 async def test_a_price_is_shown_in_words(zoe: CreatorDesk) -> None:
     view = await zoe.set_price(ZOE, "zoe", "0.005")
 
-    assert view.price == "0.005 tUSD per reply"
+    assert view.price == "0.005 tUSD per reply, 100 a day free"
+    view = await zoe.set_price(ZOE, "zoe", "0.005", free_daily=3)
+    assert view.price == "0.005 tUSD per reply, 3 a day free"
+    assert (await zoe.set_price(ZOE, "zoe", "1")).price == "1 tUSD per reply, 3 a day free"
+    with pytest.raises(UserError, match="replies a day free"):
+        await zoe.set_price(ZOE, "zoe", "1", free_daily=-1)
     with pytest.raises(UserError, match="decimal number"):
         await zoe.set_price(ZOE, "zoe", "a lot")
 

@@ -12,7 +12,6 @@ from adapters.sqlite.earnings import SqliteEarnings
 from adapters.sqlite.epochs import SCHEMA as EPOCHS_SCHEMA
 from adapters.sqlite.replies import SqliteStore
 from adapters.sqlite.schema import APPEND_ONLY_SCHEMA, REPLIES_SCHEMA
-from bot.crypto import merkle
 from bot.crypto.eip712 import parse_address
 from bot.crypto.hashing import sha256
 from bot.domain.errors import InvariantError
@@ -86,7 +85,7 @@ async def test_earnings_grow_with_every_receipt_and_never_shrink(book: Book) -> 
 
     totals = [snapshot.earnings[0].cumulative_nano for snapshot in seen]
     assert totals == [CREATOR_NANO, 2 * CREATOR_NANO, 3 * CREATOR_NANO]
-    assert [snapshot.earnings[0].receipt_count for snapshot in seen] == [1, 2, 3]
+    assert [snapshot.earnings[0].entries for snapshot in seen] == [1, 2, 3]
     assert sorted(s.log_size for s in seen) == [s.log_size for s in seen]
     assert len({s.earnings[0].twin_log_root for s in seen}) == 3
     assert await book.reader.earned(book.twin) == seen[-1].earnings[0]
@@ -130,15 +129,19 @@ async def test_only_delivered_replies_under_a_signed_head_are_counted(stage: Sta
     snapshot = await stage.earnings.freeze()
 
     (earned,) = snapshot.earnings
-    records = await stage.reader.read_all()
-    receipts = [merkle.leaf_hash(reply.receipt_hash) for reply in records.replies]
+    log = await stage.earnings.twin_log(earned.twin, snapshot.log_size)
     assert head is not None
     assert (snapshot.log_size, snapshot.log_root) == (head.size, head.root)
-    assert (earned.cumulative_nano, earned.receipt_count) == (CREATOR_NANO, 4)
-    assert earned.twin_log_root == merkle.root_of(receipts[:4])
+    assert (earned.cumulative_nano, earned.entries) == (CREATOR_NANO, 3)
+    assert [entry.outcome for entry in log.entries] == [
+        Outcome.DELIVERED,
+        Outcome.REFUNDED,
+        Outcome.UNDELIVERED,
+    ]
+    assert earned.twin_log_root == log.root()
     now = await stage.earnings.earned(earned.twin)
     assert now is not None
-    assert (now.cumulative_nano, now.receipt_count) == (2 * CREATOR_NANO, 5)
+    assert (now.cumulative_nano, now.entries) == (2 * CREATOR_NANO, 4)
 
 
 async def test_reply_under_the_head_whose_outcome_is_past_it_waits(stage: Stage) -> None:
@@ -148,7 +151,7 @@ async def test_reply_under_the_head_whose_outcome_is_past_it_waits(stage: Stage)
 
     (earned,) = (await stage.earnings.freeze()).earnings
 
-    assert (earned.cumulative_nano, earned.receipt_count) == (0, 1)
+    assert (earned.cumulative_nano, earned.entries) == (0, 0)
 
 
 async def test_payout_address_is_the_newest_manifests(stage: Stage) -> None:

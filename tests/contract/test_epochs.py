@@ -1,5 +1,6 @@
 """What every epoch store must do, over the fake and over SQLite, also after a reopening."""
 
+import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,9 @@ import pytest
 from adapters.sqlite.database import Database
 from adapters.sqlite.epochs import SCHEMA, SqliteEpochStore
 from bot.domain.errors import InvariantError
-from bot.domain.settlement import (
-    Commitment,
-    Epoch,
-    EpochState,
+from bot.domain.fees import Fees
+from bot.domain.settlement import Commitment, Epoch, EpochState, Lease
+from bot.domain.transactions import (
     Inclusion,
     Purpose,
     SignedTransaction,
@@ -24,7 +24,8 @@ from tests.fakes.chain import IDENTITY
 from tests.fakes.epochs import MemoryEpochStore
 from tests.fakes.settlement_rig import earnings_of
 
-INCLUSION = Inclusion(5, b"b" * 32, succeeded=True, gas_used=90_000, depth=1)
+HASH = b"commit 1 0 0".ljust(32, b".")
+INCLUSION = Inclusion(5, b"b" * 32, True, 90_000, 1, HASH)  # noqa: FBT003
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -63,8 +64,25 @@ async def take_to_final(store: EpochStore, number: int, *, nonce: int = 0) -> No
 async def finish(store: EpochStore, number: int, *, nonce: int) -> None:
     assert await store.record(signed_of(number, nonce=nonce))
     assert await store.move(await current(store), TransactionState.SENT)
-    assert await store.move(await current(store), TransactionState.MINED, INCLUSION)
+    assert await mine(store)
     assert await store.move(await current(store), TransactionState.FINAL)
+
+
+async def mine(store: EpochStore, attempt: int = 0) -> bool:
+    found = await current(store)
+    inclusion = replace(INCLUSION, transaction=found.attempts[attempt].hash)
+    return await store.move(found, TransactionState.MINED, inclusion)
+
+
+def dearer(old: SignedTransaction, wei: int) -> SignedTransaction:
+    name = f"{old.nonce} at {wei}".encode()
+    return replace(
+        old,
+        hash=name.ljust(32, b"."),
+        raw=b"raw " + name,
+        fees=Fees(wei, wei // 2),
+        signed_at=wei,
+    )
 
 
 async def test_the_first_identity_is_kept(store: EpochStore) -> None:
@@ -310,3 +328,127 @@ async def test_only_a_lost_epoch_above_the_final_ones_is_taken_over(store: Epoch
         with pytest.raises(InvariantError):
             await store.take_over(wrong)
     assert await store.epoch(2) is None
+
+
+async def test_another_attempt_is_signed_again_and_any_of_them_may_be_mined(
+    store: EpochStore,
+) -> None:
+    first = signed_of(1)
+    await store.plan(epoch_of(1))
+    await store.record(first)
+    await store.move(await current(store), TransactionState.SENT)
+
+    assert await store.replace(await current(store), dearer(first, 200))
+    replaced, epoch = await current(store), await store.open_epoch()
+    await store.move(replaced, TransactionState.SENT)
+    assert await mine(store, attempt=0)
+    mined = await current(store)
+
+    second = replace(dearer(first, 200), attempt=1)
+    assert epoch is not None
+    assert (replaced.state, epoch.state) == (TransactionState.SIGNED, EpochState.SIGNED)
+    assert (replaced.signed, replaced.attempts) == (second, (first, second))
+    assert mined == StoredTransaction(
+        first, TransactionState.MINED, 5, b"b" * 32, 90_000, others=(second,)
+    )
+    await store.move(mined, TransactionState.SENT)
+    assert (await current(store)).signed == second, "back in no block, the newest counts"
+
+
+async def test_an_attempt_is_added_only_to_what_was_read(store: EpochStore) -> None:
+    first = signed_of(1)
+    await store.plan(epoch_of(1))
+    await store.record(first)
+    stale = await current(store)
+
+    assert await store.replace(stale, dearer(first, 200))
+
+    assert not await store.replace(stale, dearer(first, 300)), "somebody else was faster"
+    assert not await store.move(stale, TransactionState.DEAD), "its other attempt may be mined"
+    assert not await store.replace(await current(store), dearer(first, 200)), "known bytes"
+    assert [one.attempt for one in (await current(store)).attempts] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [signed_of(1, nonce=1), signed_of(2), signed_of(1, purpose=Purpose.CLAIM)],
+    ids=["nonce", "epoch", "purpose"],
+)
+async def test_another_job_is_no_attempt(store: EpochStore, other: SignedTransaction) -> None:
+    await store.plan(epoch_of(1))
+    await store.record(signed_of(1))
+
+    with pytest.raises(InvariantError):
+        await store.replace(await current(store), other)
+
+
+async def test_what_a_block_holds_gets_no_attempt_until_it_is_final_and_lost(
+    store: EpochStore,
+) -> None:
+    await store.plan(epoch_of(1))
+    await store.record(signed_of(1))
+    await store.move(await current(store), TransactionState.SENT)
+    await mine(store)
+    with pytest.raises(InvariantError):
+        await store.replace(await current(store), dearer(signed_of(1), 200))
+    await store.move(await current(store), TransactionState.FINAL)
+    (final,) = await store.transactions(Purpose.COMMIT, 1)
+
+    assert await store.replace(final, dearer(signed_of(1), 200))
+
+    (after,) = await store.transactions(Purpose.COMMIT, 1)
+    assert (after.state, after.signed) == (TransactionState.FINAL, signed_of(1))
+    assert [one.attempt for one in after.attempts] == [0, 1]
+    assert after.newest.fees == Fees(200, 100)
+    epoch = await store.last_final()
+    assert epoch is not None
+    assert epoch.state is EpochState.FINAL
+
+
+async def test_an_inclusion_of_something_else_is_refused(store: EpochStore) -> None:
+    await store.plan(epoch_of(1))
+    await store.record(signed_of(1))
+    await store.move(await current(store), TransactionState.SENT)
+
+    with pytest.raises(InvariantError):
+        await store.move(
+            await current(store),
+            TransactionState.MINED,
+            replace(INCLUSION, transaction=b"x" * 32),
+        )
+
+
+async def test_a_nonce_that_a_chain_gives_back_counts_its_attempts_on(store: EpochStore) -> None:
+    await store.plan(epoch_of(1))
+    await store.record(signed_of(1))
+    await store.move(await current(store), TransactionState.DEAD)
+
+    assert await store.record(dearer(signed_of(1), 300))
+
+    assert (await current(store)).signed.attempt == 1
+
+
+async def test_one_owner_has_the_lease_until_it_runs_out_or_is_given_back(
+    store: EpochStore,
+) -> None:
+    assert await store.holder() is None
+    assert await store.hold("a", now=100, until=160) == Lease("a", 160)
+    assert await store.hold("b", now=159, until=219) == Lease("a", 160)
+    assert await store.hold("a", now=159, until=219) == Lease("a", 219)
+    assert await store.hold("b", now=219, until=279) == Lease("b", 279)
+    await store.let_go("a")
+    assert await store.holder() == Lease("b", 279)
+    await store.let_go("b")
+    assert await store.hold("a", now=220, until=280) == Lease("a", 280)
+
+
+async def test_attempts_can_neither_be_changed_nor_deleted(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path / "book.sqlite", schema=[SCHEMA])
+    store = SqliteEpochStore(database)
+    await store.plan(epoch_of(1))
+    await store.record(signed_of(1))
+    for statement in ("UPDATE chain_attempts SET raw = x''", "DELETE FROM chain_attempts"):
+        with pytest.raises(sqlite3.IntegrityError, match="attempts are never"):
+            async with database.transaction() as connection:
+                await connection.execute(statement)
+    await database.close()

@@ -17,6 +17,7 @@ from bot.domain.errors import InvariantError, StoreBusyError
 from bot.domain.fields import Choice, LeftOut
 from bot.domain.ids import receipt_tag_of
 from bot.domain.ledger import LedgerTransaction, Posting
+from bot.domain.payment import NOBODY, Payer, Payment, RegistryBlock
 from bot.ports.stores import (
     Store,
     StoredCheckpoint,
@@ -66,7 +67,7 @@ async def stocked(store: Store) -> Store:
 
 
 def _move(key: str, nano: int = 5) -> LedgerTransaction:
-    return LedgerTransaction(key, "fund", (Posting("a:x", -nano), Posting("b:y", nano)))
+    return LedgerTransaction(key, "fund", (Posting("equity:x", -nano), Posting("b:y", nano)))
 
 
 async def test_everything_written_reads_back_equal(stocked: Store) -> None:
@@ -81,6 +82,50 @@ async def test_everything_written_reads_back_equal(stocked: Store) -> None:
         assert await tx.find_tagged(reply.receipt_hash) is None
         assert await tx.reply_of(reply.intent) == reply
         assert await tx.conversation(CONVERSATION) == [reply]
+
+
+BLOCK = RegistryBlock(2**53 - 1, 0, sha256(b"block"))
+TABLE = sha256(b"rates")
+
+
+@pytest.mark.parametrize("registry", [None, BLOCK])
+@pytest.mark.parametrize("payer", Payer)
+async def test_who_pays_and_where_the_registry_was_asked_are_kept(
+    stocked: Store, payer: Payer, registry: RegistryBlock | None
+) -> None:
+    table = TABLE if payer is Payer.PAID else None
+    price = 0 if payer is Payer.FREE else 5
+    intent = make_intent(3, payment=Payment(payer, table, registry), price_nano=price)
+
+    async with stocked.transaction() as tx:
+        await tx.add_intent(intent)
+
+    async with stocked.reading() as tx:
+        assert await tx.find_intent(intent.key) == intent
+
+
+@pytest.mark.parametrize(
+    ("payment", "price"),
+    [
+        (Payment(Payer.FREE), 1),
+        (Payment(Payer.SPONSOR), 0),
+        (Payment(Payer.PROMOTIONAL), 0),
+        (Payment(Payer.PAID, TABLE), 0),
+        (Payment(Payer.PAID), 1),
+        (Payment(Payer.SPONSOR, TABLE), 1),
+        (Payment(Payer.PROMOTIONAL, TABLE), 1),
+        (Payment(Payer.FREE, TABLE), 0),
+    ],
+)
+async def test_a_payer_that_price_or_table_contradict_is_refused(
+    stocked: Store, payment: Payment, price: int
+) -> None:
+    with pytest.raises(InvariantError):
+        async with stocked.transaction() as tx:
+            await tx.add_intent(make_intent(3, payment=payment, price_nano=price))
+
+    async with stocked.reading() as tx:
+        assert await tx.find_intent(make_intent(3).key) is None
 
 
 async def test_what_is_missing_is_none_or_empty(stocked: Store) -> None:
@@ -307,11 +352,11 @@ async def test_ledger_key_is_posted_once(store: Store) -> None:
         assert await tx.post(_move("two"))
 
     async with store.reading() as tx:
-        assert (await tx.balance("a:x"), await tx.balance("b:y")) == (-10, 10)
+        assert (await tx.balance("equity:x"), await tx.balance("b:y")) == (-10, 10)
 
 
 async def test_account_twice_in_one_ledger_transaction_is_refused(store: Store) -> None:
-    twice = LedgerTransaction("k", "fund", (Posting("a:x", -1), Posting("a:x", 1)))
+    twice = LedgerTransaction("k", "fund", (Posting("equity:x", -1), Posting("equity:x", 1)))
 
     with pytest.raises(InvariantError):
         async with store.transaction() as tx:
@@ -409,7 +454,8 @@ async def test_chain_starts_after_the_latest_withdrawn_or_fixed_turn(stocked: St
         assert await tx.chain_start(CONVERSATION) == 1
         await _add_turns(tx, 2)
         first, second, third = await tx.conversation(CONVERSATION)
-        fixed = make_intent(200, rule="crisis/1", spans=(), context=(), price_nano=0)
+        generated = make_intent(200, price_nano=0, payment=NOBODY)
+        fixed = replace(generated, rule="crisis/1", spans=(), context=())
         await tx.add_intent(fixed)
         await tx.add_reply(make_reply(fixed, seq=200, turn=4, finish="fixed", output_tokens=()))
         starts = [await tx.chain_start(CONVERSATION, before=before) for before in (None, 5, 4)]

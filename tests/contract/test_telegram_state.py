@@ -285,3 +285,13 @@ async def test_sqlite_survives_a_reopening_and_forgets_old_numbers(
     assert not await state.take(replace(UPDATE, update_id=4, message_id="4"))
     assert await state.take(replace(UPDATE, update_id=1, message_id="1"))
     await database.close()
+
+
+async def test_how_far_the_stars_were_followed_only_grows(state: TelegramState) -> None:
+    assert await state.stars_followed("7") == 0
+
+    await state.follow_stars("7", 200)
+    await state.follow_stars("7", 100)
+    await state.follow_stars("8", 300)
+
+    assert [await state.stars_followed(bot) for bot in ("7", "8", "9")] == [200, 300, 0]

@@ -10,12 +10,11 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from bot.domain.errors import ChainUnavailableError, InvariantError, OutcomeUnknownError
-from bot.domain.settlement import (
-    NO_PAYOUT,
-    ChainIdentity,
-    ClaimChunk,
-    Commitment,
-    ContractState,
+from bot.domain.fees import Fees, Market, offer, raised
+from bot.domain.settlement import NO_PAYOUT, ChainIdentity, ClaimChunk, Commitment, ContractState
+from bot.domain.transactions import (
+    BlockTag,
+    Finality,
     Inclusion,
     Purpose,
     Refusal,
@@ -26,6 +25,7 @@ from bot.ports.chain import Broadcast, SettlementChain
 from bot.settlement.claims import fold_chunk
 
 NOTHING = Commitment(0, bytes(32), 0, bytes(32), 0, bytes(32))
+START, BLOCK_S = 1_800_000_000, 12
 IDENTITY = ChainIdentity(7, b"g" * 32, b"s" * 20, b"t" * 20, b"c" * 32)
 
 
@@ -68,6 +68,8 @@ class MemoryChain(SettlementChain):
         available: False makes every question fail.
         refuse_signing: a reason why every rehearsal fails.
         may_be_vetoed: whether the newest commitment waits for its delay.
+        max_fee_wei: nothing is signed above it.
+        tags: how deep a block is that the chain calls so.
         faults: how the next broadcasts fail, in order.
         sends: hashes in the order in which they were broadcast, repetitions included.
     """
@@ -77,6 +79,12 @@ class MemoryChain(SettlementChain):
     available: bool = True
     refuse_signing: str = ""
     may_be_vetoed: bool = False
+    base_fee_wei: int = 10**9
+    tip_wei: int = 10**9
+    max_fee_wei: int | None = None
+    tags: dict[BlockTag, int] = field(
+        default_factory=lambda: {BlockTag.SAFE: 2, BlockTag.FINALIZED: 4}
+    )
     faults: list[SendFault] = field(default_factory=list)
     sends: list[bytes] = field(default_factory=list)
     pool: list[SignedTransaction] = field(default_factory=list)
@@ -86,9 +94,13 @@ class MemoryChain(SettlementChain):
 
     def mine(self, *, empty: int = 0) -> None:
         """Mine the whole pool, one transaction a block, then some empty blocks."""
-        while ready := [t for t in self.pool if t.nonce == self._next(t.purpose.signer)]:
+        while ready := [
+            t
+            for t in self.pool
+            if t.nonce == self._next(t.purpose.signer) and t.fees.max_fee_wei >= self.base_fee_wei
+        ]:
             transaction = ready[0]
-            self.pool.remove(transaction)
+            self.pool = [t for t in self.pool if not _same_nonce(t, transaction)]
             world = self._world().copy()
             succeeded = self._apply(world, transaction)
             world = world if succeeded else self._world()
@@ -124,10 +136,18 @@ class MemoryChain(SettlementChain):
         root = bytes(32) if self.may_be_vetoed else world.commitment.fee_root
         return ContractState(world.commitment, paid, root, self.may_be_vetoed)
 
-    async def nonce(self, signer: Signer, *, depth: int = 1) -> int:
+    async def nonce(self, signer: Signer, *, finality: Finality = 1) -> int:
         self._ask()
-        deep = self.blocks[: len(self.blocks) - depth + 1]
+        deep = self.blocks[: self._line(finality)]
         return sum(mined is not None and mined.signer is signer for _, mined, _ in deep)
+
+    async def height(self, tag: BlockTag) -> int:
+        self._ask()
+        return self._line(tag)
+
+    async def market(self) -> Market:
+        self._ask()
+        return Market(self.base_fee_wei, self.tip_wei, START + BLOCK_S * len(self.blocks))
 
     async def sign_commit(
         self, commitment: Commitment, *, nonce: int
@@ -136,6 +156,11 @@ class MemoryChain(SettlementChain):
 
     async def sign_claims(self, chunk: ClaimChunk, *, nonce: int) -> SignedTransaction | Refusal:
         return self._sign(Purpose.CLAIM, chunk.epoch, chunk.index, nonce, chunk)
+
+    async def raise_fees(self, transaction: SignedTransaction) -> SignedTransaction | Refusal:
+        call = self._calls[transaction.hash]
+        job = (transaction.purpose, transaction.epoch, transaction.chunk, transaction.nonce)
+        return self._sign(*job, call, over=transaction.fees)
 
     async def send(self, transaction: SignedTransaction) -> Broadcast | Refusal:
         self._ask()
@@ -150,6 +175,10 @@ class MemoryChain(SettlementChain):
         if transaction.nonce < self._next(transaction.purpose.signer):
             return Broadcast.NONCE_USED
         if transaction not in self.pool:
+            refusal = self._too_cheap(transaction)
+            if refusal is not None:
+                return refusal
+            self.pool = [t for t in self.pool if not _same_nonce(t, transaction)]
             self.pool.append(transaction)
         if self.automine:
             self.mine()
@@ -162,7 +191,8 @@ class MemoryChain(SettlementChain):
         for index, (block_hash, mined, _) in enumerate(self.blocks):
             if mined is not None and mined.hash == transaction_hash:
                 depth = len(self.blocks) - index
-                return Inclusion(index + 1, block_hash, mined.succeeded, 21_000, depth)
+                block = (index + 1, block_hash, mined.succeeded, 21_000, depth)
+                return Inclusion(*block, transaction_hash)
         return None
 
     async def claimed(self, twins: Sequence[bytes]) -> tuple[int, ...]:
@@ -187,12 +217,43 @@ class MemoryChain(SettlementChain):
         seed = f"{self._forks} {len(self.blocks)} {mined}".encode()
         self.blocks.append((hashlib.sha256(seed).digest(), mined, world))
 
+    def _line(self, finality: Finality) -> int:
+        """Return the newest block's number that is so deep."""
+        deep = self.tags[finality] if isinstance(finality, BlockTag) else finality
+        return max(0, len(self.blocks) - deep + 1)
+
+    def _too_cheap(self, new: SignedTransaction) -> Refusal | None:
+        if new.fees.max_fee_wei < self.base_fee_wei:
+            return Refusal("max fee per gas less than block base fee", too_cheap=True)
+        for old in self.pool:
+            fields = (
+                (old.fees.max_fee_wei, new.fees.max_fee_wei),
+                (old.fees.tip_wei, new.fees.tip_wei),
+            )
+            if _same_nonce(old, new) and any(1_125 * a > 1_000 * b for a, b in fields):
+                return Refusal("replacement transaction underpriced", too_cheap=True)
+        return None
+
     def _sign(
-        self, purpose: Purpose, epoch: int, chunk: int, nonce: int, call: Commitment | ClaimChunk
+        self,
+        purpose: Purpose,
+        epoch: int,
+        chunk: int,
+        nonce: int,
+        call: Commitment | ClaimChunk,
+        *,
+        over: Fees | None = None,
     ) -> SignedTransaction | Refusal:
         self._ask()
-        raw = f"{purpose} {epoch} {chunk} {nonce} {call}".encode()
-        signed = SignedTransaction(purpose, epoch, chunk, nonce, hashlib.sha256(raw).digest(), raw)
+        market = Market(self.base_fee_wei, self.tip_wei, START + BLOCK_S * len(self.blocks))
+        limit = self.max_fee_wei
+        fees = offer(market, limit) if over is None else raised(over, market, limit)
+        if fees is None:
+            return Refusal("gas costs more than the limit")
+        raw = f"{purpose} {epoch} {chunk} {nonce} {call} {fees}".encode()
+        digest = hashlib.sha256(raw).digest()
+        job = (purpose, epoch, chunk, nonce)
+        signed = SignedTransaction(*job, digest, raw, fees=fees, signed_at=market.time)
         self._calls[signed.hash] = call
         if self.refuse_signing:
             return Refusal(self.refuse_signing)
@@ -205,6 +266,10 @@ class MemoryChain(SettlementChain):
         if isinstance(call, ClaimChunk):
             return _claim(world, call)
         return _commit(world, call)
+
+
+def _same_nonce(a: SignedTransaction, b: SignedTransaction) -> bool:
+    return (a.purpose.signer, a.nonce) == (b.purpose.signer, b.nonce)
 
 
 def _commit(world: World, new: Commitment) -> bool:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
 from bot.domain.errors import InvariantError, PersonaError, UserError
+from bot.domain.payment import MAX_FREE_DAILY
 from bot.domain.persona import Persona
 from bot.ports.creators import (
     Actor,
@@ -68,7 +69,7 @@ class MemoryCreatorDesk(CreatorDesk):
             slug=slug,
             state="draft only",
             draft=replace(EMPTY, name=name, role=role),
-            price="0.002 tUSD per reply",
+            price="0.002 tUSD per reply, 100 a day free",
             persona_text=f"You are {name}, {role}.",
             changes=(),
             versions=(),
@@ -98,8 +99,10 @@ class MemoryCreatorDesk(CreatorDesk):
         )
         return self.views[slug]
 
-    async def set_price(self, actor: Actor, slug: str, amount: str) -> TwinView:
-        """Change the price."""
+    async def set_price(
+        self, actor: Actor, slug: str, amount: str, *, free_daily: int | None = None
+    ) -> TwinView:
+        """Change the price, and how many replies a day are free."""
         view = self._own(actor, slug, "set_price")
         try:
             good = 0 <= Decimal(amount) <= 1000
@@ -107,7 +110,10 @@ class MemoryCreatorDesk(CreatorDesk):
             good = False
         if not good:
             raise UserError('The price must be a decimal number such as "0.002".')
-        self.views[slug] = replace(view, price=f"{amount} tUSD per reply")
+        if free_daily is not None and not 0 <= free_daily <= MAX_FREE_DAILY:
+            raise UserError(f"A fan may get 0 to {MAX_FREE_DAILY} replies a day free here.")
+        free = view.price.split(", ")[1] if free_daily is None else f"{free_daily} a day free"
+        self.views[slug] = replace(view, price=f"{amount} tUSD per reply, {free}")
         return self.views[slug]
 
     async def set_avatar(self, actor: Actor, slug: str, picture: bytes) -> TwinView:

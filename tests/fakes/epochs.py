@@ -4,10 +4,10 @@ import hashlib
 from dataclasses import dataclass, field, replace
 
 from bot.domain.errors import InvariantError
+from bot.domain.payment import Payer
 from bot.domain.restored import LOST_FEES, Restored, TwinBook, lost_fees
 from bot.domain.settlement import (
     NANO_PER_UNIT,
-    TRANSACTION_MOVES,
     ChainIdentity,
     Commitment,
     Earnings,
@@ -15,13 +15,19 @@ from bot.domain.settlement import (
     Epoch,
     EpochSettlement,
     EpochState,
+    Lease,
+)
+from bot.domain.statements import Outcome, SealStatement
+from bot.domain.transactions import (
+    REPLACEABLE,
+    TRANSACTION_MOVES,
     Inclusion,
     Purpose,
     SignedTransaction,
     StoredTransaction,
     TransactionState,
 )
-from bot.domain.statements import SealStatement
+from bot.domain.twin_log import TwinEntry, TwinLog
 from bot.ports.settlement import EarningsReader, EpochStore
 
 DONE = (EpochState.FINAL, EpochState.LOST)
@@ -35,6 +41,7 @@ class MemoryEpochStore(EpochStore):
     pin_of_chain: ChainIdentity | None = None
     epochs: dict[int, Epoch] = field(default_factory=dict)
     stored: list[StoredTransaction] = field(default_factory=list)
+    lease: Lease | None = None
 
     async def pin(self, identity: ChainIdentity) -> ChainIdentity:
         self.pin_of_chain = self.pin_of_chain or identity
@@ -93,9 +100,10 @@ class MemoryEpochStore(EpochStore):
             is_living = other.state is not TransactionState.DEAD
             if same and is_living and (job or other.signed.nonce == transaction.nonce):
                 return False
-            if other.signed.hash == transaction.hash:
+            if transaction.hash in {one.hash for one in other.attempts}:
                 return False
-        self.stored.append(StoredTransaction(transaction, TransactionState.SIGNED))
+        first = replace(transaction, attempt=self._next_attempt(transaction))
+        self.stored.append(StoredTransaction(first, TransactionState.SIGNED))
         if is_commit:
             self.epochs[epoch.number] = replace(epoch, state=EpochState.SIGNED)
         return True
@@ -110,8 +118,10 @@ class MemoryEpochStore(EpochStore):
             raise InvariantError("no such move")
         if (inclusion is not None) != (to is TransactionState.MINED):
             raise InvariantError("an inclusion belongs to mined")
+        if inclusion is not None and inclusion.transaction not in _hashes(transaction):
+            raise InvariantError("an inclusion of something else")
         for index, found in enumerate(self.stored):
-            if found.signed.hash == transaction.signed.hash and found.state is transaction.state:
+            if _hashes(found) == _hashes(transaction) and found.state is transaction.state:
                 self.stored[index] = _moved(found, to, inclusion)
                 if found.signed.purpose is Purpose.COMMIT:
                     dead = to is TransactionState.DEAD
@@ -120,6 +130,50 @@ class MemoryEpochStore(EpochStore):
                     self.epochs[number] = replace(self.epochs[number], state=state)
                 return True
         return False
+
+    async def replace(self, transaction: StoredTransaction, signed: SignedTransaction) -> bool:
+        old = transaction.signed
+        job = (old.purpose, old.epoch, old.chunk, old.nonce)
+        if job != (signed.purpose, signed.epoch, signed.chunk, signed.nonce):
+            raise InvariantError("another job")
+        if transaction.state not in REPLACEABLE:
+            raise InvariantError("nothing can be added now")
+        for index, found in enumerate(self.stored):
+            if _hashes(found) != _hashes(transaction) or found.state is not transaction.state:
+                continue
+            if any(signed.hash in _hashes(one) for one in self.stored):
+                return False
+            new = replace(signed, attempt=self._next_attempt(signed))
+            if found.state is TransactionState.FINAL:
+                self.stored[index] = replace(found, others=(*found.others, new))
+                return True
+            self.stored[index] = StoredTransaction(
+                new, TransactionState.SIGNED, others=found.attempts
+            )
+            if signed.purpose is Purpose.COMMIT:
+                epoch = self.epochs[signed.epoch]
+                self.epochs[signed.epoch] = replace(epoch, state=EpochState.SIGNED)
+            return True
+        return False
+
+    def _next_attempt(self, signed: SignedTransaction) -> int:
+        return sum(
+            (one.purpose, one.nonce) == (signed.purpose, signed.nonce)
+            for stored in self.stored
+            for one in stored.attempts
+        )
+
+    async def hold(self, owner: str, *, now: int, until: int) -> Lease:
+        if self.lease is None or self.lease.owner == owner or self.lease.until <= now:
+            self.lease = Lease(owner, until)
+        return self.lease
+
+    async def holder(self) -> Lease | None:
+        return self.lease
+
+    async def let_go(self, owner: str) -> None:
+        if self.lease is not None and self.lease.owner == owner:
+            self.lease = None
 
     async def in_flight(self, purpose: Purpose) -> StoredTransaction | None:
         found = [t for t in self.stored if t.signed.purpose is purpose and t.state in LIVING]
@@ -130,48 +184,96 @@ class MemoryEpochStore(EpochStore):
         return tuple(t for t in self.stored if (t.signed.purpose, t.signed.epoch) == wanted)
 
 
+def _hashes(transaction: StoredTransaction) -> set[bytes]:
+    return {one.hash for one in transaction.attempts}
+
+
 def _moved(
     found: StoredTransaction, to: TransactionState, inclusion: Inclusion | None
 ) -> StoredTransaction:
-    if inclusion is not None:
-        return StoredTransaction(
-            found.signed, to, inclusion.block_number, inclusion.block_hash, inclusion.gas_used
-        )
     if to is TransactionState.FINAL:
         return replace(found, state=to)
-    return StoredTransaction(found.signed, to)
+    attempts = list(found.attempts)
+    if inclusion is None:
+        return StoredTransaction(attempts[-1], to, others=tuple(attempts[:-1]))
+    mined = next(one for one in attempts if one.hash == inclusion.transaction)
+    attempts.remove(mined)
+    block = (inclusion.block_number, inclusion.block_hash, inclusion.gas_used)
+    return StoredTransaction(mined, to, *block, tuple(attempts))
 
 
 @dataclass(slots=True)
 class MemoryEarnings(EarningsReader):
     """A book in memory: `earn` adds a receipt with its fee, `settle` moves what is committed."""
 
-    earnings: dict[bytes, Earnings] = field(default_factory=dict)
+    log: list[tuple[bytes, TwinEntry]] = field(default_factory=list)
+    payouts: dict[bytes, bytes] = field(default_factory=dict)
+    numbers: dict[bytes, int] = field(default_factory=dict)
     settled: dict[bytes, int] = field(default_factory=dict)
     keys: list[str] = field(default_factory=list)
     log_size: int = 0
     freezes: int = 0
     seals: tuple[SealStatement, ...] = ()
-    history: list[tuple[int, Earnings]] = field(default_factory=list)
+    indices: list[int] = field(default_factory=list)
+    mature: set[bytes] = field(default_factory=set)
     carried: dict[bytes, int] = field(default_factory=dict)
 
-    def earn(self, twin: bytes, nano: int, *, payout: bytes) -> None:
-        """Append one receipt of `nano` to the log and to the twin's account."""
-        old = self.earnings.get(twin)
-        count = (old.receipt_count if old else 0) + 1
-        self.log_size += 1
-        self.earnings[twin] = Earnings(
-            twin=twin,
-            payout=payout,
-            cumulative_nano=(old.cumulative_nano if old else 0) + nano,
-            receipt_count=count,
-            twin_log_root=hashlib.sha256(twin + bytes([count % 256])).digest(),
-        )
-        self.history.append((self.log_size, self.earnings[twin]))
+    def earn(
+        self,
+        twin: bytes,
+        nano: int,
+        *,
+        payout: bytes,
+        payer: Payer = Payer.SPONSOR,
+        outcome: Outcome = Outcome.DELIVERED,
+    ) -> TwinEntry:
+        """Append the outcome of one receipt of `nano` to the log."""
+        self.payouts[twin] = payout
+        seq = self.numbers[twin] = self.numbers.get(twin, 0) + 1
+        tag = hashlib.sha256(twin + seq.to_bytes(8, "big")).digest()
+        return self._append(twin, TwinEntry(seq, nano, payer, outcome, tag))
 
-    def _with_carried(self, earnings: Earnings) -> Earnings:
-        nano = earnings.cumulative_nano + self.carried.get(earnings.twin, 0)
-        return replace(earnings, cumulative_nano=nano)
+    def reverse(self, twin: bytes, entry: TwinEntry, outcome: Outcome) -> TwinEntry:
+        """Append a second outcome of a receipt."""
+        return self._append(twin, replace(entry, outcome=outcome))
+
+    def _append(self, twin: bytes, entry: TwinEntry) -> TwinEntry:
+        self.log.append((twin, entry))
+        self.indices.append(self.log_size)
+        self.log_size += 1
+        return entry
+
+    @property
+    def earnings(self) -> dict[bytes, Earnings]:
+        return {twin: self._book(twin, self.log_size).earnings for twin in self.payouts}
+
+    def _entries(self, twin: bytes, size: int) -> TwinLog:
+        found = zip(self.indices, self.log, strict=True)
+        return TwinLog(one for index, (owner, one) in found if owner == twin and index < size)
+
+    def _book(self, twin: bytes, size: int) -> TwinBook:
+        log = self._entries(twin, size)
+        stands = {one.receipt: one for one in log.entries if one.outcome is Outcome.DELIVERED}
+        for one in log.entries:
+            if one.outcome is Outcome.REFUNDED:
+                stands.pop(one.receipt, None)
+        held = sum(
+            one.creator_nano
+            for tag, one in stands.items()
+            if one.payer is Payer.PAID and tag not in self.mature
+        )
+        carried = self.carried.get(twin, 0)
+        earnings = Earnings(
+            twin=twin,
+            payout=self.payouts[twin],
+            cumulative_nano=log.tally().earned_nano - held + carried,
+            entries=len(log),
+            twin_log_root=log.root(),
+            held_nano=held,
+            carried_nano=carried,
+        )
+        bought = log.tally().bought_nano - held
+        return TwinBook(earnings, self.settled.get(twin, 0), bought)
 
     def _lost(self) -> tuple[Earnings, ...]:
         nano = self.settled.get(LOST_FEES, 0)
@@ -181,19 +283,19 @@ class MemoryEarnings(EarningsReader):
         self.freezes += 1
         root = hashlib.sha256(self.log_size.to_bytes(8, "big")).digest()
         return EarningsSnapshot(
-            (*map(self._with_carried, self.earnings.values()), *self._lost()),
+            (*self.earnings.values(), *self._lost()),
             *(self.log_size, root, self.log_size, self.seals),
         )
 
     async def earned(self, twin: bytes) -> Earnings | None:
-        earnings = self.earnings.get(twin)
-        return None if earnings is None else self._with_carried(earnings)
+        return self.earnings.get(twin)
+
+    async def twin_log(self, twin: bytes, log_size: int) -> TwinLog:
+        return self._entries(twin, log_size)
 
     async def standing(self, log_size: int) -> tuple[TwinBook, ...]:
-        found = {twin: replace(one, cumulative_nano=0) for twin, one in self.earnings.items()}
-        found.update((one.twin, one) for size, one in self.history if size <= log_size)
-        known = (*map(self._with_carried, found.values()), *self._lost())
-        return tuple(TwinBook(one, self.settled.get(one.twin, 0)) for one in known)
+        books = [self._book(twin, log_size) for twin in self.payouts]
+        return (*books, *(TwinBook(one, one.cumulative_nano) for one in self._lost()))
 
     async def restore(self, restored: Restored) -> None:
         if restored.key in self.keys:
@@ -210,7 +312,7 @@ class MemoryEarnings(EarningsReader):
             return
         for twin, nano in settlement.moves:
             balance = self.settled.get(twin, 0) + nano
-            earned = self._with_carried(self.earnings[twin]).cumulative_nano
+            earned = self.earnings[twin].cumulative_nano
             if nano <= 0 or nano % NANO_PER_UNIT or balance > earned:
                 raise InvariantError("more is settled than was earned")
             self.settled[twin] = balance

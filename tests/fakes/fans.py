@@ -7,6 +7,7 @@ from bot.domain.errors import InvariantError, StoreBusyError
 from bot.ports.erasures import Tombstone, Tombstones
 from bot.ports.fans import Asked, Erasure, FanRecords, Person, PrivatePick, Report
 from bot.ports.stores import Intent
+from tests.fakes.credit_book import forget_account
 from tests.fakes.store import MemoryStore
 
 DAY = timedelta(days=1)
@@ -79,6 +80,8 @@ class MemoryFanRecords(FanRecords):
         intents = self.store.tables.intents.values()
         found = {_author(intent) for intent in intents if not intent.erased}
         found |= {report.person for report in self.kept} | {owner for owner, _ in self.picked}
+        credit = self.store.tables.credit
+        found |= {one.person for one in credit.accounts} | {one.person for one in credit.notes}
         return sorted(found, key=lambda person: (person.platform, person.fan))
 
     async def knows(self, person: Person) -> bool:
@@ -106,6 +109,7 @@ class MemoryFanRecords(FanRecords):
         )
         for asked in theirs:
             self._blank(asked)
+        forget_account(self.store.tables.credit, person, tombstone.at)
         self.kept = [one for one in self.kept if one.person != person or one.at > tombstone.at]
         self.picked = [(owner, pick) for owner, pick in self.picked if owner != person]
         self.applied = [

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from bot.domain.settlement import Epoch, Purpose, TransactionState, to_units
+from bot.domain.settlement import Epoch, to_units
+from bot.domain.transactions import Finality, Purpose, TransactionState
+from bot.settlement.lease import PublisherLease
 from bot.settlement.publish import EpochPublisher
 from tests.fakes.chain import MemoryChain
 from tests.fakes.epochs import MemoryEarnings, MemoryEpochStore
@@ -16,16 +18,22 @@ class House:
     chain: MemoryChain = field(default_factory=MemoryChain)
     store: MemoryEpochStore = field(default_factory=MemoryEpochStore)
     book: MemoryEarnings = field(default_factory=MemoryEarnings)
-    confirmations: int = 1
+    finality: Finality = 1
     relays: bool = True
+    second: MemoryChain | None = None
+    lease: PublisherLease | None = None
+    patience_s: int = 120
 
     def publisher(self) -> EpochPublisher:
         return EpochPublisher(
             chain=self.chain,
             store=self.store,
             earnings=self.book,
-            confirmations=self.confirmations,
+            finality=self.finality,
             relays=self.relays,
+            second=self.second,
+            lease=self.lease,
+            patience_s=self.patience_s,
         )
 
     def earn(self, *nano: int) -> None:

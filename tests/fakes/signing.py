@@ -137,7 +137,7 @@ class MemorySigningDesk(SigningDesk):
         return (
             twin,
             ("Version", str(invitation.version)),
-            ("Price", "0.002 TPT per reply"),
+            ("Price", "0.002 TPT per reply, 100 a day free"),
             ("Your share", "85 %; the operator has 15 %"),
             ("Model", MANIFEST.model.name),
             ("Valid", "one year from your signature"),

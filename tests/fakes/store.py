@@ -14,8 +14,10 @@ from functools import partial
 
 from bot.domain.errors import InvariantError, StoreBusyError
 from bot.domain.ids import receipt_tag_of
-from bot.domain.ledger import LedgerTransaction
+from bot.domain.ledger import LedgerTransaction, may_be_negative
+from bot.domain.payment import Payer
 from bot.ports.audit import AuditReader, StoredRecords, StoredSeal
+from bot.ports.book import StoredRates
 from bot.ports.chat import Surface
 from bot.ports.stores import (
     Intent,
@@ -29,6 +31,7 @@ from bot.ports.stores import (
     StoreTransaction,
 )
 from bot.ports.verdicts import StoredVerdict
+from tests.fakes.credit_book import CreditTables, MemoryCreditRecords
 
 
 class ContractBreach(AssertionError):  # noqa: N818 - a breach is no error of the store's
@@ -67,6 +70,8 @@ class Tables:
     orders: list[StoredOrder] = field(default_factory=list)
     seals: dict[int, bytes] = field(default_factory=dict)
     verdicts: list[StoredVerdict] = field(default_factory=list)
+    rates: list[StoredRates] = field(default_factory=list)
+    credit: CreditTables = field(default_factory=CreditTables)
 
     def copy(self) -> "Tables":
         """Return tables that can be changed without changing these."""
@@ -82,6 +87,8 @@ class Tables:
             list(self.orders),
             dict(self.seals),
             list(self.verdicts),
+            list(self.rates),
+            credit=self.credit.copy(),
         )
 
 
@@ -208,11 +215,18 @@ class MemoryStore(Store, AuditReader):
             balances=dict(tables.balances),
             orders=tuple(tables.orders),
             verdicts=tuple(tables.verdicts),
+            rates=tuple(tables.rates),
             seals=tuple(StoredSeal(*one) for one in sorted(tables.seals.items())),
+            purchases=tuple(
+                (one, tables.credit.refunds.get(key))
+                for key, one in tables.credit.purchases.items()
+            ),
+            held=tuple(fee for _, fee in tables.credit.held),
+            disputes=tuple(tables.credit.disputes),
         )
 
 
-class MemoryTransaction(StoreTransaction):
+class MemoryTransaction(MemoryCreditRecords, StoreTransaction):
     """The operations on a copy of the tables; `is_open` while its block runs."""
 
     def __init__(self, tables: Tables, *, writable: bool) -> None:
@@ -235,6 +249,12 @@ class MemoryTransaction(StoreTransaction):
         if not self._writable:
             raise ContractBreach("a reading transaction was used to write")
         return await self._read()
+
+    async def _credit(self) -> CreditTables:
+        return (await self._read()).credit
+
+    async def _change_credit(self) -> CreditTables:
+        return (await self._write()).credit
 
     async def add_manifest(self, manifest: StoredManifest) -> None:
         """Keep a signed manifest for ever."""
@@ -287,6 +307,11 @@ class MemoryTransaction(StoreTransaction):
         _refuse_known("attempt", (intent.slot_tag, intent.attempt), slots)
         if (intent.regenerate is None) != (intent.replaces is None):
             raise InvariantError("a wish for another reply names the reply that it replaces")
+        payment = intent.payment
+        if (payment.payer is Payer.FREE) != (intent.price_nano == 0):
+            raise InvariantError("nobody pays exactly what costs nothing")
+        if (payment.payer is Payer.PAID) != (payment.rate_table is not None):
+            raise InvariantError("exactly what bought credit pays names a rate table")
         if len({part.id for part in intent.parts}) != len(intent.parts):
             raise InvariantError("an intent has a part twice")
         if intent.manifest not in {m.manifest_hash for m in tables.manifests}:
@@ -500,6 +525,18 @@ class MemoryTransaction(StoreTransaction):
         _refuse_known("seal", index, tables.seals)
         tables.seals[index] = envelope
 
+    async def add_rates(self, rates: StoredRates) -> None:
+        """Keep a rate table for ever."""
+        tables = await self._write()
+        if not 0 <= rates.log_index < len(tables.leaves):
+            raise InvariantError("a rate table has a leaf")
+        _refuse_known("rate table", rates.name, [one.name for one in tables.rates])
+        tables.rates.append(rates)
+
+    async def rate_tables(self) -> Sequence[StoredRates]:
+        """Return every rate table, oldest first."""
+        return tuple((await self._read()).rates)
+
     async def add_verdict(self, verdict: StoredVerdict) -> None:
         """Keep a verdict for ever."""
         tables = await self._write()
@@ -522,10 +559,21 @@ class MemoryTransaction(StoreTransaction):
         accounts = [posting.account for posting in transaction.postings]
         if len(set(accounts)) != len(accounts):
             raise InvariantError("an account stands twice in a ledger transaction")
+        for one in transaction.postings:
+            left = await self.balance(one.account) + one.nano
+            if one.nano and left < 0 and not may_be_negative(one.account):
+                raise InvariantError("an account is overdrawn")
         tables.ledger.append(transaction)
         for posting in transaction.postings:
             tables.balances[posting.account] = await self.balance(posting.account) + posting.nano
         return True
+
+    async def posted(self, key: str) -> LedgerTransaction | None:
+        """Return the ledger transaction of a key; its postings by account."""
+        found = next((one for one in (await self._read()).ledger if one.key == key), None)
+        if found is None:
+            return None
+        return replace(found, postings=tuple(sorted(found.postings, key=lambda one: one.account)))
 
     async def balance(self, account: str) -> int:
         """Return an account's balance in nano-units."""

@@ -42,6 +42,8 @@ class MemoryTelegramState(TelegramState):
     questions: dict[tuple[str, str, str], tuple[float, OpenQuestion]] = field(default_factory=dict)
     bots: dict[tuple[str, str, str], tuple[float, ManagedBot]] = field(default_factory=dict)
 
+    stars: dict[str, int] = field(default_factory=dict)
+
     async def take(self, update: TakenUpdate) -> bool:
         """Keep an update, unless it is known; see the port."""
         if self.fail_take is not None:
@@ -178,6 +180,16 @@ class MemoryTelegramState(TelegramState):
             is_open = bot.state is LinkState.PENDING and not bot.bot
             if is_open and self.now - offered_at > older_than_s:
                 self.bots[key] = (offered_at, replace(bot, state=LinkState.EXPIRED))
+
+    async def stars_followed(self, bot: str) -> int:
+        """Return how far a list was followed."""
+        return self.stars.get(bot, 0)
+
+    async def follow_stars(self, bot: str, count: int) -> None:
+        """Remember how far."""
+        if count < 0:
+            raise InvariantError("the port: nobody follows fewer than none")
+        self.stars[bot] = max(count, self.stars.get(bot, 0))
 
     async def forget(self, fan: str) -> None:
         """Forget a person."""

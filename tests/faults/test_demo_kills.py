@@ -173,7 +173,7 @@ MOMENTS: dict[str, Callable[[Folder], Moment]] = {
     "the epoch is planned": _epoch_beyond("''"),
     "the epoch is signed": _epoch_beyond("'planned'"),
     "the epoch is sent": _epoch_beyond("'planned', 'signed'"),
-    "the claim is signed": _more("SELECT hash FROM chain_transactions WHERE purpose = 'claim'"),
+    "the claim is signed": _more("SELECT hash FROM chain_attempts WHERE purpose = 'claim'"),
 }
 
 

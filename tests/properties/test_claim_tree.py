@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from web3.exceptions import ContractLogicError
 
 from bot.crypto.hashing import keccak256
-from bot.domain.settlement import ClaimChunk, ClaimLeaf, Commitment, SignedTransaction, Signer
+from bot.domain.settlement import ClaimChunk, ClaimLeaf, Commitment
+from bot.domain.transactions import SignedTransaction, Signer
 from bot.settlement.claims import (
     CHUNK_LEAVES,
     ClaimTree,

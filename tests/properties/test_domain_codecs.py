@@ -36,6 +36,7 @@ from bot.domain.leaf import (
     ManifestLeaf,
     OrderLeaf,
     OutcomeLeaf,
+    RatesLeaf,
     ReplyLeaf,
     SealLeaf,
     VerdictLeaf,
@@ -44,8 +45,10 @@ from bot.domain.leaf import (
 )
 from bot.domain.manifest import Manifest, encode_manifest, parse_manifest
 from bot.domain.order import OrderAction, TwinOrder, parse_order
+from bot.domain.payment import MAX_FREE_DAILY, MAX_OPERATOR_BP, Payer, Payment, RegistryBlock
 from bot.domain.persona import Example, Persona, encode_persona, parse_persona
-from bot.domain.receipt import Receipt, encode_receipt, parse_receipt
+from bot.domain.rates import MAX_HELD_HOURS, MAX_RATES, Rate, RateTable
+from bot.domain.receipt import Receipt, ReceiptPrice, encode_receipt, parse_receipt
 from bot.domain.salted import root_of_salted, salt_fields
 from bot.domain.statements import (
     MAX_ATTEMPT,
@@ -82,8 +85,17 @@ MANIFESTS = st.builds(
     version=st.integers(1, MAX_INTEGER),
     previous=st.none() | HASHES,
     price_nano=st.integers(0, MAX_INTEGER),
-    creator_bp=st.integers(0, 10_000),
+    free_daily=st.integers(0, MAX_FREE_DAILY),
+    creator_bp=st.integers(10_000 - MAX_OPERATOR_BP, 10_000),
     valid_from=TIMES,
+)
+AMOUNTS = st.integers(0, MAX_INTEGER)
+# Whether payer, price and rate table go together is for step 4, not for the codec.
+PAYMENTS = st.builds(
+    Payment,
+    payer=st.sampled_from(Payer),
+    rate_table=st.none() | HASHES,
+    registry=st.none() | st.builds(RegistryBlock, st.integers(1, MAX_INTEGER), AMOUNTS, HASHES),
 )
 RECEIPTS = st.builds(
     lambda **changes: replace(make_receipt(Recipe()), **changes),
@@ -92,6 +104,8 @@ RECEIPTS = st.builds(
     attempt=st.integers(0, MAX_ATTEMPT),
     numbering=st.sampled_from(["operator", "platform"]),
     time=TIMES,
+    price=st.builds(ReceiptPrice, AMOUNTS, st.just("TWIN"), AMOUNTS, AMOUNTS, AMOUNTS),
+    payment=PAYMENTS,
     rule=st.none() | st.text(),
 )
 EARLIER = st.builds(Span, st.sampled_from([SpanKind.FAN, SpanKind.TWIN]), TOKENS, HASHES)
@@ -178,6 +192,7 @@ LEAVES: st.SearchStrategy[Leaf] = st.one_of(
     ),
     st.builds(VerdictLeaf, HASHES, HASHES, st.sampled_from(AuditVerdict)),
     st.builds(SealLeaf, HASHES),
+    st.builds(RatesLeaf, HASHES),
     st.builds(OrderLeaf, HASHES, st.binary(min_size=8, max_size=8)),
 )
 VOIDS = st.builds(
@@ -205,6 +220,17 @@ SEALS = st.integers(0, MAX_INTEGER).flatmap(
         kept=st.integers(0, size),
         successor=st.just(VerifierKey("log.example/next", OTHER_LOG.public_key)),
     )
+)
+UNITS = st.just("telegram-star") | st.integers(1, 10**20 - 1).map("discord-sku:{}".format)
+RATE_TABLES = st.builds(
+    RateTable,
+    operator=HASHES,
+    number=st.integers(1, MAX_INTEGER),
+    token=st.from_regex(r"[A-Za-z0-9._-]{1,16}", fullmatch=True),
+    held_hours=st.integers(0, MAX_HELD_HOURS),
+    rates=st.dictionaries(UNITS, st.integers(1, MAX_INTEGER), max_size=MAX_RATES).map(
+        lambda rates: tuple(Rate(unit, rates[unit]) for unit in sorted(rates))
+    ),
 )
 
 
@@ -273,6 +299,11 @@ def test_seal_statement_survives(statement: SealStatement) -> None:
     assert SealStatement.parse(statement.encode()) == statement
 
 
+@given(RATE_TABLES)
+def test_rate_table_survives(table: RateTable) -> None:
+    assert RateTable.parse(table.encode()) == table
+
+
 @given(st.binary(max_size=70))
 def test_arbitrary_bytes_are_no_leaf_or_that_very_leaf(data: bytes) -> None:
     try:
@@ -283,7 +314,7 @@ def test_arbitrary_bytes_are_no_leaf_or_that_very_leaf(data: bytes) -> None:
 
 
 @settings(max_examples=300)
-@given(st.integers(0, 3), st.data())
+@given(st.integers(0, 4), st.data())
 def test_changed_byte_is_refused_or_changes_the_value(which: int, data: st.DataObject) -> None:
     encoded, reencode = CODECS[which]
     changed = bytearray(encoded)
@@ -296,9 +327,13 @@ def test_changed_byte_is_refused_or_changes_the_value(which: int, data: st.DataO
     assert again == changed
 
 
+RATES = RateTable(
+    bytes(32), 1, "tUSD", 504, (Rate("discord-sku:77", 10**9), Rate("telegram-star", 13_000_000))
+)
 CODECS: list[tuple[bytes, Callable[[bytes], bytes]]] = [
     (encode_manifest(MANIFEST), lambda data: encode_manifest(parse_manifest(data))),
     (encode_receipt(make_receipt(Recipe())), lambda data: encode_receipt(parse_receipt(data))),
     (ORDER.encode(), lambda data: parse_order(data).encode()),
     (encode_persona(Recipe().persona), lambda data: encode_persona(parse_persona(data))),
+    (RATES.encode(), lambda data: RateTable.parse(data).encode()),
 ]

@@ -116,8 +116,8 @@ async def test_cards_say_name_role_and_price(stage: Stage) -> None:
     cards = await stage.make_inbox().twins()
 
     assert [(card.slug, card.role, card.price) for card in cards] == [
-        ("mira", "a cook", "0.002000001 tUSD per reply"),
-        ("theo", "a guide", "0 tUSD per reply"),
+        ("mira", "a cook", "0.002000001 tUSD per reply, 100 a day free"),
+        ("theo", "a guide", "0 tUSD per reply, 100 a day free"),
     ]
 
 

@@ -36,7 +36,7 @@ async def _open(stage: Stage, other: MemoryEngine) -> AnswerFan:
     publisher._models = models
     await publisher.publish(ZOE)
     answer = stage.make_answer()
-    answer._models = answer._making._models = models
+    answer._models = answer._making._models = answer._deciding._models = models
     return answer
 
 

@@ -1,0 +1,1 @@
+"""Fans' money: what is sold, bought, given back and disputed."""

@@ -1,0 +1,67 @@
+"""What a recount asks of the outside: what a service has published, and what a node says of it."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.domain.settlement import Commitment
+
+
+@dataclass(frozen=True, slots=True)
+class CommitEvent:
+    """One `EpochCommitted` of the epoch that was asked for, and the number of its block."""
+
+    commitment: Commitment
+    block: int
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutAnswers:
+    """What one node says of an epoch and of a twin; nothing of it is believed beyond that.
+
+    Attributes:
+        chain: the node's chain id.
+        commits: every commitment of the epoch by the contract, as far as the node knows.
+        vetoes: how often the epoch was vetoed.
+        newest: number of the newest block.
+        finalized: number of the newest finalized block; None where the chain names none.
+        claimed_units: what the twin has been paid so far, in token units.
+    """
+
+    chain: int
+    commits: tuple[CommitEvent, ...]
+    vetoes: int
+    newest: int
+    finalized: int | None
+    claimed_units: int
+
+
+class PayoutLookup(Protocol):
+    """A node that a creator has chosen."""
+
+    @property
+    def name(self) -> str:
+        """How a person tells this node from another one; holds no secret."""
+        ...
+
+    async def ask_payout(self, contract: bytes, epoch: int, twin: bytes) -> PayoutAnswers:
+        """Ask about an epoch of the contract at a 20-byte address, and what a twin was paid.
+
+        Raises:
+            ChainUnavailableError: no answer, or one that is no answer to the question.
+        """
+        ...
+
+
+class PublishedSettlement(Protocol):
+    """What a service publishes for recounts, read by anybody."""
+
+    async def publication(self, epoch: int | None) -> bytes | None:
+        """Return what a final epoch has published, the newest one's without a number."""
+        ...
+
+    async def twin_log(self, twin: bytes, entries: int | None) -> bytes | None:
+        """Return a twin log's first entries; without a number what the newest final epoch covers.
+
+        None where no final epoch covers so many.
+        """
+        ...

@@ -1,0 +1,251 @@
+"""What a store keeps of fans' money, over the fake (`MemoryCreditRecords`) and over SQLite."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from adapters.sqlite.database import Database
+from adapters.sqlite.replies import SqliteStore
+from adapters.sqlite.schema import APPEND_ONLY_SCHEMA, REPLIES_SCHEMA
+from bot.domain.errors import InvariantError
+from bot.domain.ledger import DEBIT_CLASSES, LedgerTransaction, Posting
+from bot.ports.credit import DisputeState
+from bot.ports.credit_book import (
+    FanAccount,
+    HeldFee,
+    PriceAgreement,
+    StoredPurchase,
+    StoredRefund,
+    Usage,
+)
+from bot.ports.disputes import StoredDispute, SupportNote
+from bot.ports.people import Person
+from bot.ports.stores import Store
+from tests.fakes.clock import START
+from tests.fakes.store import MemoryStore
+
+ANA, BEN = Person("telegram", "1"), Person("discord", "1")
+SECOND = timedelta(seconds=1)
+ACCOUNT = FanAccount("a" * 32, ANA, START)
+TABLE, TWIN = bytes([7]) * 32, bytes([9]) * 32
+PURCHASE = StoredPurchase(
+    platform="telegram",
+    charge_id="c1",
+    account=ACCOUNT.name,
+    unit="telegram-star",
+    count=50,
+    nano=500,
+    test=False,
+    rate_table=TABLE,
+    at=START,
+)
+NOTED = replace(PURCHASE, charge_id="c2", nano=0, rate_table=None, at=START + SECOND)
+REFUND = StoredRefund("telegram", "c1", 1, 2, 497, START + SECOND)
+DISPUTE = StoredDispute(
+    "r" * 22, ACCOUNT.name, "rude 🐙", DisputeState.CHECKING, "checking", nano=0, at=START
+)
+
+
+def _fee(number: int) -> HeldFee:
+    at = START + number * SECOND
+    return HeldFee(f"i{number}", ACCOUNT.name, TWIN, 10, 8, TABLE, at)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    schema = (REPLIES_SCHEMA, APPEND_ONLY_SCHEMA)
+    database = await Database.open(tmp_path / "twinproof.db", schema=schema)
+    yield SqliteStore(database)
+    await database.close()
+
+
+async def test_account_is_one_persons_on_one_platform(store: Store) -> None:
+    async with store.transaction() as tx:
+        await tx.open_account(ACCOUNT)
+        await tx.open_account(FanAccount("b" * 32, BEN, START + SECOND))
+        await tx.limit_account(ACCOUNT.name, 0)
+
+    async with store.reading() as tx:
+        assert await tx.account_of(ANA) == replace(ACCOUNT, daily_limit_nano=0)
+        assert await tx.account_of(Person("discord", "2")) is None
+        assert [one.person for one in await tx.accounts()] == [ANA, BEN]
+
+
+@pytest.mark.parametrize("second", [replace(ACCOUNT, name="c" * 32), replace(ACCOUNT, person=BEN)])
+async def test_account_is_opened_once(store: Store, second: FanAccount) -> None:
+    async with store.transaction() as tx:
+        await tx.open_account(ACCOUNT)
+    with pytest.raises(InvariantError):
+        async with store.transaction() as tx:
+            await tx.open_account(second)
+    with pytest.raises(InvariantError):
+        async with store.transaction() as tx:
+            await tx.limit_account("nobody", 1)
+
+
+async def test_purchase_is_kept_once_and_ends_once(store: Store) -> None:
+    async with store.transaction() as tx:
+        await tx.add_purchase(PURCHASE)
+        await tx.add_purchase(NOTED)
+        await tx.add_refund(REFUND)
+
+    async with store.reading() as tx:
+        assert await tx.find_purchase("telegram", "c1") == PURCHASE
+        assert await tx.find_purchase("discord", "c1") is None
+        assert await tx.find_refund("telegram", "c1") == REFUND
+        assert await tx.find_refund("telegram", "c2") is None
+        both = [(NOTED, None), (PURCHASE, REFUND)]
+        assert await tx.purchases_of(ACCOUNT.name) == await tx.all_purchases() == both
+        assert await tx.purchases_of("b") == []
+        assert await tx.waiting_purchases() == [NOTED]
+    for write in ("add_purchase", "add_refund"):
+        with pytest.raises(InvariantError):
+            async with store.transaction() as tx:
+                await getattr(tx, write)(PURCHASE if write == "add_purchase" else REFUND)
+    with pytest.raises(InvariantError):
+        async with store.transaction() as tx:
+            await tx.add_refund(replace(REFUND, charge_id="never bought"))
+
+
+async def test_noted_purchase_is_worth_something_later(store: Store) -> None:
+    worth = replace(NOTED, nano=3, rate_table=TABLE)
+    async with store.transaction() as tx:
+        await tx.add_purchase(NOTED)
+        await tx.add_purchase(worth)
+
+    async with store.reading() as tx:
+        assert await tx.find_purchase("telegram", "c2") == worth
+        assert await tx.waiting_purchases() == []
+
+
+async def test_first_telling_of_a_price_counts(store: Store) -> None:
+    told = PriceAgreement(ACCOUNT.name, TWIN, 5, "slot:", START)
+    async with store.transaction() as tx:
+        await tx.agree(told)
+        await tx.agree(replace(told, asked="later", at=START + SECOND))
+
+    async with store.reading() as tx:
+        assert await tx.agreement(ACCOUNT.name, TWIN, 5) == told
+        assert await tx.agreement(ACCOUNT.name, TWIN, 6) is None
+        assert await tx.agreement(ACCOUNT.name, bytes(32), 5) is None
+
+
+async def test_use_counts_once_in_each_scope_until_it_is_taken_back(store: Store) -> None:
+    async with store.transaction() as tx:
+        await tx.use("i1", ("x", "y"), 10, 5)
+        await tx.use("i1", ("x",), 11, 7)
+        await tx.use("i2", ("x",), 12, 3)
+        await tx.move_use("i2", "i3")
+        await tx.unuse("i2")
+        seen = [await tx.used("x", slot) for slot in (10, 11, 13)]
+        await tx.unuse("i1")
+        await tx.unuse("i1")
+        after = [await tx.used(scope, 0) for scope in ("x", "y", "z")]
+        await tx.clear_uses(13)
+        await tx.unuse("i3")
+        cleared = await tx.used("x", 0)
+
+    assert seen == [Usage(8, 2), Usage(3, 1), Usage(0, 0)]
+    assert after == [Usage(3, 1), Usage(0, 0), Usage(0, 0)]
+    assert cleared == Usage(0, 0)
+
+
+async def test_held_fees_are_found_by_age_and_by_payer(store: Store) -> None:
+    other = replace(_fee(4), account="b", rate_table=bytes(32))
+    async with store.transaction() as tx:
+        for fee in (_fee(1), _fee(2), _fee(3), other):
+            await tx.add_held(fee)
+
+    async with store.transaction() as tx:
+        assert await tx.held_tables() == [bytes(32), TABLE]
+        assert await tx.held_until(TABLE, START + 2 * SECOND, 9) == [_fee(1), _fee(2)]
+        assert await tx.held_until(TABLE, START + 2 * SECOND, 1) == [_fee(1)]
+        page = await tx.held_of(ACCOUNT.name, before=None, limit=2)
+        rest = await tx.held_of(ACCOUNT.name, before=page[-1][0], limit=2)
+        await tx.end_held("i2")
+        assert await tx.all_held() == [_fee(1), _fee(3), other]
+    assert [fee for _, fee in (*page, *rest)] == [_fee(3), _fee(2), _fee(1)]
+    for wrong in ("end", "again"):
+        with pytest.raises(InvariantError):
+            async with store.transaction() as tx:
+                await (tx.end_held("i2") if wrong == "end" else tx.add_held(_fee(1)))
+
+
+async def test_notice_is_kept_once_and_told_once(store: Store) -> None:
+    async with store.transaction() as tx:
+        kept = [await tx.add_notice(*one) for one in (("a", "k", "1"), ("a", "k", "2"))]
+        kept += [await tx.add_notice(*one) for one in (("a", "l", "3"), ("b", "k", "4"))]
+        first = await tx.take_notices("a")
+        again = await tx.take_notices("a")
+        kept.append(await tx.add_notice("a", "k", "5"))
+
+    assert kept == [True, False, True, True, False]
+    assert (first, again) == (["1", "3"], [])
+
+
+async def test_dispute_is_begun_and_decided_once(store: Store) -> None:
+    second = replace(DISPUTE, receipt_id="s" * 22, account="b")
+    async with store.transaction() as tx:
+        await tx.add_dispute(DISPUTE)
+        await tx.add_dispute(second)
+        await tx.decide_dispute(
+            DISPUTE.receipt_id, DisputeState.UPHELD, "found", nano=4, at=START + SECOND
+        )
+
+    decided = replace(
+        DISPUTE, state=DisputeState.UPHELD, sentence="found", nano=4, decided_at=START + SECOND
+    )
+    async with store.reading() as tx:
+        assert await tx.find_dispute(DISPUTE.receipt_id) == decided
+        assert await tx.find_dispute("none") is None
+        assert await tx.disputes_of(ACCOUNT.name) == [decided]
+        assert await tx.all_disputes() == [second, decided]
+        assert await tx.open_disputes() == [second]
+    with pytest.raises(InvariantError):
+        async with store.transaction() as tx:
+            await tx.add_dispute(DISPUTE)
+    with pytest.raises(InvariantError):
+        async with store.transaction() as tx:
+            await tx.decide_dispute(
+                DISPUTE.receipt_id, DisputeState.REJECTED, "no", nano=0, at=START
+            )
+
+
+async def test_questions_are_the_persons_and_the_operators(store: Store) -> None:
+    notes = [SupportNote(ANA, "one", START), SupportNote(BEN, "two", START)]
+    async with store.transaction() as tx:
+        for note in notes:
+            await tx.add_note(note)
+
+    async with store.reading() as tx:
+        assert await tx.notes() == notes[::-1]
+        assert await tx.notes_by(ANA) == notes[:1]
+
+
+async def test_ledger_transaction_is_read_back_by_its_key(store: Store) -> None:
+    posted = LedgerTransaction("k", "gift", (Posting("equity:a", -3), Posting("promo:b", 3)))
+    async with store.transaction() as tx:
+        await tx.post(posted)
+
+    async with store.reading() as tx:
+        assert await tx.posted("k") == posted
+        assert await tx.posted("l") is None
+
+
+@pytest.mark.parametrize("source", ["fan:a", "sponsor:operator", "held:b", "settled:b", "equityx:"])
+async def test_no_account_but_a_debit_class_is_overdrawn(store: Store, source: str) -> None:
+    with pytest.raises(InvariantError):
+        async with store.transaction() as tx:
+            await tx.post(LedgerTransaction("k", "x", (Posting(source, -1), Posting("fan:z", 1))))
+
+    async with store.transaction() as tx:
+        for number, kind in enumerate(DEBIT_CLASSES):
+            postings = (Posting(f"{kind}x", -1), Posting(source, 1))
+            await tx.post(LedgerTransaction(f"{number}", "x", postings))
+        assert await tx.balance(source) == len(DEBIT_CLASSES)
