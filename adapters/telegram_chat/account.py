@@ -5,7 +5,7 @@ The polling loop is ours because the library's confirms to Telegram what it has 
 
 import asyncio
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,15 +20,16 @@ from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
 from adapters.telegram_chat import wording
-from adapters.telegram_chat.events import ALLOWED_UPDATES
 from adapters.telegram_chat.mapping import FailureKind, classify, locate
 from adapters.telegram_chat.pace import Pace
+from adapters.telegram_chat.reading import ALLOWED_UPDATES
 from adapters.telegram_chat.sending import Backoff, Sender
 from adapters.telegram_chat.works import Works
 from bot.domain.errors import BotError
 
 WEBHOOK_CONNECTIONS = 20
 DISPUTE_QUIET_S = 600.0
+STORE_WAIT_S = 1.0
 _log = structlog.get_logger("telegram")
 
 
@@ -59,6 +60,8 @@ class BotAccount:
         webhook: Webhook | None,
         is_solo: bool,
         has_creators: bool,
+        has_credit: bool,
+        follows: Callable[[], Awaitable[None]] | None,
         rejected: Callable[[], None] | None,
     ) -> None:
         """Prepare the bot; nothing is sent before `run`.
@@ -72,6 +75,8 @@ class BotAccount:
             webhook: None for polling.
             is_solo: whether it has one twin only.
             has_creators: whether creators can work here.
+            has_credit: whether fans have credit here.
+            follows: runs beside the updates once these can be taken, until it is cancelled.
             rejected: called each time that its token is refused.
         """
         self.bot = bot
@@ -82,6 +87,9 @@ class BotAccount:
         self._webhook = webhook
         self._is_solo = is_solo
         self._has_creators = has_creators
+        self._has_credit = has_credit
+        self._follows = follows
+        self._follower: asyncio.Future[None] | None = None
         self._rejected = rejected
         self._is_ready = False
         self._disputed_at = -DISPUTE_QUIET_S
@@ -97,6 +105,11 @@ class BotAccount:
         """Whether updates can be taken."""
         return self._is_ready
 
+    @property
+    def username(self) -> str:
+        """The bot's name without @; empty until it has connected."""
+        return self.bot.username if self._is_ready else ""
+
     async def run(self) -> None:
         """Serve; whatever fails, back off and go on."""
         backoff = Backoff(self._pace)
@@ -111,6 +124,9 @@ class BotAccount:
                     await backoff.wait()
         finally:
             self._is_ready = False
+            if self._follower is not None:
+                self._follower.cancel()
+                await asyncio.gather(self._follower, return_exceptions=True)
             await self._works.close()
             await self.bot.shutdown()
 
@@ -129,6 +145,8 @@ class BotAccount:
             await self._introduce()
             await self._works.recover()
             self._is_ready = True
+            if self._follows is not None:
+                self._follower = asyncio.ensure_future(self._follows())
             _log.info("telegram.bot_started", bot=self._name, solo=self._is_solo)
         if self._webhook is None:
             await self._poll(backoff)
@@ -139,7 +157,10 @@ class BotAccount:
         """Set the commands that clients offer; their lack stops nothing."""
         for private in (True, False):
             texts = wording.commands(
-                solo=self._is_solo, creators=self._has_creators, private=private
+                solo=self._is_solo,
+                creators=self._has_creators,
+                credit=self._has_credit,
+                private=private,
             )
             commands = [BotCommand(name, about) for name, about in texts.items()]
             scope = BotCommandScopeAllPrivateChats() if private else BotCommandScopeAllGroupChats()
@@ -172,7 +193,8 @@ class BotAccount:
     async def _pause(self, error: TelegramError | BotError, backoff: Backoff) -> None:
         if isinstance(error, BotError):
             _log.warning("telegram.bot_waits", bot=self._name, kind=type(error).__name__)
-            await backoff.wait()
+            # Not longer: among the updates that wait may be a payment's last question.
+            await asyncio.sleep(min(STORE_WAIT_S, self._pace.backoff_max_s))
             return
         failure = classify(error)
         if failure.kind is FailureKind.TOKEN:

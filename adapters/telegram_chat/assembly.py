@@ -10,6 +10,9 @@ from adapters.telegram_chat import texts
 from adapters.telegram_chat.account import BotAccount, Webhook
 from adapters.telegram_chat.commands import Commands
 from adapters.telegram_chat.creators.desk import Creators
+from adapters.telegram_chat.credit.desk import MoneyDesk
+from adapters.telegram_chat.credit.hints import MoneyHints
+from adapters.telegram_chat.credit.room import build_room
 from adapters.telegram_chat.delivery import Delivery
 from adapters.telegram_chat.desk import Desk
 from adapters.telegram_chat.lanes import Lanes
@@ -31,6 +34,7 @@ from adapters.telegram_chat.works import Works
 from bot.domain.errors import UserError
 from bot.ports.chat import ChatInbox
 from bot.ports.creators import Actor, CreatorDesk
+from bot.ports.credit import FanCredit
 from bot.ports.proofs import ProofSource
 from bot.ports.telegram_state import TelegramState
 
@@ -59,7 +63,8 @@ class Surroundings:
     state: TelegramState
     creators: CreatorDesk | None
     managed: ManagedBots | None
-    turns: GroupTurns
+    credit: FanCredit | None
+    shop: Callable[[], str]
     pace: Pace
     base_url: str
     api_base: str
@@ -67,7 +72,8 @@ class Surroundings:
     webhook: Webhook | None
     calls: SharedRequest
     polls: SharedRequest
-    signs: Signs
+    turns: GroupTurns
+    signs: Signs = field(default_factory=Signs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,7 @@ class _Speaking:
     delivery: Delivery
     lanes: Lanes
     talking: Talking
+    hints: MoneyHints | None
 
 
 def build_account(name: str, settings: TelegramBotSettings, around: Surroundings) -> BotAccount:
@@ -88,13 +95,29 @@ def build_account(name: str, settings: TelegramBotSettings, around: Surroundings
     bot, sender = speaking.bot, speaking.sender
     # Creators work with the operator's bots; one of their own is for its fans.
     creators = None if settings.owner else around.creators
+    room = build_room(
+        name=name,
+        token=settings.token,
+        bot=bot,
+        sender=sender,
+        hints=speaking.hints,
+        credit=around.credit,
+        state=around.state,
+        pace=around.pace,
+        polls=around.polls,
+        api_base=around.api_base,
+        # Stars belong to the owner of the bot that was paid: a creator's own bot sells none.
+        shop=around.shop if settings.owner else None,
+    )
     works = Works(
         bot=bot,
         name=name,
         sender=sender,
-        desk=_build_desk(settings, speaking, creators, around),
+        desk=_build_desk(settings, speaking, creators, around, room.desk),
         delivery=speaking.delivery,
         notices=speaking.notices,
+        checkout=room.checkout,
+        payments=room.payments,
         inbox=around.inbox,
         state=around.state,
         turns=around.turns,
@@ -111,6 +134,8 @@ def build_account(name: str, settings: TelegramBotSettings, around: Surroundings
         webhook=around.webhook,
         is_solo=settings.solo is not None,
         has_creators=creators is not None,
+        has_credit=around.credit is not None,
+        follows=None if room.transactions is None else room.transactions.run,
         rejected=None if managed is None else lambda: managed.rejected(name, settings.token),
     )
 
@@ -134,6 +159,9 @@ def _build_speaking(token: str, around: Surroundings) -> _Speaking:
         state=around.state,
         base_url=around.base_url,
     )
+    hints = None
+    if around.credit is not None:
+        hints = MoneyHints(bot=bot, sender=sender, credit=around.credit)
     lanes = Lanes()
     talking = Talking(
         bot=bot,
@@ -144,8 +172,9 @@ def _build_speaking(token: str, around: Surroundings) -> _Speaking:
         lanes=lanes,
         pace=around.pace,
         signs=around.signs,
+        hints=hints,
     )
-    return _Speaking(bot, sender, notices, delivery, lanes, talking)
+    return _Speaking(bot, sender, notices, delivery, lanes, talking, hints)
 
 
 def _build_desk(
@@ -153,6 +182,7 @@ def _build_desk(
     speaking: _Speaking,
     creators: CreatorDesk | None,
     around: Surroundings,
+    money: MoneyDesk | None,
 ) -> Desk:
     bot, sender = speaking.bot, speaking.sender
     inbox, state, lanes = around.inbox, around.state, speaking.lanes
@@ -179,6 +209,7 @@ def _build_desk(
             state=state,
             base_url=around.base_url,
             has_creators=creators is not None,
+            credit=around.credit,
         ),
         talking=speaking.talking,
         wishes=Wishes(
@@ -191,10 +222,13 @@ def _build_desk(
             lanes=lanes,
             state=state,
         ),
-        own_data=OwnData(bot=bot, sender=sender, inbox=inbox, lanes=lanes, state=state),
+        own_data=OwnData(
+            bot=bot, sender=sender, inbox=inbox, lanes=lanes, state=state, credit=around.credit
+        ),
         talkativeness=Talkativeness(bot=bot, sender=sender, turns=around.turns),
         creators=room,
         offers=offers,
+        money=money,
     )
 
 

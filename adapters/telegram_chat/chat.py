@@ -12,12 +12,12 @@ from adapters.telegram_chat.assembly import Surroundings, TelegramBotSettings, b
 from adapters.telegram_chat.managed.bots import ManagedBots, Voice
 from adapters.telegram_chat.pace import Pace
 from adapters.telegram_chat.shared import SharedRequest
-from adapters.telegram_chat.signs import Signs
 from adapters.telegram_chat.talkativeness import GroupTurns
 from adapters.telegram_chat.webhook import WebhookIntake
 from bot.domain.errors import ConfigurationError, InvariantError
 from bot.ports.chat import ChatInbox
 from bot.ports.creators import CreatorDesk
+from bot.ports.credit import FanCredit
 from bot.ports.proofs import ProofSource
 from bot.ports.secrets import SecretStore
 from bot.ports.telegram_state import TelegramState
@@ -52,6 +52,7 @@ class TelegramChat:
         webhook: tuple[str, str] | None,
         creators: CreatorDesk | None = None,
         secrets: SecretStore | None = None,
+        credit: FanCredit | None = None,
         pace: Pace | None = None,
     ) -> None:
         """Prepare the surface; nothing is sent before `start`.
@@ -64,16 +65,15 @@ class TelegramChat:
             api_base: where a self-hosted Bot API server or a proxy is, up to and with `/bot`.
             file_base: the same for files.
             public_base_url: what proof links begin with; named in /about and /privacy.
-            webhook: public address of our web server and a secret of 16 to 256 letters, digits,
-                - and _; None for polling.
+            webhook: our web server's public address, and a secret (`_SECRET`); None for polling.
             creators: the creators' door; None for no creators' commands.
             secrets: keeps the tokens of managed bots; None for no managed bots.
+            credit: the core's door for fans' money; None for no credit.
             pace: limits and waits; tests make them short.
 
         Raises:
             ConfigurationError: a token or the secret is not one, or a bot stands there twice.
         """
-        silence_libraries()
         pace = pace or Pace()
         self._managed = self._manage(state, secrets, creators, pace)
         self._around = Surroundings(
@@ -82,6 +82,8 @@ class TelegramChat:
             state=state,
             creators=creators,
             managed=self._managed,
+            credit=credit,
+            shop=self._shop,
             turns=GroupTurns(state),
             pace=pace,
             base_url=public_base_url.rstrip("/"),
@@ -90,7 +92,6 @@ class TelegramChat:
             webhook=_check_webhook(webhook),
             calls=SharedRequest(connections=CONNECTIONS, answer_s=pace.answer_s),
             polls=SharedRequest(connections=POLLS, answer_s=pace.answer_s),
-            signs=Signs(),
         )
         self._accounts: dict[str, BotAccount] = {}
         self._hosted: dict[str, TelegramBotSettings] = {}
@@ -171,6 +172,11 @@ class TelegramChat:
         account = self._accounts.get(bot)
         return None if account is None else Voice(account.bot, account.sender)
 
+    def _shop(self) -> str:
+        """Return the name of a bot of the operator's, which sells credit; empty while none runs."""
+        own = [account for name, account in self._accounts.items() if name not in self._hosted]
+        return next((account.username for account in own if account.username), "")
+
     def _manage(
         self,
         state: TelegramState,
@@ -183,6 +189,7 @@ class TelegramChat:
         return ManagedBots(state=state, secrets=secrets, creators=creators, host=self, pace=pace)
 
     def _configure(self, bots: Sequence[TelegramBotSettings]) -> None:
+        silence_libraries()
         names = _ids_of([settings.token for settings in bots])
         for name, settings in zip(names, bots, strict=True):
             self._accounts[name] = build_account(name, settings, self._around)

@@ -3,14 +3,18 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.ext import ExtBot
 
-from adapters.telegram_chat import wording
-from adapters.telegram_chat.delivery import PROOF_PREFIX
+from adapters.telegram_chat import money_words, wording
+from adapters.telegram_chat.credit.disputes import WRONG
+from adapters.telegram_chat.credit.hints import MONEY_PREFIX
+from adapters.telegram_chat.delivery import PLATFORM, PROOF_PREFIX
 from adapters.telegram_chat.events import ADDED, Author, Said
 from adapters.telegram_chat.picker import Picker
 from adapters.telegram_chat.sending import Sender
 from bot.ports.chat import ChatInbox
+from bot.ports.credit import FanCredit
 from bot.ports.proofs import ProofSource
 from bot.ports.telegram_state import TelegramState
 
@@ -31,6 +35,7 @@ class Commands:
         state: TelegramState,
         base_url: str,
         has_creators: bool,
+        credit: FanCredit | None,
     ) -> None:
         self._bot = bot
         self._sender = sender
@@ -40,6 +45,7 @@ class Commands:
         self._state = state
         self._base_url = base_url
         self._has_creators = has_creators
+        self._credit = credit
         self._table: dict[str, Callable[[Said], Awaitable[None]]] = {
             "start": self._start,
             "twins": self._twins,
@@ -129,7 +135,13 @@ class Commands:
         proved = await self._proofs.bundle(part.receipt_id) is not None
         link = f"{self._base_url}/r/{part.receipt_id}"
         verdict = wording.genuine(part.twin, part.receipt_id, proved=proved)
-        await self._say(said, f"{verdict}\n{link}")
+        buttons = None
+        if self._credit is not None and said.spot.is_private:
+            data = MONEY_PREFIX + WRONG + part.receipt_id
+            button = InlineKeyboardButton(money_words.WRONG, callback_data=data)
+            buttons = InlineKeyboardMarkup([[button]])
+        text = f"{verdict}\n{link}"
+        await self._sender.say(said.spot, text, buttons=buttons, reply_to=_reply_to(said))
 
     async def _about(self, said: Said) -> None:
         await self._say(
@@ -140,14 +152,16 @@ class Commands:
         await self._say(said, wording.privacy_text(base_url=self._base_url))
 
     async def _terms(self, said: Said) -> None:
-        await self._say(said, wording.terms_text(base_url=self._base_url))
+        sells = self._credit is not None and bool(await self._credit.offers(PLATFORM))
+        await self._say(said, wording.terms_text(base_url=self._base_url, sells=sells))
 
     async def _help(self, said: Said) -> None:
-        solo = self._picker.solo is not None
-        await self._say(
-            said,
-            wording.help_text(solo=solo, creators=self._has_creators, username=self._bot.username),
+        offered = wording.commands(
+            solo=self._picker.solo is not None,
+            creators=self._has_creators,
+            credit=self._credit is not None,
         )
+        await self._say(said, wording.help_text(offered, username=self._bot.username))
 
     async def _added(self, said: Said) -> None:
         await self._say(

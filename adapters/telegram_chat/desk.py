@@ -6,8 +6,19 @@ from dataclasses import replace
 
 from adapters.telegram_chat.commands import Commands
 from adapters.telegram_chat.creators.desk import Creators
+from adapters.telegram_chat.credit.desk import MoneyDesk
+from adapters.telegram_chat.credit.disputes import WRONG_PREFIX
+from adapters.telegram_chat.credit.hints import MONEY_PREFIX
 from adapters.telegram_chat.delivery import AGAIN_PREFIX
-from adapters.telegram_chat.events import CREATORS_PREFIX, BotMade, Event, Pressed, Said
+from adapters.telegram_chat.events import (
+    CREATORS_PREFIX,
+    BotMade,
+    Event,
+    GivenBack,
+    Paid,
+    Pressed,
+    Said,
+)
 from adapters.telegram_chat.managed.offers import BotOffers
 from adapters.telegram_chat.offer import STOP_PREFIX
 from adapters.telegram_chat.own_data import FORGET_PREFIX, OwnData
@@ -15,9 +26,13 @@ from adapters.telegram_chat.picker import Picker
 from adapters.telegram_chat.talkativeness import Talkativeness
 from adapters.telegram_chat.talking import Talking
 from adapters.telegram_chat.wishes import Wishes
+from bot.domain.errors import InvariantError
 
 ALBUMS_KEPT = 64
-STARTS = frozenset({"creator", "export", "forget"})  # deep links that lead to a command
+# Deep links that lead to a command.
+STARTS = frozenset(
+    {"creator", "export", "forget", "credit", "buy", "limit", "paysupport", "dispute"}
+)
 
 
 class Desk:
@@ -34,6 +49,7 @@ class Desk:
         talkativeness: Talkativeness,
         creators: Creators | None,
         offers: BotOffers | None,
+        money: MoneyDesk | None,
     ) -> None:
         self._picker = picker
         self._commands = commands
@@ -42,6 +58,7 @@ class Desk:
         self._own_data = own_data
         self._creators = creators
         self._offers = offers
+        self._money = money
         self._albums: deque[str] = deque(maxlen=ALBUMS_KEPT)
         self._table: dict[str, Callable[[Said], Awaitable[None]]] = {
             "stop": wishes.stop,
@@ -53,6 +70,14 @@ class Desk:
         }
         if creators is not None:
             self._table |= {"creator": creators.open, "cancel": creators.cancel}
+        if money is not None:
+            self._table |= {
+                "credit": money.show,
+                "buy": money.buy,
+                "limit": money.limit,
+                "paysupport": money.support,
+                "dispute": money.dispute,
+            }
 
     async def handle(self, event: Event, *, is_late: bool) -> None:
         """Handle one event to its end."""
@@ -66,8 +91,19 @@ class Desk:
                 await self._hear(event, is_late=is_late)
             case Said(command="start", text=str(word)) if word.strip() in STARTS:
                 await self.handle(replace(event, command=word.strip(), text=""), is_late=is_late)
+            case Said(command="start", text=str(word)) if (
+                self._money is not None and word.strip().startswith(WRONG_PREFIX)
+            ):
+                await self._money.ask_about(event, word.strip().removeprefix(WRONG_PREFIX))
+            case Paid() | GivenBack():
+                raise InvariantError("money is followed elsewhere")
             case Said():
                 await self._table.get(event.command, self._commands.run)(event)
+
+    async def close(self) -> None:
+        """End what runs beside the events."""
+        if self._money is not None:
+            await self._money.close()
 
     async def _press(self, pressed: Pressed) -> None:
         data = pressed.data
@@ -77,6 +113,8 @@ class Desk:
             await self._wishes.press_again(pressed, data[len(AGAIN_PREFIX) :])
         elif data.startswith(FORGET_PREFIX):
             await self._own_data.press(pressed, data[len(FORGET_PREFIX) :])
+        elif data.startswith(MONEY_PREFIX) and self._money is not None:
+            await self._money.press(pressed)
         elif data.startswith(CREATORS_PREFIX) and self._creators is not None:
             await self._creators.press(pressed)
         else:

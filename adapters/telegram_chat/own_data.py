@@ -13,6 +13,8 @@ from adapters.telegram_chat.lanes import Lanes, withdrawn
 from adapters.telegram_chat.mapping import Failure
 from adapters.telegram_chat.sending import Sender
 from bot.ports.chat import ChatInbox
+from bot.ports.credit import FanCredit
+from bot.ports.people import Person
 from bot.ports.telegram_state import TelegramState
 
 FORGET_PREFIX = "forget:"
@@ -30,12 +32,14 @@ class OwnData:
         inbox: ChatInbox,
         lanes: Lanes,
         state: TelegramState,
+        credit: FanCredit | None,
     ) -> None:
         self._bot = bot
         self._sender = sender
         self._inbox = inbox
         self._lanes = lanes
         self._state = state
+        self._credit = credit
 
     async def export(self, said: Said) -> None:
         """Send a person all that is stored about them."""
@@ -56,7 +60,11 @@ class OwnData:
                 [InlineKeyboardButton(texts.KEEP, callback_data=FORGET_PREFIX + _NO)],
             ]
         )
-        await self._sender.say(said.spot, texts.FORGET_ASK, buttons=buttons)
+        text = texts.FORGET_ASK
+        if self._credit is not None:
+            view = await self._credit.view(Person(PLATFORM, str(said.spot.fan)))
+            text = f"{text}\n\n{view.forgetting}" if view.forgetting else text
+        await self._sender.say(said.spot, text, buttons=buttons)
 
     async def press(self, pressed: Pressed, answer: str) -> None:
         """Forget, or not; repeated, it finds nothing more to forget."""

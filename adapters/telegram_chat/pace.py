@@ -20,6 +20,10 @@ class Pace:
         answer_s: how long we wait for an answer to a call.
         token_retry_s: wait before a rejected token is tried again.
         drain_s: how long running replies may take at a stop.
+        checkout_s: how long the core may think about a payment that is about to be made.
+        stars_s: how often the platform's list of Stars is looked through.
+        dispute_s: how long after it was begun a dispute is first asked after; doubles up to
+            `dispute_max_s`.
     """
 
     chat_s: float = 1.0
@@ -35,3 +39,7 @@ class Pace:
     answer_s: float = 20.0
     token_retry_s: float = 600.0
     drain_s: float = 10.0
+    checkout_s: float = 8.0
+    stars_s: float = 3600.0
+    dispute_s: float = 2.0
+    dispute_max_s: float = 60.0

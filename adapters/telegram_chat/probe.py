@@ -40,13 +40,19 @@ async def fetch_telegram_facts(
         raise ConfigurationError("This is no Telegram token: one looks like 123456:ABC-DEF.")
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
     async with aiohttp.ClientSession(timeout=timeout) as session:
-        probe = _Probe(session, (api_base or API_BASE) + token, now)
+        probe = _Probe(session, address_of(api_base, token), now)
         try:
             return await probe.facts(contest=contest)
         except (aiohttp.ClientError, OSError):  # a time-out is an OSError, too
             raise TransientError("Telegram can't be reached.") from None
         except (ValueError, KeyError, TypeError, AttributeError):
             raise TransientError("Telegram's answer can't be read.") from None
+
+
+def address_of(api_base: str | None, token: str) -> str:
+    """Return where a bot's methods are; the token stands at the end, or where `{token}` says."""
+    base = api_base or API_BASE
+    return base.replace("{token}", token) if "{token}" in base else base + token
 
 
 class _Probe:

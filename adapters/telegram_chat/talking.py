@@ -9,6 +9,7 @@ from typing import Any
 from telegram.ext import ExtBot
 
 from adapters.telegram_chat import wording
+from adapters.telegram_chat.credit.hints import MoneyHints
 from adapters.telegram_chat.delivery import Delivery, surface_of
 from adapters.telegram_chat.events import Said, Spot
 from adapters.telegram_chat.lanes import Job, Lanes
@@ -17,7 +18,7 @@ from adapters.telegram_chat.pace import Pace
 from adapters.telegram_chat.preview import Preview
 from adapters.telegram_chat.sending import Sender
 from adapters.telegram_chat.signs import Signs
-from bot.domain.errors import InvariantError, TransientError, UserError
+from bot.domain.errors import CreditError, InvariantError, TransientError, UserError
 from bot.ports.chat import (
     ChatInbox,
     IncomingMessage,
@@ -66,6 +67,7 @@ class Talking:
         lanes: Lanes,
         pace: Pace,
         signs: Signs,
+        hints: MoneyHints | None,
     ) -> None:
         self._bot = bot
         self._sender = sender
@@ -75,6 +77,7 @@ class Talking:
         self._lanes = lanes
         self._pace = pace
         self._signs = signs
+        self._hints = hints
 
     async def talk(self, said: Said, twin: TwinCard, *, is_late: bool) -> None:
         """Answer a message, or say in one sentence why not.
@@ -97,6 +100,7 @@ class Talking:
             message_id=str(said.message_id),
             text=said.text or "",
             may_merge=not said.command,
+            unasked=said.unasked,
         )
         errand = _Errand(
             spot=said.spot,
@@ -147,13 +151,19 @@ class Talking:
                 await job.begun.wait()
                 if not (errand.is_quiet or job.is_withdrawn):
                     reply_to = 0 if spot.is_private else int(job.message.message_id)
-                    await self._sender.say(spot, str(error), reply_to=reply_to)
+                    buttons = await self._hints.button_for(spot, error) if self._hints else None
+                    text = str(error)
+                    if isinstance(error, CreditError) and not spot.is_private:
+                        text = error.public or wording.MONEY_SAYS_NO
+                    await self._sender.say(spot, text, buttons=buttons, reply_to=reply_to)
                 return
             if shown is None:
                 return
             await job.begun.wait()
             if not job.is_withdrawn:
                 await self._delivery.deliver(job.message, shown)
+                if self._hints is not None:
+                    await self._hints.tell(spot)
             if job.is_withdrawn:  # perhaps meanwhile
                 await self._delivery.take_away(shown.receipt_id)
 

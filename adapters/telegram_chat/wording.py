@@ -1,5 +1,6 @@
 """What the bot says on Telegram, in one place and in plain words."""
 
+from adapters.telegram_chat import money_words as money
 from bot.domain.wording import DISCLOSURE, UNPROVED
 from bot.ports.views import TwinCard
 
@@ -26,22 +27,26 @@ CREATOR_COMMANDS = {
 }
 _LOBBY_ONLY = frozenset({"twin"})
 _GROUPS_ONLY = frozenset({"talkative"})
-_PRIVATE_ONLY = frozenset({"export", "forget", *CREATOR_COMMANDS})
+_PRIVATE_ONLY = frozenset({"export", "forget", *CREATOR_COMMANDS, *money.COMMANDS})
 # Many bots know these: without our name behind them they are ours in a reply to us only.
-ANSWERING_COMMANDS = frozenset({"stop", "undo", "report"})
+ANSWERING_COMMANDS = frozenset({"stop", "undo", "report", "dispute"})
 # Taken in groups without our name behind them; the others may be meant for some other bot.
 SHARED_COMMANDS = frozenset(LOBBY_COMMANDS) - _PRIVATE_ONLY - ANSWERING_COMMANDS
 
 
-def commands(*, solo: bool, creators: bool, private: bool | None = None) -> dict[str, str]:
+def commands(
+    *, solo: bool, creators: bool, credit: bool = False, private: bool | None = None
+) -> dict[str, str]:
     """Return the commands that a bot offers, with what they do.
 
     Args:
         solo: whether the bot is one twin.
         creators: whether creators can work here.
+        credit: whether fans have credit here.
         private: only those of private chats, or of groups; None for all.
     """
-    offered = LOBBY_COMMANDS | (CREATOR_COMMANDS if creators else {})
+    offered = LOBBY_COMMANDS | (money.commands(private=private) if credit else {})
+    offered |= CREATOR_COMMANDS if creators else {}
     hidden = _LOBBY_ONLY if solo else frozenset()
     if private is not None:
         hidden |= _GROUPS_ONLY if private else _PRIVATE_ONLY
@@ -61,6 +66,7 @@ CHOOSE_ANOTHER = (
 NOBODY = "Nobody is here now. Please come back later."
 READS_WORDS_ONLY = "I can read words only: please write what you want to say."
 NOTHING_SAID = "Write what you want to say after the command: /talk Hello!"
+MONEY_SAYS_NO = "I can't answer this now: the button below shows you your credit and limit, alone."
 TOO_FAST = "One moment: your earlier messages are still being answered. Please send this again."
 BROKEN = "Something went wrong on this side. Nothing was charged."
 BUTTON_OLD = "This button is out of date."
@@ -110,9 +116,8 @@ def list_twins(cards: list[TwinCard]) -> str:
     return "\n".join([CHOOSE, *lines])
 
 
-def help_text(*, solo: bool, creators: bool, username: str) -> str:
+def help_text(offered: dict[str, str], *, username: str) -> str:
     """Return the list of commands."""
-    offered = commands(solo=solo, creators=creators)
     lines = [f"/{name}: {about}" for name, about in offered.items()]
     return "\n".join([*lines, "", _addressing(username)])
 
@@ -176,13 +181,18 @@ def privacy_text(*, base_url: str) -> str:
     )
 
 
-def terms_text(*, base_url: str) -> str:
-    """Return the rules."""
+FREE_TERMS = (
+    "Replies cost you nothing here: the operator pays the fee that each one names to its creator, "
+    "as long as the budget lasts, and up to a daily number."
+)
+
+
+def terms_text(*, base_url: str, sells: bool) -> str:
+    """Return the rules; with what replies cost, where credit is sold or where it is not."""
     return (
         "Twins are software and make mistakes: don't rely on them for advice on health, money or "
         "law, or in an emergency.\n"
-        "Replies cost you nothing here: the operator pays the fee that each one names to its "
-        "creator, as long as the budget lasts, and up to a daily number.\n"
+        f"{money.TERMS if sells else FREE_TERMS}\n"
         "Don't use a twin to harass or to deceive people.\n"
         f"Service and operator: {base_url}"
     )

@@ -147,6 +147,13 @@ def earnings(line: EarningsLine) -> str:
         lines.append(f"Paid to {line.payout}, which has {tokens(on_chain)}.")
     if line.last_tx is not None and line.committed_nano:
         lines.append(f"Last settlement: {line.last_tx}")
+    if line.held_nano:
+        lines.append(
+            f"Beside that {tokens(line.held_nano)} are held, as long as the platform may take them "
+            "back."
+        )
+    if line.statement:
+        lines.append(f"Every fee, day by day (30 minutes, for you alone): {line.statement}")
     return "\n".join(lines)
 
 

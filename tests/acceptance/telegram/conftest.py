@@ -15,6 +15,7 @@ from tests.acceptance.telegram.spec import SPEC, BotApiSpec
 from tests.acceptance.telegram.world import BotSide, ChatSide, Json
 from tests.fakes.chat import NOVA, MemoryInbox, MemoryProofs
 from tests.fakes.creators import MemoryCreatorDesk
+from tests.fakes.credit import MemoryFanCredit
 from tests.fakes.secrets import MemorySecrets
 from tests.fakes.telegram_state import MemoryTelegramState
 
@@ -32,6 +33,7 @@ QUICK = Pace(
     answer_s=2.0,
     token_retry_s=0.2,
     drain_s=0.2,
+    dispute_s=0.05,
 )
 PATIENCE_S = 10.0
 
@@ -46,6 +48,7 @@ class Stage:
     proofs: MemoryProofs = field(default_factory=MemoryProofs)
     state: MemoryTelegramState = field(default_factory=MemoryTelegramState)
     creators: MemoryCreatorDesk = field(default_factory=MemoryCreatorDesk)
+    credit: MemoryFanCredit = field(default_factory=MemoryFanCredit)
     secrets: MemorySecrets = field(default_factory=MemorySecrets)
     surfaces: list[TelegramChat] = field(default_factory=list)
 
@@ -62,6 +65,7 @@ class Stage:
             "webhook": None,
             "creators": self.creators,
             "secrets": self.secrets,
+            "credit": self.credit,
             "pace": QUICK,
         }
         surface = TelegramChat(**(arguments | changes))

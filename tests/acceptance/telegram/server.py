@@ -15,6 +15,7 @@ import aiohttp
 from aiohttp import web
 
 from tests.acceptance.telegram.methods import Methods
+from tests.acceptance.telegram.money import MoneyMethods, Till
 from tests.acceptance.telegram.more_methods import ApiError, Upload
 from tests.acceptance.telegram.spec import BotApiSpec, SpecError
 from tests.acceptance.telegram.world import BotSide, Json, World
@@ -78,7 +79,11 @@ class BotApiServer:
     violations: list[str] = field(default_factory=list)
     port: int = 0
     flood_per_s: int = 0
+    till: Till = field(init=False)
     _runner: web.AppRunner | None = None
+
+    def __post_init__(self) -> None:
+        self.till = Till(self.world)
 
     @property
     def api_base(self) -> str:
@@ -94,6 +99,7 @@ class BotApiServer:
         """Listen; after a stop, on the same port."""
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_route("*", "/bot{token:[^/]+}/{method}", self._handle)
+        app.router.add_route("*", "/bot{token:[^/]+}/test/{method}", self._handle)
         app.router.add_get("/file/bot{token:[^/]+}/documents/{name}", self._handle_file)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -175,7 +181,12 @@ class BotApiServer:
             fault = None
         if fault is not None and not fault.is_done:
             return await self._fail(request, fault)
-        result = await Methods(self.world).call(bot, method, values)
+        methods = Methods(self.world)
+        money = MoneyMethods(self.till, methods.chat_of)
+        if method in money.table:
+            result = await money.table[method](bot, values)
+        else:
+            result = await methods.call(bot, method, values)
         self._check_result(method, result)
         if fault is not None:
             return await self._fail(request, fault)

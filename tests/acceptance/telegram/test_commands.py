@@ -42,12 +42,18 @@ async def test_the_commands_are_offered_to_clients(stage: Stage) -> None:
         "privacy",
         "terms",
         "help",
+        "credit",
+        "buy",
+        "limit",
+        "paysupport",
+        "dispute",
         "creator",
         "cancel",
     ]
     assert "twin" not in solos
     assert "talkative" in solos
-    assert not {"export", "forget", "creator"} & set(solos)
+    assert "dispute" in solos
+    assert not {"export", "forget", "creator", "credit", "buy", "paysupport"} & set(solos)
 
 
 async def test_a_deep_link_picks_the_twin(stage: Stage) -> None:
@@ -165,8 +171,8 @@ async def test_service_messages_are_no_messages(stage: Stage) -> None:
     [
         ("/about", ["not the people themselves", "What it does not show", "Privacy mode is on"]),
         ("/privacy", ["Not stored: your name", "/forget deletes", BASE]),
-        ("/terms", ["make mistakes", BASE]),
-        ("/help", ["/verify", "/talk@lobbybot", "In a private chat just write"]),
+        ("/terms", ["make mistakes", "/credit", "Telegram Stars", "/paysupport", BASE]),
+        ("/help", ["/verify", "/paysupport", "/talk@lobbybot", "In a private chat just write"]),
         ("/verify", ["Reply to a message"]),
     ],
 )

@@ -250,7 +250,7 @@ async def test_a_question_survives_a_restart(stage: Stage, tmp_path: Path) -> No
 
     answer = await stage.ask("0.5")
 
-    assert "Price: 0.5 tUSD per reply." in answer["text"]
+    assert "Price: 0.5 tUSD per reply" in answer["text"]
     await surface.stop()
     await database.close()
 

@@ -184,3 +184,30 @@ async def test_a_slow_stop_of_one_bot_keeps_no_reply(stage: Stage) -> None:
 
     assert (await stage.answer())["text"].endswith("home.")
     assert len(stage.heard()) == 1
+
+
+async def test_full_works_and_a_full_queue_make_the_platform_wait_and_lose_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.telegram_chat.works.MAX_OPEN", 2)
+    monkeypatch.setattr("adapters.telegram_chat.works.MAX_QUEUED", 3)
+    fans = [stage.server.world.add_fan(6000 + number, "Fan") for number in range(12)]
+    await stage.start(TelegramBotSettings(stage.lobby.token, "nova"))
+    stage.inbox.gate = asyncio.Semaphore(0)
+
+    for fan in fans[:6]:
+        stage.server.world.say(stage.lobby, fan, "Hello")
+    await until(lambda: len(stage.state.open) == 6)
+    for fan in fans[6:]:
+        stage.server.world.say(stage.lobby, fan, "Hello")
+    await settle()
+    works = len(stage.inbox.running)
+    waiting = len(stage.lobby.updates)
+    for _ in range(12 * 4):
+        stage.inbox.gate.release()
+    await until(lambda: len(stage.inbox.confirmed) == 12)
+
+    assert works == 2
+    assert waiting >= 6  # not confirmed, so the platform keeps them
+    assert len(stage.inbox.asked) == 12
+    await until(lambda: stage.state.open == {})

@@ -1,5 +1,6 @@
 """Webhook mode: the platform calls our own web server."""
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -53,7 +54,8 @@ async def test_the_webhook_is_set_with_its_secret_and_the_update_kinds(hook: Hoo
 
     assert values["url"] == f"{URL}/telegram/7001"
     assert values["secret_token"] == SECRET
-    assert hook.stage.lobby.allowed == ("message", "callback_query", "managed_bot")
+    kinds = ("message", "callback_query", "managed_bot", "pre_checkout_query")
+    assert hook.stage.lobby.allowed == kinds
     assert hook.stage.server.count("getUpdates") == 0
 
 
@@ -134,6 +136,69 @@ async def test_a_body_without_end_is_refused(hook: Hook) -> None:
         body = io.BytesIO(b"x" * (1024 * 1024 + 1))
         async with client.post(address, data=body, headers=headers) as response:
             assert response.status == 413
+
+
+async def test_stars_are_paid_and_given_back_through_the_webhook(hook: Hook) -> None:
+    stage = hook.stage
+    till = stage.server.till
+    stage.server.world.say(stage.lobby, ADA, "/buy")
+    assert await hook.push() == [200]
+    offers = await stage.answer()
+    stage.server.world.press(stage.lobby, ADA, offers, "50 Stars")
+    assert await hook.push() == [200]
+    invoice = await stage.answer(after=1)
+    paid = till.pay(stage.lobby, ADA, invoice)
+    assert await hook.push() == [200]
+    await until(lambda: paid.charge)
+    payment = stage.lobby.updates[0]
+
+    stage.state.fail_take = StoreBusyError("busy")  # not durable, so the platform comes again
+    assert await hook.push() == [503]
+    assert await hook.push() == [200]
+    stage.lobby.updates.append(payment)
+    assert await hook.push() == [200]
+    await stage.answer(after=2)
+    till.refund(paid)
+    assert await hook.push() == [200]
+    await until(lambda: "Telegram has" in stage.heard()[-1])
+    await settle()
+
+    assert [text.split(".")[0] for text in stage.heard()[2:]] == [
+        "Thank you",
+        "",  # the platform's own words
+        "Telegram has given 50 Stars back to you, so 0",
+    ]
+    assert stage.credit.calls.count(("credit", paid.charge)) == 1
+    assert paid.took_s < 1
+
+
+async def test_full_works_leave_the_webhook_open_for_the_last_question(
+    hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.telegram_chat.works.MAX_OPEN", 2)
+    stage = hook.stage
+    stage.server.world.say(stage.lobby, ADA, "/twin nova")
+    await hook.push()
+    await stage.answer()
+    stage.server.world.say(stage.lobby, ADA, "/buy")
+    await hook.push()
+    stage.server.world.press(stage.lobby, ADA, await stage.answer(after=1), "50 Stars")
+    await hook.push()
+    invoice = await stage.answer(after=2)
+    stage.inbox.gate = asyncio.Semaphore(0)
+    for _ in range(4):
+        stage.server.world.say(stage.lobby, ADA, "Hello")
+    assert await hook.push() == [200] * 4
+
+    paid = stage.server.till.pay(stage.lobby, ADA, invoice)
+    assert await hook.push() == [200]
+    await until(lambda: paid.charge)
+
+    assert paid.took_s < 1
+    assert len(stage.inbox.asked) == 2
+    for _ in range(64):
+        stage.inbox.gate.release()
+    await until(lambda: len(stage.inbox.asked) == 4)
 
 
 async def test_an_unknown_bot_is_not_found_and_a_stopped_one_not_ready(hook: Hook) -> None:

@@ -8,6 +8,8 @@ from adapters.telegram_chat.events import (
     Author,
     BotMade,
     Event,
+    GivenBack,
+    Paid,
     Pressed,
     Said,
     Spot,
@@ -35,6 +37,8 @@ EVENT = st.one_of(
     ),
     st.builds(Pressed, NUMBER, SPOT, NUMBER, st.text(), st.text(), st.text()),
     st.builds(BotMade, NUMBER, SPOT, NUMBER, st.text(), st.text()),
+    st.builds(Paid, NUMBER, SPOT, NUMBER, st.text(), NUMBER),
+    st.builds(GivenBack, NUMBER, SPOT, NUMBER, st.text(), NUMBER),
 )
 
 

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from adapters.telegram_chat import probe
-from adapters.telegram_chat.probe import fetch_telegram_facts
+from adapters.telegram_chat.probe import address_of, fetch_telegram_facts
 from bot.domain.errors import BotError, ConfigurationError, TransientError
 from bot.ports.checks import TelegramFacts
 
@@ -164,3 +164,15 @@ async def test_nobody_there_and_nobody_answering_are_out_of_reach(
         with pytest.raises(TransientError, match="can't be reached") as refused:
             await looking
         assert TOKEN not in "".join(traceback.format_exception(refused.value))
+
+
+@pytest.mark.parametrize(
+    ("base", "address"),
+    [
+        (None, "https://api.telegram.org/bot7:A"),
+        ("http://127.0.0.1:8081/bot", "http://127.0.0.1:8081/bot7:A"),
+        ("https://api.telegram.org/bot{token}/test", "https://api.telegram.org/bot7:A/test"),
+    ],
+)
+def test_a_token_stands_where_the_address_wants_it(base: str | None, address: str) -> None:
+    assert address_of(base, "7:A") == address
