@@ -6,11 +6,12 @@ import structlog
 from adapters.discord_chat import texts
 from adapters.discord_chat.cards import Cards
 from adapters.discord_chat.claims import Claims
+from adapters.discord_chat.credit.counter import Counter
 from adapters.discord_chat.draft import Draft
 from adapters.discord_chat.growth import grow
 from adapters.discord_chat.identity import Spot, header_of
 from adapters.discord_chat.mapping import OutOfReachError
-from adapters.discord_chat.privately import sentence_of
+from adapters.discord_chat.privately import Said, sentence_of
 from adapters.discord_chat.sheets import Room
 from adapters.discord_chat.showing import Outcome, Showing
 from adapters.discord_chat.withdrawing import PLATFORM, Withdrawing
@@ -34,6 +35,7 @@ class Again:
         showing: Showing,
         withdrawing: Withdrawing,
         account: int,
+        counter: Counter | None = None,
     ) -> None:
         self._inbox = inbox
         self._state = state
@@ -42,10 +44,11 @@ class Again:
         self._showing = showing
         self._withdrawing = withdrawing
         self._account = str(account)
+        self._counter = counter
 
     async def make(
         self, *, event: str, receipt: str, fan: str, room: Room, guild: discord.Guild | None
-    ) -> str:
+    ) -> str | Said:
         """Have another reply made and shown; return what the fan is told beside it, or nothing.
 
         Args:
@@ -86,7 +89,9 @@ class Again:
         surface = Surface(PLATFORM, self._account, post.chat, post.thread)
         return IncomingMessage(post.twin, surface, post.fan, post.asked, "")
 
-    async def _replace(self, message: IncomingMessage, spot: Spot, receipt: str, event: str) -> str:
+    async def _replace(
+        self, message: IncomingMessage, spot: Spot, receipt: str, event: str
+    ) -> str | Said:
         face = self._cards.face(message.twin, await self._cards.name_of(message.twin))
         try:
             sheet, _, known = await self._showing.standing(spot, face)
@@ -102,11 +107,15 @@ class Again:
         except (UserError, TransientError) as error:
             if not self._claims.is_withdrawn(message.message_id):
                 await self._restore(draft, before, receipt)
-            return sentence_of(error)
+            if self._counter is None:
+                return sentence_of(error)
+            return await self._counter.refusal(error, spot.fan, is_private=True)
         if isinstance(reply, MergedInto):
             raise UserError(texts.BROKEN)
         outcome = await self._showing.conclude(message, reply, spot, face, (draft, frame))
-        return texts.UNSHOWN if outcome is Outcome.OUT_OF_REACH else ""
+        if outcome is Outcome.OUT_OF_REACH:
+            return texts.UNSHOWN
+        return "" if self._counter is None else await self._counter.due(spot.fan)
 
     @staticmethod
     async def _restore(draft: Draft, before: list[str], receipt: str) -> None:

@@ -12,10 +12,12 @@ import structlog
 from adapters.discord_chat import texts
 from adapters.discord_chat.cards import Cards, Face
 from adapters.discord_chat.claims import Claims
+from adapters.discord_chat.credit.counter import Counter
 from adapters.discord_chat.growth import grow
 from adapters.discord_chat.identity import Identity, Spot
 from adapters.discord_chat.mapping import InteractionOverError, OutOfReachError
-from adapters.discord_chat.privately import sentence_of
+from adapters.discord_chat.privately import Said, sentence_of
+from adapters.discord_chat.sheets import Sheet
 from adapters.discord_chat.showing import Outcome, Showing
 from adapters.discord_chat.withdrawing import Withdrawing
 from bot.domain.errors import BotError, TransientError, UserError
@@ -23,6 +25,7 @@ from bot.ports.chat import ChatInbox, IncomingMessage, MergedInto, PendingReply
 from bot.ports.discord_state import DiscordState
 
 PLATFORM = "discord"
+PROOF = "Only you see this. Your proof: <{link}>"
 _log = structlog.get_logger("discord")
 OpenSpot = Callable[[IncomingMessage], Awaitable[Spot]]
 
@@ -41,6 +44,7 @@ class Answering:
         showing: Showing,
         withdrawing: Withdrawing,
         account: int,
+        counter: Counter | None = None,
     ) -> None:
         self._inbox = inbox
         self._state = state
@@ -48,6 +52,7 @@ class Answering:
         self._claims = claims
         self._cards = cards
         self._showing = showing
+        self._counter = counter
         self._withdrawing = withdrawing
         self._account = str(account)
 
@@ -95,20 +100,35 @@ class Answering:
         except (UserError, TransientError) as error:
             if self._claims.is_withdrawn(message.message_id):
                 return
+            said = await self._refusal(error, spot, sheet)
             if draft.count:
-                await draft.close(sentence_of(error))
+                await draft.close(said.content)
             elif not spot.unasked:
-                await sheet.refuse(sentence_of(error))
+                await sheet.refuse(said.content, said.view)
             return
         if isinstance(reply, MergedInto):
             self._claims.merge(message.message_id, reply.message_id)
             return
         outcome = await self._showing.conclude(message, reply, spot, face, (draft, frame))
         with suppress(BotError):  # the Proof button gives the same
-            if outcome is Outcome.SHOWN and not frame.private:
-                await draft.sheet.whisper(f"Only you see this. Your proof: <{reply.link}>")
+            if outcome is Outcome.SHOWN:
+                proof = "" if frame.private else PROOF.format(link=reply.link)
+                await self._whisper(spot, draft.sheet, proof)
             elif outcome is Outcome.OUT_OF_REACH and spot.interaction is not None:
                 await draft.sheet.refuse(texts.UNSHOWN)
+
+    async def _refusal(self, error: BotError, spot: Spot, sheet: Sheet) -> Said:
+        if self._counter is None:
+            return Said(sentence_of(error))
+        return await self._counter.refusal(error, spot.fan, is_private=sheet.confides)
+
+    async def _whisper(self, spot: Spot, sheet: Sheet, proof: str) -> None:
+        """Tell the fan alone what stands under no reply: the proof's key, what is due."""
+        if self._counter is not None:
+            alone = sheet.whisper if proof and spot.interaction is not None else None
+            await self._counter.after_reply(spot.fan, alone, proof)
+        elif proof:
+            await sheet.whisper(proof)
 
     @property
     def unfinished(self) -> bool:

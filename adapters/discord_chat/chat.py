@@ -16,6 +16,7 @@ from adapters.discord_chat.mapping import IntentRefusedError, discord_errors
 from bot.domain.errors import BotError, TransientError
 from bot.ports.chat import ChatInbox
 from bot.ports.creators import CreatorDesk
+from bot.ports.credit import FanCredit
 from bot.ports.discord_state import DiscordState
 from bot.ports.proofs import ProofSource
 from bot.ports.surfaces import ChatSurface
@@ -47,6 +48,7 @@ class DiscordChat(ChatSurface):
         public_base_url: str,
         message_content: bool = True,
         creators: CreatorDesk | None = None,
+        credit: FanCredit | None = None,
     ) -> None:
         """Prepare a surface.
 
@@ -62,8 +64,9 @@ class DiscordChat(ChatSurface):
             message_content: whether to ask for the message-content intent; where Discord refuses
                 it, the surface runs without.
             creators: the core's door for creators; None: there are no commands for them.
+            credit: the core's door for fans' money; None: nothing is sold, and nobody asks for it.
         """
-        self._doors = Doors(inbox, proofs, store, creators, public_base_url)
+        self._doors = Doors(inbox, proofs, store, creators, public_base_url, credit)
         self._token = token
         self._api_base = api_base
         self._gateway = None if gateway_url is None else yarl.URL(gateway_url)
@@ -194,6 +197,8 @@ class DiscordChat(ChatSurface):
         finally:
             sweeper.cancel()
             await asyncio.wait([sweeper])
+            if client.house is not None and client.house.purchases is not None:
+                await client.house.purchases.close()
             with suppress(BotError), discord_errors():
                 await client.close()
 

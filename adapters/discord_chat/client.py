@@ -10,6 +10,8 @@ from discord import app_commands
 
 from adapters.discord_chat.buttons import AgainButton, ProofButton, ReplyButton, StopButton
 from adapters.discord_chat.commands import add_commands
+from adapters.discord_chat.credit.buttons import BUTTONS as MONEY_BUTTONS
+from adapters.discord_chat.credit.counter import Counter
 from adapters.discord_chat.house import Doors, House
 from adapters.discord_chat.personal import ForgetButton, Personal
 from adapters.discord_chat.privately import tell_failure
@@ -53,10 +55,12 @@ class TwinClient(discord.AutoShardedClient):
         house: who serves them; None until the application's id is known.
         replies: serves the buttons under a reply.
         personal: serves the button that confirms a deletion.
+        counter: serves the buttons about money; None where fans have none.
     """
 
     replies: Replies
     personal: Personal
+    counter: Counter | None
 
     def __init__(
         self,
@@ -86,8 +90,11 @@ class TwinClient(discord.AutoShardedClient):
         """Build what serves the events and tell Discord the commands."""
         house = House.build(self, self._doors, reads_messages=self._reads_messages)
         self.replies, self.personal = house.servants.replies, house.servants.personal
+        self.counter = house.servants.counter
         await house.cards.all()
         self.add_dynamic_items(ProofButton, ReplyButton, StopButton, AgainButton, ForgetButton)
+        if self.counter is not None:
+            self.add_dynamic_items(*MONEY_BUTTONS)
         add_commands(self._tree, house.servants)
         await self._tree.sync()
         self.house = house
@@ -102,10 +109,30 @@ class TwinClient(discord.AutoShardedClient):
     async def on_ready(self) -> None:
         """Say that every shard is connected."""
         self._on_connected()
+        self._ask_for_purchases()
 
     async def on_resumed(self) -> None:
         """Say that a connection is back."""
         self._on_connected()
+        self._ask_for_purchases()
+
+    def _ask_for_purchases(self) -> None:
+        if self.house is not None and self.house.purchases is not None:
+            self.house.purchases.connected()
+
+    async def on_entitlement_create(self, entitlement: discord.Entitlement) -> None:
+        """Give a person what they bought."""
+        if self.house is not None and self.house.purchases is not None:
+            self.house.purchases.follow(entitlement)
+
+    async def on_entitlement_update(self, entitlement: discord.Entitlement) -> None:
+        """Follow what became of a purchase."""
+        await self.on_entitlement_create(entitlement)
+
+    async def on_entitlement_delete(self, entitlement: discord.Entitlement) -> None:
+        """Take back what was refunded."""
+        if self.house is not None and self.house.purchases is not None:
+            self.house.purchases.follow(entitlement, is_deleted=True)
 
     async def on_message(self, message: discord.Message) -> None:
         """Answer a message that is meant for a twin."""
@@ -149,6 +176,8 @@ class TwinClient(discord.AutoShardedClient):
                 await servants.replies.reported(interaction, window.about, reason)
             case "edit" if servants.studio is not None:
                 await servants.studio.edited(interaction, window.about, window.values)
+            case "limit" | "ask" | "dispute" if servants.counter is not None:
+                await servants.counter.submitted(interaction, window)
 
     async def on_error(self, event_method: str, /, *_args: object, **_kwargs: object) -> None:
         """Log that an event could not be served, and nothing of what was in it."""

@@ -8,6 +8,8 @@ from discord import app_commands
 
 from adapters.discord_chat.creators.commands import creator_group
 from adapters.discord_chat.creators.studio import Studio
+from adapters.discord_chat.credit.commands import money_commands
+from adapters.discord_chat.credit.counter import Counter
 from adapters.discord_chat.desk import CHANNEL, SERVER, Desk
 from adapters.discord_chat.fans import Fans
 from adapters.discord_chat.personal import Personal
@@ -22,13 +24,14 @@ Choices = list[app_commands.Choice[str]]
 
 @dataclass(frozen=True, slots=True)
 class Servants:
-    """Who serves the commands; without a studio there are none for creators."""
+    """Who serves the commands; no studio, no counter: none for creators, none about money."""
 
     fans: Fans
     desk: Desk
     replies: Replies
     personal: Personal
     studio: Studio | None
+    counter: Counter | None = None
 
 
 def add_commands(tree: app_commands.CommandTree[Any], servants: Servants) -> None:
@@ -41,6 +44,8 @@ def add_commands(tree: app_commands.CommandTree[Any], servants: Servants) -> Non
     ]
     if servants.studio is not None:
         commands.append(creator_group(servants.studio))
+    if servants.counter is not None:
+        commands += money_commands(servants.counter)
     for command in commands:
         anywhere = app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
         installed = app_commands.allowed_installs(guilds=True, users=False)

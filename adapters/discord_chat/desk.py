@@ -8,6 +8,8 @@ import discord
 
 from adapters.discord_chat import texts
 from adapters.discord_chat.cards import Cards
+from adapters.discord_chat.credit import wording
+from adapters.discord_chat.credit.counter import Counter
 from adapters.discord_chat.mapping import OutOfReachError, discord_errors
 from adapters.discord_chat.privately import privately
 from adapters.discord_chat.sheets import place_of
@@ -32,11 +34,13 @@ class Desk:
         state: DiscordState,
         talkativeness: Talkativeness,
         reads_messages: bool,
+        counter: Counter | None = None,
     ) -> None:
         self._cards = cards
         self._state = state
         self._talkativeness = talkativeness
         self._reads_messages = reads_messages
+        self._counter = counter
 
     async def suggest(self, typed: str) -> list[discord.app_commands.Choice[str]]:
         """Return the twins that fit what was typed."""
@@ -148,7 +152,9 @@ class Desk:
         async def answer() -> str:
             guild, chat = _place(interaction)
             manner = await self._manner(guild, chat)
-            return texts.about(manner, reads_messages=self._reads_messages)
+            sells = self._counter is not None and await self._counter.sells()
+            money = wording.ABOUT if sells else ""
+            return texts.about(manner, reads_messages=self._reads_messages, money=money)
 
         await privately(interaction, answer)
 

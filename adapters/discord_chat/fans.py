@@ -175,6 +175,7 @@ class Fans:
             message_id=spot.asked,
             text=text,
             may_merge=may_merge,
+            unasked=spot.unasked,
         )
 
     async def spot_of(self, message: IncomingMessage) -> Spot:

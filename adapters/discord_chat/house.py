@@ -11,6 +11,9 @@ from adapters.discord_chat.cards import Cards
 from adapters.discord_chat.claims import Claims
 from adapters.discord_chat.commands import Servants
 from adapters.discord_chat.creators.studio import Studio
+from adapters.discord_chat.credit.counter import Counter
+from adapters.discord_chat.credit.purchases import Purchases
+from adapters.discord_chat.credit.till import Till
 from adapters.discord_chat.desk import Desk
 from adapters.discord_chat.fans import Fans
 from adapters.discord_chat.identity import Identity
@@ -22,6 +25,7 @@ from adapters.discord_chat.verify import Verifier
 from adapters.discord_chat.withdrawing import Withdrawing
 from bot.ports.chat import ChatInbox
 from bot.ports.creators import CreatorDesk
+from bot.ports.credit import FanCredit
 from bot.ports.discord_state import DiscordState
 from bot.ports.proofs import ProofSource
 
@@ -35,23 +39,27 @@ class Doors:
     store: DiscordState
     creators: CreatorDesk | None
     public_base_url: str
+    credit: FanCredit | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """Everybody who serves a client's events."""
+    """Everybody who serves a client's events; `purchases` only where fans have money."""
 
     servants: Servants
     cards: Cards
     claims: Claims
     answering: Answering
     withdrawing: Withdrawing
+    purchases: Purchases | None = None
 
     @classmethod
     def build(cls, client: discord.Client, doors: Doors, *, reads_messages: bool) -> Self:
         """Put everybody together."""
         account, inbox, state = client.application_id or 0, doors.inbox, doors.store
         base = doors.public_base_url
+        till = None if doors.credit is None else Till.build(client, doors.credit, state)
+        counter = None if till is None else till.counter
         identity = Identity(account=account, state=state)
         cards = Cards(inbox=inbox, state=state, public_base_url=base)
         claims = Claims()
@@ -75,6 +83,7 @@ class House:
             showing=showing,
             withdrawing=withdrawing,
             account=account,
+            counter=counter,
         )
         fans = Fans(
             client=client,
@@ -94,20 +103,31 @@ class House:
             showing=showing,
             withdrawing=withdrawing,
             account=account,
+            counter=counter,
         )
-        servants = _servants(doors, fans, cards, again, account, reads_messages=reads_messages)
-        return cls(servants, cards, claims, answering, withdrawing)
+        servants = _servants(
+            doors, (fans, cards, again), counter, account, reads_messages=reads_messages
+        )
+        purchases = None if till is None else till.purchases
+        return cls(servants, cards, claims, answering, withdrawing, purchases)
 
 
 def _servants(
-    doors: Doors, fans: Fans, cards: Cards, again: Again, account: int, *, reads_messages: bool
+    doors: Doors,
+    built: tuple[Fans, Cards, Again],
+    counter: Counter | None,
+    account: int,
+    *,
+    reads_messages: bool,
 ) -> Servants:
     state, base = doors.store, doors.public_base_url
+    fans, cards, again = built
     desk = Desk(
         cards=cards,
         state=state,
         talkativeness=fans.talkativeness,
         reads_messages=reads_messages,
+        counter=counter,
     )
     replies = Replies(
         inbox=doors.inbox,
@@ -117,11 +137,13 @@ def _servants(
         again=again,
         verifier=Verifier(state=state, proofs=doors.proofs, account=account, public_base_url=base),
         public_base_url=base,
+        may_dispute=counter is not None,
     )
     return Servants(
         fans=fans,
         desk=desk,
         replies=replies,
-        personal=Personal(inbox=doors.inbox, state=state),
+        personal=Personal(inbox=doors.inbox, state=state, counter=counter),
         studio=None if doors.creators is None else Studio(doors.creators),
+        counter=counter,
     )

@@ -24,6 +24,11 @@ class InteractionSheet(Sheet):
         """The bot's account."""
         return self._late.sender
 
+    @property
+    def confides(self) -> bool:
+        """A refusal is a follow-up that only the fan sees."""
+        return True
+
     async def working(self) -> None:
         """Do nothing: the platform shows that the bot is thinking."""
 
@@ -70,11 +75,12 @@ class InteractionSheet(Sheet):
         with discord_errors():
             await self._interaction.followup.send(content, ephemeral=True)
 
-    async def refuse(self, sentence: str) -> None:
+    async def refuse(self, sentence: str, view: View | None = None) -> None:
         """Take the public place away and tell the fan alone."""
+        shown = discord.utils.MISSING if view is None else view
         with discord_errors():
             await self._interaction.delete_original_response()
-            await self._interaction.followup.send(sentence, ephemeral=True)
+            await self._interaction.followup.send(sentence, ephemeral=True, view=shown)
 
 
 class EphemeralSpare(MessageSheet):
@@ -94,11 +100,16 @@ class EphemeralSpare(MessageSheet):
     async def working(self) -> None:
         """Do nothing: the platform shows that the bot is thinking."""
 
+    @property
+    def confides(self) -> bool:
+        """The deferred answer is the fan's alone."""
+        return True
+
     async def whisper(self, content: str) -> None:
         """Fill the deferred answer."""
-        with discord_errors():
-            await self._interaction.edit_original_response(content=content)
+        await self.refuse(content)
 
-    async def refuse(self, sentence: str) -> None:
+    async def refuse(self, sentence: str, view: View | None = None) -> None:
         """Fill the deferred answer with the reason."""
-        await self.whisper(sentence)
+        with discord_errors():
+            await self._interaction.edit_original_response(content=sentence, view=view)

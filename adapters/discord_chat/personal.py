@@ -7,6 +7,7 @@ from typing import Any
 import discord
 
 from adapters.discord_chat import texts
+from adapters.discord_chat.credit.counter import Counter
 from adapters.discord_chat.mapping import discord_errors
 from adapters.discord_chat.privately import Said, privately
 from bot.domain.errors import UserError
@@ -23,15 +24,18 @@ Interaction = discord.Interaction[Any]
 class Personal:
     """Serves /privacy."""
 
-    def __init__(self, *, inbox: ChatInbox, state: DiscordState) -> None:
+    def __init__(
+        self, *, inbox: ChatInbox, state: DiscordState, counter: Counter | None = None
+    ) -> None:
         self._inbox = inbox
         self._state = state
+        self._counter = counter
 
     async def show(self, interaction: Interaction) -> None:
         """Say what is stored."""
 
         async def answer() -> str:
-            return texts.PRIVACY
+            return texts.PRIVACY if self._counter is None else texts.PRIVACY_WITH_MONEY
 
         await privately(interaction, answer)
 
@@ -53,7 +57,8 @@ class Personal:
         """Ask whether it is really meant."""
 
         async def answer() -> Said:
-            return Said(texts.FORGET, view=forget_view())
+            lost = "" if self._counter is None else await self._counter.forgetting(interaction)
+            return Said(f"{texts.FORGET}\n{lost}".strip(), view=forget_view())
 
         await privately(interaction, answer)
 

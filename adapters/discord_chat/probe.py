@@ -4,13 +4,15 @@ Plain requests, none of which changes anything; the SDK's client would connect t
 a second connection with the same token disturbs a running service.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
 import aiohttp
+import discord
 
 from bot.domain.errors import ConfigurationError, TransientError
 from bot.ports.checks import DiscordFacts, DiscordServer
@@ -37,12 +39,9 @@ async def fetch_discord_facts(
         ConfigurationError: Discord refuses the token.
         TransientError: Discord can't be reached, or answers nonsense.
     """
-    async with aiohttp.ClientSession(
-        timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
-        headers={"Authorization": f"Bot {token}", "User-Agent": "DiscordBot (twinproof, 0.1)"},
-    ) as session:
+    async with _asking(token) as session:
         probe = _Probe(session, (api_base or API_BASE).rstrip("/"), now)
-        try:
+        with _readable():
             app = await probe.get("/oauth2/applications/@me")
             servers = await probe.servers()
             flags = int(app.get("flags") or 0) | int(app.get("flags_new") or 0)
@@ -54,10 +53,43 @@ async def fetch_discord_facts(
                 servers=servers,
                 skew_s=probe.skew_s,
             )
-        except (aiohttp.ClientError, OSError) as error:  # a time-out is an OSError, too
-            raise TransientError("Discord can't be reached.") from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise TransientError("Discord's answer can't be read.") from error
+
+
+async def fetch_discord_skus(
+    token: str, *, application_id: str, api_base: str | None
+) -> dict[int, int]:
+    """Ask Discord what an application sells.
+
+    Returns:
+        the types of its SKUs, by number.
+
+    Raises:
+        ConfigurationError: Discord refuses the token.
+        TransientError: Discord can't be reached, or answers nonsense.
+    """
+    async with _asking(token) as session:
+        probe = _Probe(session, (api_base or API_BASE).rstrip("/"), discord.utils.utcnow)
+        with _readable():
+            skus = await probe.get(f"/applications/{application_id}/skus")
+            return {int(sku["id"]): int(sku["type"]) for sku in skus}
+
+
+def _asking(token: str) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
+        headers={"Authorization": f"Bot {token}", "User-Agent": "DiscordBot (twinproof, 0.1)"},
+    )
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Run requests; what can't be reached or read leaves as an error of our tree."""
+    try:
+        yield
+    except (aiohttp.ClientError, OSError) as error:  # a time-out is an OSError, too
+        raise TransientError("Discord can't be reached.") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TransientError("Discord's answer can't be read.") from error
 
 
 class _Probe:

@@ -7,9 +7,10 @@ import discord
 from adapters.discord_chat import texts
 from adapters.discord_chat.again import Again
 from adapters.discord_chat.cards import Cards
+from adapters.discord_chat.credit.buttons import dispute_view
 from adapters.discord_chat.fans import Fans
 from adapters.discord_chat.mapping import discord_errors
-from adapters.discord_chat.privately import privately, tell, tell_failure
+from adapters.discord_chat.privately import Said, privately, tell, tell_failure
 from adapters.discord_chat.verify import Verifier
 from adapters.discord_chat.windows import report_window, talk_window
 from bot.domain.errors import BotError, UserError
@@ -33,6 +34,7 @@ class Replies:
         again: Again,
         verifier: Verifier,
         public_base_url: str,
+        may_dispute: bool = False,
     ) -> None:
         self._inbox = inbox
         self._state = state
@@ -41,16 +43,18 @@ class Replies:
         self._again = again
         self._verifier = verifier
         self._base = public_base_url.rstrip("/")
+        self._may_dispute = may_dispute
 
     async def on_proof(self, interaction: Interaction, receipt: str) -> None:
         """Give the fan who was answered the link with its key, others the one without."""
 
-        async def answer() -> str:
+        async def answer() -> str | Said:
             try:
                 link = await self._inbox.link_of(receipt, str(interaction.user.id))
             except UserError:
                 return texts.PUBLIC_PROOF.format(link=f"{self._base}/r/{receipt}")
-            return f"Only you see this. Your proof, with the key that opens it: <{link}>"
+            said = f"Only you see this. Your proof, with the key that opens it: <{link}>"
+            return Said(said, view=dispute_view(receipt)) if self._may_dispute else said
 
         await privately(interaction, answer)
 
@@ -84,7 +88,7 @@ class Replies:
         """Have another reply made in place of one."""
         room = self._fans.room_of(interaction)
 
-        async def answer() -> str:
+        async def answer() -> str | Said:
             if room is None:
                 raise UserError(texts.NOT_HERE)
             return await self._again.make(
@@ -120,7 +124,7 @@ class Replies:
         """Hand a complaint to the core."""
 
         def refused(sentence: str) -> str:
-            return _with_reason(sentence, reason)
+            return texts.with_words(sentence, reason)
 
         async def answer() -> str:
             post = await self._state.post(message)
@@ -133,10 +137,3 @@ class Replies:
             return texts.REPORTED
 
         await privately(interaction, answer, refused=refused)
-
-
-def _with_reason(sentence: str, reason: str) -> str:
-    if not reason.strip():
-        return sentence
-    shown = reason.replace("```", "'''")
-    return f"{sentence}\nWhat you wrote:\n```\n{shown}\n```"

@@ -40,6 +40,11 @@ class Sheet(Protocol):
         """The account or webhook that writes here."""
         ...
 
+    @property
+    def confides(self) -> bool:
+        """Whether a refusal reaches the fan alone."""
+        ...
+
     async def working(self) -> None:
         """Show that a reply is being made; shown for some seconds."""
         ...
@@ -64,7 +69,7 @@ class Sheet(Protocol):
         """Tell the fan alone, where the place has a way to do so; else tell nobody."""
         ...
 
-    async def refuse(self, sentence: str) -> None:
+    async def refuse(self, sentence: str, view: View | None = None) -> None:
         """Tell the fan why there is no reply, to the fan alone where that is possible."""
         ...
 
@@ -92,6 +97,11 @@ class MessageSheet(Sheet):
     def sender(self) -> str:
         """The bot's account."""
         return self._account
+
+    @property
+    def confides(self) -> bool:
+        """Only in a direct channel: an ordinary message has no private answer."""
+        return isinstance(self._room, discord.DMChannel)
 
     async def working(self) -> None:
         """Show the typing indicator."""
@@ -131,15 +141,17 @@ class MessageSheet(Sheet):
     async def whisper(self, content: str) -> None:
         """Do nothing: a message has a button for that."""
 
-    async def refuse(self, sentence: str) -> None:
+    async def refuse(self, sentence: str, view: View | None = None) -> None:
         """Answer in the open: an ordinary message has no private answer."""
         if self._is_silent:
             return
+        more: dict[str, Any] = {}
+        if self._reference is not None:
+            more["reference"] = self._reference
+        if view is not None:
+            more["view"] = view
         with discord_errors():
-            if self._reference is None:
-                await self._room.send(sentence)
-            else:
-                await self._room.send(sentence, reference=self._reference)
+            await self._room.send(sentence, **more)
 
 
 class WebhookSheet(Sheet):
@@ -158,6 +170,11 @@ class WebhookSheet(Sheet):
     def sender(self) -> str:
         """The webhook."""
         return str(self._webhook.id)
+
+    @property
+    def confides(self) -> bool:
+        """As the spare sheet."""
+        return self._spare.confides
 
     async def working(self) -> None:
         """Show the bot's typing indicator: webhooks have none."""
@@ -198,6 +215,6 @@ class WebhookSheet(Sheet):
         """Whisper where the spare sheet can."""
         await self._spare.whisper(content)
 
-    async def refuse(self, sentence: str) -> None:
+    async def refuse(self, sentence: str, view: View | None = None) -> None:
         """Refuse under the bot's own name."""
-        await self._spare.refuse(sentence)
+        await self._spare.refuse(sentence, view)

@@ -92,12 +92,28 @@ PRIVACY = (
     "your words or your name. Your own proof link opens your words to whoever has it."
 )
 
+_REPORTS = "- reports on replies, with your Discord id;\n"
+_MONEY = (
+    "- what you have bought, been given and spent, under a random number that only this database "
+    "connects to you; your disputes and questions about payments;\n"
+)
+PRIVACY_WITH_MONEY = PRIVACY.replace(_REPORTS, _REPORTS + _MONEY)
 
-def about(manner_here: str, *, reads_messages: bool) -> str:
-    """Return the answer to /about."""
+
+def with_words(sentence: str, words: str) -> str:
+    """Return a refusal with what the person has written, so that nothing is lost."""
+    if not words.strip():
+        return sentence
+    shown = words.replace("```", "'''")
+    return f"{sentence}\nWhat you wrote:\n```\n{shown}\n```"
+
+
+def about(manner_here: str, *, reads_messages: bool, money: str = "") -> str:
+    """Return the answer to /about; `money` is what is said where credit is sold."""
     reads = _READS if reads_messages else _READS_NOT
     here = f"**When a twin answers here.** {manner_here}"
-    return "\n".join((DISCLOSURE, _PROVED, _CONTEXT, reads, here, f"-# {STARTER_NOTE}"))
+    lines = (DISCLOSURE, _PROVED, _CONTEXT, reads, here, money, f"-# {STARTER_NOTE}")
+    return "\n".join(line for line in lines if line)
 
 
 def manner(percent: int, *, reads_messages: bool) -> str:

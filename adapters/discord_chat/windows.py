@@ -15,7 +15,9 @@ FIELD_CHARACTERS = 4000
 REASON_CHARACTERS = 1000
 _TITLE_CHARACTERS = 45
 _OPEN_S = 900.0
-_NAME = re.compile(r"tp:(?P<kind>say|report|edit):(?P<about>[a-z0-9_:-]{1,80})")
+_NAME = re.compile(
+    r"tp:(?P<kind>say|report|edit|limit|ask|dispute):(?P<about>[A-Za-z0-9_:-]{1,80})"
+)
 
 Interaction = discord.Interaction[Any]
 
@@ -80,6 +82,14 @@ def report_window(message: str) -> Window:
     hint = "Goes to this twin's creator and the operator"
     field = Field("reason", label, longest=REASON_CHARACTERS, hint=hint)
     return Window("report", message, "Report this reply", [field])
+
+
+def dispute_window(about: str) -> Window:
+    """Return the window for what is wrong with a reply, named by itself or by its message."""
+    label = "What is wrong with it? (optional)"
+    hint = "I replay the reply and compare it with what you were shown"
+    field = Field("reason", label, longest=REASON_CHARACTERS, hint=hint)
+    return Window("dispute", about, "Something wrong with this reply?", [field])
 
 
 def submitted_window(interaction: Interaction) -> Submitted | None:

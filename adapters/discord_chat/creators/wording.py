@@ -135,6 +135,8 @@ def earnings(line: EarningsLine) -> str:
         ("waiting for settlement", format_nano(waiting)),
         ("paid out by the chain", format_nano(line.claimed_nano)),
     ]
+    if line.held_nano:
+        rows.insert(1, ("held for a while, beside it", format_nano(line.held_nano)))
     has_account = any(digit not in "0x" for digit in line.payout)
     account = NO_ACCOUNT
     if has_account:
@@ -145,6 +147,8 @@ def earnings(line: EarningsLine) -> str:
     last = "" if line.committed_nano else "Nothing of it is settled yet."
     if line.last_tx and line.committed_nano:
         last = f"Last settlement: `{line.last_tx}`"
+    if line.statement:
+        last += f"\nEvery fee, day by day (30 minutes, for you alone): <{line.statement}>"
     return f"**{_plain(line.twin_name)}**, in {line.token}\n```\n{table}\n```\n{account}\n{last}"
 
 

@@ -17,6 +17,7 @@ from tests.acceptance.discord.specs import MISSING
 from tests.acceptance.discord.world import Channel, Guild, Json, Person, World
 from tests.fakes.chat import NOVA, MemoryProofs
 from tests.fakes.creators import MemoryCreatorDesk
+from tests.fakes.credit import MemoryFanCredit
 from tests.fakes.discord_state import MemoryDiscordState
 
 BASE = "https://twins.example"
@@ -36,6 +37,7 @@ class Rig:
     state: MemoryDiscordState = field(default_factory=MemoryDiscordState)
     proofs: MemoryProofs = field(default_factory=MemoryProofs)
     desk: MemoryCreatorDesk | None = field(default_factory=lambda: MemoryCreatorDesk(base=BASE))
+    credit: MemoryFanCredit | None = None
     chats: list[DiscordChat] = field(default_factory=list)
 
     @property
@@ -62,6 +64,7 @@ class Rig:
             public_base_url=BASE,
             message_content=message_content,
             creators=self.desk,
+            credit=self.credit,
         )
         self.chats.append(chat)
         return chat

@@ -208,7 +208,8 @@ class People:
         world.interactions[made.token] = made
         event: Json = {"id": made.id, "token": made.token, "type": kind, "version": 1}
         event |= {"application_id": world.app.id, "channel_id": channel.id, "data": data}
-        event |= {"channel": _partial(channel, world), "locale": "en-US", "entitlements": []}
+        event |= {"channel": _partial(channel, world), "locale": "en-US"}
+        event |= {"entitlements": self._owned_by(person)}
         event |= {"app_permissions": str(world.powers(channel)), "attachment_size_limit": 1 << 20}
         if channel.guild is not None:
             guild = channel.guild
@@ -224,6 +225,14 @@ class People:
             event |= {"message": message}
         await self._gateway.publish("INTERACTION_CREATE", event)
         return made
+
+    def _owned_by(self, person: Person) -> list[Json]:
+        """Return what a person has bought and not used up."""
+        return [
+            dict(one)
+            for one in self._world.entitlements.values()
+            if one["user_id"] == person.id and not one["consumed"] and not one["deleted"]
+        ]
 
 
 def _filled(option: Json, value: Option, files: Json, *, typing: bool) -> Json:

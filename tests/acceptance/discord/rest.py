@@ -48,6 +48,12 @@ def check_text(body: Json, *, known: str = "") -> None:
 def check_components(rows: list[Json]) -> None:
     """Refuse what the platform refuses of buttons: ids that repeat, too many in a row."""
     items = [item for row in rows for item in row["components"]]
+    selling = [item for item in items if item.get("style") == 6]
+    if any(
+        not item.get("sku_id") or set(item) - {"type", "style", "sku_id", "disabled"}
+        for item in selling
+    ):
+        raise Refused(400, 50035, "Invalid Form Body")
     ids = [item["custom_id"] for item in items if "custom_id" in item]
     urls = [item["url"] for item in items if item.get("url")]
     if any(not url.startswith(("http://", "https://")) or len(url) > 512 for url in urls):

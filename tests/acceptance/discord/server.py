@@ -10,6 +10,7 @@ from tests.acceptance.discord.gateway import Gateway
 from tests.acceptance.discord.hooks import Hooks
 from tests.acceptance.discord.people import People
 from tests.acceptance.discord.rest import Rest
+from tests.acceptance.discord.store import Store
 from tests.acceptance.discord.world import World
 
 
@@ -23,6 +24,7 @@ class Platform:
         self.files = Files(self.world)
         self.hooks = Hooks(self.world, self.gateway, self.files)
         self.people = People(self.world, self.gateway, self.files)
+        self.store = Store(self.world, self.gateway)
         self._runner: web.AppRunner | None = None
         self.api_base = ""
 
@@ -33,6 +35,7 @@ class Platform:
         app.add_routes(self.hooks.routes())
         app.add_routes(self.rest.routes())
         app.add_routes(self.files.routes())
+        app.add_routes(self.store.routes())
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)

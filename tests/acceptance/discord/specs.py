@@ -25,8 +25,33 @@ _QUIRKS = {
     ("PATCH", "tts"),  # discord.py sends it with each edit
     ("PUT", "nsfw"),  # of commands: documented in words, missing in the description
 }
-_INT_SNOWFLAKES = ("message_id", "channel_id", "guild_id")
+_INT_SNOWFLAKES = ("message_id", "channel_id", "guild_id", "recipient_id")
 _ID = {"type": "string", "pattern": "^[0-9]{1,20}$"}
+# Kinds of entitlements: the description has the newest two only, the documentation all of them.
+_ENTITLEMENT_TYPES = {"type": "integer", "enum": [1, 2, 3, 4, 5, 6, 7, 8, 10]}
+# Events that are described under another event's name: the same object.
+_SAME_AS = {
+    "ENTITLEMENT_UPDATE": "ENTITLEMENT_MODIFY",
+    "ENTITLEMENT_DELETE": "ENTITLEMENT_MODIFY",
+}
+# Addresses that the platform documents in words: what a GET without a query answers.
+_PATHS_IN_WORDS: dict[str, Json] = {
+    "/applications/{application_id}/skus": {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {
+                "id": {"type": "string"},
+                "type": {"enum": [2, 3, 5, 6]},
+                "application_id": {"type": "string"},
+                "name": {"type": "string"},
+                "slug": {"type": "string"},
+                "flags": {"type": "integer"},
+            },
+            "required": ["id", "type", "application_id", "name", "slug", "flags"],
+        },
+    },
+}
 # Events that the platform documents in words; its machine-readable description lacks them.
 _IN_WORDS: dict[str, Json] = {
     "MESSAGE_DELETE_BULK": {
@@ -63,6 +88,8 @@ def _document(path: Path) -> Json:
     for name in loaded.get("definitions", {}):
         if name.endswith("Flags"):  # described as one of the bits, though they are sets of bits
             loaded["definitions"][name] = {"type": "number"}
+    if path is HTTP:
+        loaded["components"]["schemas"]["EntitlementTypes"] = _ENTITLEMENT_TYPES
     return loaded
 
 
@@ -102,6 +129,7 @@ def check_event(name: str, data: object) -> None:
         if error is not None:
             raise SpecBreach(f"{name}: {error.message[:400]}")
         return
+    name = _SAME_AS.get(name, name)
     suffix = "Data" if name in {"Identify", "Resume", "Hello"} else "DispatchData"
     title = "".join(part.capitalize() for part in name.split("_"))
     if f"Gateway{title}{suffix}" not in _document(GATEWAY)["definitions"]:
@@ -113,7 +141,7 @@ def check_event(name: str, data: object) -> None:
 def _paths() -> tuple[tuple[re.Pattern[str], str], ...]:
     """Compile the templates, the most literal first, as the platform routes them."""
     found = []
-    for template in _document(HTTP)["paths"]:
+    for template in [*_document(HTTP)["paths"], *_PATHS_IN_WORDS]:
         pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template))
         found.append((template.count("{"), re.compile(pattern), template))
     found.sort(key=lambda entry: entry[0])
@@ -131,6 +159,10 @@ def template_of(path: str) -> str:
 def check_request(method: str, path: str, body: object, query: Mapping[str, str]) -> None:
     """Check a request's body and the names of its query."""
     template = template_of(path)
+    if template in _PATHS_IN_WORDS:
+        if method != "GET" or body or query:
+            raise SpecBreach(f"{method} {template} takes nothing")
+        return
     operation = _document(HTTP)["paths"][template].get(method.lower())
     if operation is None:
         raise SpecBreach(f"the platform has no {method} {template}")
@@ -152,6 +184,12 @@ def check_request(method: str, path: str, body: object, query: Mapping[str, str]
 def check_response(method: str, path: str, status: int, body: object) -> None:
     """Check what the local server answers."""
     template = template_of(path)
+    if template in _PATHS_IN_WORDS and status == 200:
+        error = best_match(Draft202012Validator(_PATHS_IN_WORDS[template]).iter_errors(body))
+        if error is not None:
+            raise SpecBreach(f"{method} {template}: {error.message[:400]}")
+    if template in _PATHS_IN_WORDS:
+        return
     responses = _document(HTTP)["paths"][template][method.lower()]["responses"]
     if str(status) not in responses:
         if not 400 <= status < 500:

@@ -187,3 +187,15 @@ async def test_fans_on_both_of_two_shards_are_answered(rig: Rig) -> None:
     assert {session.shard for session in rig.platform.gateway.sessions} == {0, 1}
     assert rig.platform.gateway.opened == [2, 2]
     assert [len(rig.seen(room)) for room in rooms.values()] == [2, 2]
+
+
+async def test_stop_while_the_connection_comes_back_ends(plain: Rig) -> None:
+    chat = await plain.start()
+    for session in plain.platform.gateway.sessions:
+        session.valid = False
+    await plain.platform.gateway.drop()
+    await until(lambda: plain.platform.gateway.opened == [2, 6])  # the next one waits 5 s
+    await asyncio.sleep(0.2)
+
+    async with asyncio.timeout(4):
+        await chat.stop()

@@ -87,7 +87,7 @@ async def test_a_draft_is_made_of_windows_and_cards_and_heard_by_its_creator_alo
     assert "system prompt was left out" in notes
     assert "-# Draft of luna: not billed" in heard
     assert len(heard.splitlines()) > 1
-    assert f"Price: {PRICE} tUSD per reply." in price
+    assert f"Price: {PRICE} tUSD per reply, 100 a day free." in price
     assert "**Lua** (`luna`): draft only, not signed by anybody yet." in private(shown)[-1]
     assert "a picture, 1 fact, 0 examples" in private(shown)[-1]
     persona = life.rig.platform.files.data(shown.private[-1]["attachments"][0]).decode()

@@ -144,6 +144,7 @@ class World:
         self.channels: dict[str, Channel] = {}
         self.hooks: dict[str, Hook] = {}
         self.interactions: dict[str, Interaction] = {}
+        self.entitlements: dict[str, Json] = {}
         self.typing: list[str] = []
         self.nonces: dict[tuple[str, str], str] = {}
 

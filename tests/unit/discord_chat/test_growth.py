@@ -48,7 +48,11 @@ class Paper(Sheet):
     async def whisper(self, content: str) -> None:
         raise NotImplementedError
 
-    async def refuse(self, sentence: str) -> None:
+    @property
+    def confides(self) -> bool:
+        raise NotImplementedError
+
+    async def refuse(self, sentence: str, view: View | None = None) -> None:
         raise NotImplementedError
 
 

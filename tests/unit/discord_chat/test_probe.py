@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from adapters.discord_chat import probe
-from adapters.discord_chat.probe import fetch_discord_facts
+from adapters.discord_chat.probe import fetch_discord_facts, fetch_discord_skus
 from bot.domain.errors import BotError, ConfigurationError, TransientError
 from bot.ports.checks import DiscordFacts, DiscordServer
 
@@ -129,3 +129,27 @@ async def test_nobody_there_and_nobody_answering_are_out_of_reach(
         await _look(hang)
     with pytest.raises(TransientError, match="can't be reached"):
         await fetch_discord_facts(TOKEN, api_base="http://127.0.0.1:1", now=lambda: NOW)
+
+
+async def test_skus_are_known_by_number_and_type() -> None:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        assert request.path.endswith("/applications/42/skus")
+        return web.json_response([{"id": "7", "type": 3}, {"id": "8", "type": 2}])
+
+    async with _discord(handle) as base:
+        assert await fetch_discord_skus(TOKEN, application_id="42", api_base=base) == {7: 3, 8: 2}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [(401, [], ConfigurationError), (500, [], TransientError), (200, [{}], TransientError)],
+)
+async def test_skus_that_cannot_be_read_are_an_error(
+    status: int, body: object, kind: type[BotError]
+) -> None:
+    async def handle(_request: web.Request) -> web.StreamResponse:
+        return web.json_response(body, status=status)
+
+    async with _discord(handle) as base:
+        with pytest.raises(kind):
+            await fetch_discord_skus(TOKEN, application_id="42", api_base=base)

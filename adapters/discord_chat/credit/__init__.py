@@ -1,0 +1,1 @@
+"""Fans' own money on Discord: what is sold, what was bought, what is left, what is disputed."""
