@@ -12,6 +12,7 @@ from adapters.sqlite.turns import Group
 from bot.crypto.hashing import sha256
 from bot.domain.fields import MessagePart, Span, SpanKind
 from bot.domain.leaf import ReplyLeaf
+from bot.domain.payment import Payer, Payment
 from bot.ports.chat import IncomingMessage, Surface
 from bot.ports.stores import Intent, StoredManifest, StoredReply
 from bot.receipts.log import append_leaf
@@ -121,6 +122,7 @@ def _intent(tag: bytes, conversation: bytes) -> Intent:
         price_nano=2_000_000,
         created_at=datetime(2026, 1, 1, tzinfo=UTC),
         parts=(MessagePart(tag.hex(), text),),
+        payment=Payment(Payer.SPONSOR),
     )
 
 

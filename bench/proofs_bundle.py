@@ -71,6 +71,7 @@ MANIFEST = Manifest(
     rules=("crisis/1",),
     price_nano=2_000_001,
     price_token="TWIN",  # noqa: S106 - a currency
+    free_daily=100,
     creator_bp=8500,
     creator=ADDRESS,
     payout=eip712.address_of(fixed("payout")),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from bot.audit.findings import Findings
 from bot.audit.run import Audit
@@ -29,8 +30,10 @@ from bot.twins.delivery import RecordDelivery
 from bot.twins.endings import Endings
 from bot.twins.forgotten import Forgotten
 from bot.twins.inbox import FansRights, Inbox
+from bot.twins.paying import WhoPays
 from bot.twins.publish import OperatorTerms, PublishTwin
 from bot.twins.recovery import Recovery
+from bot.twins.registered import Registered
 from bot.twins.roster import LiveTwin, Roster
 from bot.twins.running import RunningReplies
 from bot.twins.turns import ConversationTurns
@@ -101,6 +104,9 @@ class Stage:
     Attributes:
         budget: sponsorship in nano-units.
         daily_messages: quota of one fan.
+        paying: whose money pays.
+        cooldown: between two messages of one fan.
+        registered: who may speak by the registry of twins.
     """
 
     store: Store
@@ -118,6 +124,9 @@ class Stage:
     running: RunningReplies = field(default_factory=RunningReplies)
     privacy: FansRights = field(default_factory=NoRights)
     forgotten: Forgotten = field(default_factory=lambda: Forgotten(ERASURES_KEY))
+    paying: WhoPays = field(default_factory=WhoPays)
+    cooldown: timedelta = timedelta(0)
+    registered: Registered = field(default_factory=Registered)
 
     @property
     def models(self) -> MemoryModels:
@@ -162,7 +171,14 @@ class Stage:
             models=self.models,
             issuer=self.issuer,
             vrf_key=VRF_KEY,
-            policy=AdmissionPolicy(self.daily_messages, 1000, erased=self.forgotten.messages),
+            policy=AdmissionPolicy(
+                self.daily_messages,
+                1000,
+                erased=self.forgotten.messages,
+                cooldown=self.cooldown,
+                paying=self.paying,
+                registered=self.registered,
+            ),
             clock=self.clock,
             entropy=self.entropy,
             turns=self.turns,

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from bot.crypto.hashing import sha256
 from bot.domain.fields import MessagePart, Span, SpanKind
+from bot.domain.payment import Payer, Payment
 from bot.ports.chat import IncomingMessage, Surface
 from bot.ports.stores import Intent, StoredManifest, StoredReply
 from tests.fakes.clock import START
@@ -46,6 +47,7 @@ def make_intent(number: int, *, fan: str = "ana", **changes: object) -> Intent:
         price_nano=2_000_000,
         created_at=START,
         parts=(MessagePart(f"m{number}", "hi 🐙"), MessagePart(f"m{number} next", "there")),
+        payment=Payment(Payer.SPONSOR),
     )
     return replace(intent, **changes)  # type: ignore[arg-type]
 

@@ -9,6 +9,8 @@ from bot.domain.printable import indented
 from bot.domain.settlement import NANO_PER_UNIT
 from bot.domain.wording import AI_LABEL, DISCLOSURE
 from bot.ports.chat import ChatInbox, IncomingMessage, MergedInto, ReplyShown, Surface
+from bot.ports.credit import FanCredit
+from bot.ports.people import Person
 from bot.ports.views import EarningsLine, TwinCard
 
 SURFACE = Surface(platform="terminal", bot="local", chat="local", thread="")
@@ -34,6 +36,7 @@ class ConsoleChat:
         inbox: ChatInbox,
         session: str,
         explain_proof: Callable[[str], Awaitable[str]],
+        credit: FanCredit | None = None,
     ) -> None:
         """Prepare a chat.
 
@@ -41,10 +44,12 @@ class ConsoleChat:
             inbox: the core's door.
             session: makes this chat's message numbers unique.
             explain_proof: verifies a link and says in words what that showed.
+            credit: knows what a fan should be told of their money.
         """
         self._inbox = inbox
         self._session = session
         self._explain_proof = explain_proof
+        self._credit = credit
         self._number = 0
         self._link: str | None = None
         self._twin: TwinCard | None = None
@@ -132,6 +137,7 @@ class ConsoleChat:
                 fee = f"{format_nano(event.fee_nano)} {event.token}"
                 self._terminal.dim(f"  fee {fee}  proof {event.link}")
                 await self._inbox.delivered(event.receipt_id)
+                await self._notices()
                 continue
             if isinstance(event, MergedInto):
                 raise InvariantError("the terminal has not let this message be merged")
@@ -139,6 +145,11 @@ class ConsoleChat:
                 self._terminal.bold(f"{self._twin.name} [{AI_LABEL}]: ")
                 named = True
             self._terminal.write(indented(event.text, "  "))
+
+    async def _notices(self) -> None:
+        if self._credit is not None:
+            for notice in await self._credit.take_notices(Person(SURFACE.platform, FAN)):
+                self._terminal.line(f"  {notice}")
 
     async def _proof(self) -> None:
         if self._link is None:

@@ -22,7 +22,9 @@ async def audit(
         await asyncio.sleep(SETTLE_S)
         findings = await _run(data, bundles, settlement)
     if as_json:
-        printing.print_json({"checked": findings.checked, "wrong": findings.wrong})
+        printing.print_json(
+            {"checked": findings.checked, "wrong": findings.wrong, "notes": findings.notes}
+        )
     else:
         print_findings(findings)
     return 1 if findings.wrong else 0
@@ -34,6 +36,8 @@ def print_findings(findings: Findings) -> None:
         printing.out.print(f"  {number:>6} {kind}")
     for sentence in findings.wrong:
         printing.out.print(f"  WRONG  {sentence}", style="red", markup=False)
+    for sentence in findings.notes:
+        printing.out.print(f"  {sentence}", markup=False)
     verdict = f"{len(findings.wrong)} faults" if findings.wrong else "everything agrees"
     printing.out.print(f"Audit: {verdict}.")
 

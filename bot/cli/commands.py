@@ -12,11 +12,12 @@ from typing import Any
 
 import click
 
-from bot.cli import auditors, operating, printing
+from bot.cli import auditors, credit, operating, printing, statements
 from bot.cli.chain import chain
 from bot.cli.log import log
 from bot.cli.model import model
 from bot.cli.monitor import monitor
+from bot.cli.settle import settle
 from bot.cli.sign import sign
 from bot.cli.witness import witness
 from bot.config import Settings, load_settings
@@ -163,8 +164,10 @@ def serve(config: Path | None, data: Path | None, port: int | None) -> int:
 
 
 for _command in (
-    *(operating.init, operating.doctor, sign, model, witness, monitor, log, chain),
+    *(operating.init, operating.doctor, sign, model, witness, monitor, log, settle, chain),
     *auditors.COMMANDS,
+    *credit.COMMANDS,
+    *statements.COMMANDS,
 ):
     cli.add_command(_command)
 

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
+from bot.cli.costs import cost_words
 from bot.domain.printable import indented, printable
 from bot.domain.wording import AI_LABEL
 from bot.ports.inference import ReplayOutcome
@@ -107,6 +108,7 @@ def print_verified(verified: VerifiedReceipt, source: str, level: str | None = N
         mark = "[green]ok[/green]" if step.done else "[yellow]--[/yellow]"
         table.add_row(str(step.number), mark, step.title, Text(printable(step.sentence)))
     out.print(table)
+    _foreign("\nCost: ", f"{cost_words(verified)}.")
     levels = [*verified.levels, *([] if level is None else [level])]
     out.print(f"\nVerified on this machine: {', '.join(levels)} ({trust_words(verified)})")
     print_unproved(verified, anchored=level is not None)
@@ -139,6 +141,7 @@ def print_subject(verified: VerifiedReceipt) -> None:
     """Print whose reply a replay is about, and on whose word."""
     manifest = verified.manifest
     _foreign("A reply of ", f"{manifest.name}, signed by creator {manifest.creator}")
+    _foreign("Its cost: ", f"{cost_words(verified)}.")
     out.print(f"Its proof: {', '.join(verified.levels)} ({trust_words(verified)})")
 
 

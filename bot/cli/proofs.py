@@ -7,6 +7,7 @@ from pathlib import Path
 from bot.cli import printing
 from bot.cli.anchoring import FALSE, ask_chain
 from bot.cli.auditors_word import ask_auditors, print_auditors
+from bot.cli.costs import describe_cost
 from bot.cli.shown import open_shown, print_shown
 from bot.domain.errors import UserError
 from bot.receipts.link import ProofLink, parse_link
@@ -73,6 +74,7 @@ def describe(verified: VerifiedReceipt, source: str, level: str | None = None) -
         "reply": None if openings is None else openings.fields.text,
         "attempt": verified.receipt.attempt,
         "finish": None if openings is None else openings.fields.finish.value,
+        "price": describe_cost(verified.receipt),
         "outcome": None if verified.outcome is None else verified.outcome.outcome.word,
         "steps": [
             {"number": s.number, "title": s.title, "done": s.done, "found": s.sentence}

@@ -14,6 +14,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from adapters.web.server import WebServer
+from bot.ports.statements import StatementDesk
 from tests.fakes.chat import MemoryInbox, MemoryProofs
 
 _CHROMIUM = next(
@@ -83,12 +84,16 @@ class Visit:
 
 
 @asynccontextmanager
-async def visiting(*, proofs: MemoryProofs, note: str = "") -> AsyncIterator[Visit]:
+async def visiting(
+    *, proofs: MemoryProofs, note: str = "", statements: StatementDesk | None = None
+) -> AsyncIterator[Visit]:
     """Serve, and start a browser; afterwards nothing may have gone wrong in any page."""
     if _CHROMIUM is None:
         pytest.skip("no chromium is installed (apt-get install chromium)")
     inbox = MemoryInbox()
-    server = WebServer(inbox=inbox, proofs=proofs, host="127.0.0.1", port=0, note=note)
+    server = WebServer(
+        inbox=inbox, proofs=proofs, statements=statements, host="127.0.0.1", port=0, note=note
+    )
     await server.start()
     inbox.base = origin = f"http://127.0.0.1:{server.port}"
     async with async_playwright() as driver:

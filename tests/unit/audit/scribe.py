@@ -13,6 +13,7 @@ from bot.domain.leaf import ManifestLeaf, OrderLeaf, twin_prefix
 from bot.domain.manifest import encode_manifest, signing_data
 from bot.domain.money import split_price
 from bot.domain.order import TwinOrder, order_data
+from bot.domain.payment import Payer, Payment
 from bot.domain.persona import encode_persona
 from bot.domain.statements import Outcome, VoidReason
 from bot.generation.rendering import CommittedTurn, fit_turns, render
@@ -133,6 +134,7 @@ class Scribe:
                 created_at=START,
                 parts=said,
                 choice=Choice(first if start is None else start, fitted.older),
+                payment=Payment(Payer.SPONSOR),
             )
         )
 
@@ -289,6 +291,6 @@ class Scribe:
 async def _settle_hold(tx: StoreTransaction, reply: StoredReply, outcome: Outcome) -> None:
     if outcome is Outcome.DELIVERED:
         terms = {"price_nano": reply.price_nano, "creator_nano": reply.creator_nano}
-        await tx.post(plan_capture(reply.intent, reply.twin, **terms))
+        await tx.post(plan_capture(reply.intent, reply.twin, payer=Payer.SPONSOR, **terms))
     else:
         await tx.post(plan_release(reply.intent, reply.price_nano))

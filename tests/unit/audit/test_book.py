@@ -6,13 +6,18 @@ from dataclasses import replace
 
 import pytest
 
+from bot.crypto.dsse import encode_envelope, parse_envelope, sign_envelope
 from bot.domain.errors import EngineCrashedError
-from bot.domain.leaf import VoidLeaf, parse_leaf
+from bot.domain.leaf import RatesLeaf, VoidLeaf, parse_leaf
 from bot.domain.ledger import EQUITY, SPONSOR, LedgerTransaction, Posting, creator_account
-from bot.domain.statements import Outcome
+from bot.domain.payment import Payer, Payment, RegistryBlock
+from bot.domain.rates import RATES_TYPE, STAR, RateTable
+from bot.domain.statements import OUTCOME_TYPE, Outcome
+from bot.ports.book import StoredRates
 from bot.ports.stores import Intent, StoredManifest, StoredReply
+from bot.receipts.rates import publish_rates
 from tests.fakes.store import MemoryStore, Tables
-from tests.stage import MIRA, THEO, Stage, memory_stage
+from tests.stage import LOG_KEY, MIRA, RECEIPTS_KEY, THEO, Stage, memory_stage
 
 Tamper = Callable[[Tables], object]
 
@@ -43,6 +48,15 @@ async def _make_book() -> Tables:
         await stage.say(number="crash")
     await stage.publisher.publish(replace(MIRA, price_nano=3))
     await stage.delivery.record((await stage.say(number="new")).receipt_id, Outcome.DELIVERED)
+    for star in (13_000_000, 12_000_000):
+        async with stage.store.transaction() as tx:
+            await publish_rates(
+                tx,
+                RECEIPTS_KEY,
+                token="tUSD",  # noqa: S106 - a currency
+                held_hours=504,
+                rates={STAR: star},
+            )
     assert isinstance(stage.store, MemoryStore)
     return stage.store.tables
 
@@ -77,6 +91,32 @@ def _manifest(change: Callable[[StoredManifest], dict[str, object]]) -> Tamper:
         tables.manifests[0] = replace(old, **change(old))  # type: ignore[arg-type]
 
     return tamper
+
+
+def _rates(number: int, change: Callable[[StoredRates], dict[str, object]]) -> Tamper:
+    def tamper(tables: Tables) -> None:
+        old = tables.rates[number]
+        tables.rates[number] = replace(old, **change(old))  # type: ignore[arg-type]
+
+    return tamper
+
+
+def _resign_rates(key: bytes, kind: str, **changes: object) -> Tamper:
+    """Sign the first rate table anew, and cite it by its name."""
+
+    def tamper(tables: Tables) -> None:
+        table = RateTable.parse(parse_envelope(tables.rates[0].envelope).payload)
+        changed = replace(table, **changes).encode()  # type: ignore[arg-type]
+        envelope = sign_envelope(kind, changed, key)
+        index = tables.rates[0].log_index
+        tables.rates[0] = StoredRates(index, envelope.digest, encode_envelope(envelope))
+        tables.leaves[index] = RatesLeaf(envelope.digest).encode()
+
+    return tamper
+
+
+def _pay_by(payment: Payment) -> Tamper:
+    return _intent(lambda _: {"payment": payment})
 
 
 def _swap_seq(tables: Tables) -> None:
@@ -241,6 +281,16 @@ TAMPERS: dict[str, Tamper] = {
     "posting and balance": _posting(1, with_balance=True),
     "money from the budget": _stray("gift:1", "capture", SPONSOR),
     "money from nowhere": _stray("fund:1", "fund", EQUITY),
+    "rate table byte": _rates(0, lambda r: {"envelope": _flip(r.envelope, 40)}),
+    "rate table of another": _rates(0, lambda _: {"envelope": b"{}"}),
+    "rate table's name": _rates(0, lambda r: {"name": _flip(r.name)}),
+    "rate table's leaf": _rates(0, lambda r: {"log_index": r.log_index + 1}),
+    "rate table deleted": lambda t: t.rates.pop(),
+    "first rate table deleted": lambda t: t.rates.pop(0),
+    "rate tables swapped": lambda t: t.rates.reverse(),
+    "payer": _pay_by(Payment(Payer.PROMOTIONAL)),
+    "registry block": _pay_by(Payment(Payer.SPONSOR, registry=RegistryBlock(1, 2, bytes(32)))),
+    "rate table unknown": _pay_by(Payment(Payer.PAID, bytes(32))),
     "hold deleted": _drop_ledger("hold"),
     "capture deleted": _drop_ledger("capture"),
     "release deleted": _drop_ledger("release"),
@@ -260,7 +310,39 @@ async def test_honest_book_passes_and_everything_is_counted(book: Stage, tables:
         "intents": 7,
         "proofs": 5,
         "ledger transactions": len(tables.ledger),
+        "entries of twins' logs": 5,
+        "rate tables": 2,
     }
+
+
+RESIGNED: dict[str, tuple[Tamper, str]] = {
+    "number": (_resign_rates(RECEIPTS_KEY, RATES_TYPE, number=7), "says that it is number 7"),
+    "operator": (
+        _resign_rates(RECEIPTS_KEY, RATES_TYPE, operator=bytes(32)),
+        "names another operator",
+    ),
+    "type": (_resign_rates(RECEIPTS_KEY, OUTCOME_TYPE), "rate table 1: "),
+    "key": (_resign_rates(LOG_KEY, RATES_TYPE), "rate table 1: "),
+}
+
+
+@pytest.mark.parametrize("what", RESIGNED)
+async def test_a_rate_table_that_is_signed_and_false_is_named(book: Stage, what: str) -> None:
+    assert isinstance(book.store, MemoryStore)
+    tamper, words = RESIGNED[what]
+
+    tamper(book.store.tables)
+
+    assert any(words in sentence for sentence in (await book.audit()).wrong)
+
+
+async def test_a_rate_table_that_nobody_keeps_is_missed(book: Stage) -> None:
+    assert isinstance(book.store, MemoryStore)
+    _pay_by(Payment(Payer.PAID, bytes(32)))(book.store.tables)
+
+    wrong = (await book.audit()).wrong
+
+    assert any("was paid by a rate table that is not there" in sentence for sentence in wrong)
 
 
 @pytest.mark.parametrize("what", TAMPERS)

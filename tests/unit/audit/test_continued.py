@@ -231,8 +231,14 @@ async def test_an_epoch_of_the_lost_book_passes(tables: Tables) -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"log_size": 10}, "epoch 2: is said to be lost, and no seal explains it"),
-        ({"log_root": bytes(32)}, "epoch 2: is said to be lost, and no seal explains it"),
+        (
+            {"log_size": 10},
+            "epoch 2: is said to be lost, and neither a seal nor the log explains it",
+        ),
+        (
+            {"log_root": bytes(32)},
+            "epoch 2: is said to be lost, and neither a seal nor the log explains it",
+        ),
         ({"log_size": 3}, "epoch 2: its log root does not follow from the log"),
         ({"fee_total": 8}, "epoch 2: another fee total"),
     ],

@@ -31,6 +31,7 @@ async def test_honest_day_passes_and_everything_is_counted(scribe: Scribe, day: 
         "intents": 7,
         "proofs": 6,
         "ledger transactions": len(day.ledger),
+        "entries of twins' logs": 8,
     }
 
 

@@ -9,8 +9,10 @@ import pytest
 from adapters.console_chat.chat import ConsoleChat
 from bot.domain.errors import EngineCrashedError
 from bot.domain.wording import AI_LABEL, DISCLOSURE
+from bot.ports.people import Person
 from bot.ports.views import EarningsLine
 from tests.fakes.chat import NOVA, MemoryInbox
+from tests.fakes.credit import MemoryFanCredit
 
 LINE = EarningsLine(
     twin_name="Nova",
@@ -34,9 +36,12 @@ async def _chat(
     *typed: str,
     inbox: MemoryInbox | None = None,
     first: str | None = None,
+    credit: MemoryFanCredit | None = None,
 ) -> str:
     monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{line}\n" for line in typed)))
-    chat = ConsoleChat(inbox=inbox or MemoryInbox(), session="s", explain_proof=_explain)
+    chat = ConsoleChat(
+        inbox=inbox or MemoryInbox(), session="s", explain_proof=_explain, credit=credit
+    )
     await chat.run(first)
     return capsys.readouterr().out
 
@@ -49,6 +54,17 @@ async def test_chat_says_first_that_it_is_ai(
     assert shown.startswith(DISCLOSURE)
     assert "You talk to Nova" in shown
     assert shown.rstrip().endswith("Goodbye.")
+
+
+async def test_what_a_fan_should_be_told_of_their_money_is_said_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    credit = MemoryFanCredit()
+    credit.tell(Person("terminal", "local"), "You have spent 4 of the 5.")
+
+    shown = await _chat(monkeypatch, capsys, "hello", "hello again", credit=credit)
+
+    assert shown.count("You have spent 4 of the 5.") == 1
 
 
 async def test_message_is_answered_with_label_proof_and_fee_and_delivered(

@@ -1,0 +1,93 @@
+"""`twinproof settle` where there is nothing yet, and the words of its tables."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bot.cli.commands import run
+from bot.cli.settle_words import waits_for
+from bot.domain.fees import Fees
+from bot.domain.transactions import (
+    Inclusion,
+    Purpose,
+    SignedTransaction,
+    StoredTransaction,
+    TransactionState,
+)
+from bot.wiring.settling import Line
+
+SIGNED = SignedTransaction(Purpose.COMMIT, 1, 0, 0, b"h" * 32, b"raw", fees=Fees(3 * 10**9, 1))
+BLOCK = Inclusion(7, b"b" * 32, True, 90_000, 2, b"h" * 32)  # noqa: FBT003
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "data"
+
+
+def test_alone_it_says_what_there_is(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["settle"]) == 0
+
+    said = capsys.readouterr().out
+    for name in ("--dry-run", "status", "now", "adopt"):
+        assert name in said
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("command", ["status", "now", "adopt"])
+def test_without_a_book_it_is_one_sentence_and_nothing_is_made(
+    folder: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    assert run(["settle", command, "--data", str(folder)]) == 2
+
+    assert "There is no book in" in capsys.readouterr().err
+    assert not folder.exists()
+
+
+def test_a_dry_run_without_a_book_names_what_is_missing(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["settle", "--dry-run", "--json", "--data", str(folder)]) == 1
+
+    told = json.loads(capsys.readouterr().out)
+    assert (told["chain"], told["epoch"], told["cost"]) == (None, None, None)
+    assert len(told["obstacles"]) == 2
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("ftp://me:hunter2@node", "settlement.rpc_url is wrong"),
+        ("http://me:hunter2@127.0.0.1:9/", "rpc_url needs chain_id, contract, token beside it"),
+    ],
+)
+def test_a_password_in_an_address_is_never_printed(
+    folder: Path, capsys: pytest.CaptureFixture[str], url: str, sentence: str
+) -> None:
+    config = folder.parent / "config.toml"
+    config.write_text(f'[settlement]\nrpc_url = "{url}"\n')
+
+    assert run(["settle", "--dry-run"]) == 2
+
+    told = capsys.readouterr()
+    assert sentence in told.err
+    assert "hunter2" not in told.out + told.err
+
+
+@pytest.mark.parametrize(
+    ("state", "found", "words"),
+    [
+        (TransactionState.SIGNED, None, "being sent"),
+        (TransactionState.SENT, None, "a block, at up to 3.000 gwei"),
+        (TransactionState.MINED, BLOCK, "finality: block 7, 2 deep"),
+        (TransactionState.FINAL, BLOCK, "block 7, 2 deep"),
+        (TransactionState.DEAD, None, "nothing: it can't take effect any more"),
+    ],
+)
+def test_each_transaction_says_what_it_waits_for(
+    state: TransactionState, found: Inclusion | None, words: str
+) -> None:
+    assert waits_for(Line(StoredTransaction(SIGNED, state), found)) == words
