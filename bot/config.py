@@ -27,6 +27,9 @@ _ACCOUNT = r"^(0x[0-9a-fA-F]{40})?$"
 _KEY = r"^[0-9a-f]{64}$"
 _AMOUNT = r"^\d{1,9}(\.\d{1,9})?$"
 _AMOUNT_OR_NONE = r"^(\d{1,9}(\.\d{1,9})?)?$"
+_AMOUNTS = frozenset(
+    {"sponsorship", "worth", "cost", "fan_daily", "twin_daily", "server_daily", "highest_price"}
+)
 _ADDRESS = r"^(https?://[^/?#\s]+(/[^?#\s]*)?)?$"
 
 
@@ -251,6 +254,8 @@ def _sentence(where: str, error: Any) -> str:  # noqa: ANN401 - pydantic's Error
     if error["type"] == "string_pattern_mismatch" and key.startswith("settlement."):
         wanted = "http:// or https://" if key.endswith("rpc_url") else "0x and 40 hex digits"
         return f"{where}: {key} is wrong: it must be an address, {wanted}."
+    if error["type"] == "string_pattern_mismatch" and str(error["loc"][-1]) in _AMOUNTS:
+        return f'{where}: {key} is wrong: it must be a decimal number such as "0.5".'
     if key.startswith("log.auditors"):
         return f"{where}: {key} is wrong: it must be what `twinproof audit-key` prints."
     return f"{where}: {key} is wrong: {error['msg']}."

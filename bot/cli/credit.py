@@ -44,7 +44,7 @@ def credit() -> None:
     """
 
 
-@credit.command()
+@credit.command(context_settings={"ignore_unknown_options": True})  # an amount may begin with -
 @click.argument("who", metavar="PLATFORM:ID")
 @click.argument("amount")
 @click.option("--once", metavar="NAME", help="Give it once under this name, however often it runs.")
@@ -53,7 +53,8 @@ def credit() -> None:
 def give(who: str, amount: str, once: str | None, config: Path | None, data: Path | None) -> int:
     """Give a person promotional credit, in settlement tokens; the service may be running.
 
-    ID is the platform's own number of the person, as `twinproof credit list` shows it.
+    ID is the platform's own number of the person; terminal:local is the chat in the terminal, and
+    terminal:script is `demo --say`. What was given can't be taken back.
 
     \b
     twinproof credit give telegram:12345 0.5
@@ -62,7 +63,8 @@ def give(who: str, amount: str, once: str | None, config: Path | None, data: Pat
     from bot.wiring.credit_book import give as give_credit
 
     left, new = asyncio.run(give_credit(_settings(config, data), who, amount, once))
-    said = "Given." if new else "It was given before under that name: nothing changed."
+    before = f"Something was given before under the name {once}, perhaps another amount: nothing "
+    said = "Given." if new else f"{before}changed."
     printing.out.print(f"{said} {who} has {format_nano(left)} of promotional credit.", markup=False)
     return 0
 
@@ -106,6 +108,8 @@ def list_(config: Path | None, data: Path | None, as_json: bool) -> int:  # noqa
         return 0
     for title, rows in (("Accounts", accounts), ("Payments", payments)):
         printing.out.print(f"{title}: {len(rows)}", style="bold")
+        if rows:
+            printing.out.print("  " + ", ".join(rows[0]), style="dim", markup=False)
         for row in rows:
             printing.out.print("  " + "  ".join(map(printable, row.values())), markup=False)
     printing.out.print(f"Questions: {len(questions)}", style="bold")

@@ -16,8 +16,8 @@ from bot.domain.wording import AI_LABEL
 from bot.ports.inference import ReplayOutcome
 from bot.receipts.verified import ANCHORABLE, REPLAYABLE, VerifiedReceipt
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True, emoji=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 def print_result(text: str) -> None:

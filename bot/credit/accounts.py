@@ -1,7 +1,8 @@
 """Fans' accounts: opened when there is something to keep, under a random name."""
 
+import re
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from bot.domain.errors import UserError
 from bot.domain.money import NANO
@@ -11,7 +12,7 @@ from bot.ports.people import Person
 from bot.ports.stores import StoreTransaction
 
 NAME_BYTES = 16
-MAX_AMOUNT_CHARS = 24
+_AMOUNT = re.compile(r"\d{1,6}(?:\.\d{1,9})?", re.ASCII)
 
 
 async def own_account(
@@ -30,13 +31,11 @@ def parse_amount(text: str) -> int:
     """Return a decimal number of tokens in nano-units.
 
     Raises:
-        UserError: it is none, is below zero, or has more than nine decimals.
+        UserError: it is none, is below zero or above 999999, or has more than nine decimals.
     """
-    wrong = UserError('Please give an amount as a decimal number such as "0.5".')
-    try:
-        nano = Decimal(text.strip()[:MAX_AMOUNT_CHARS]) * NANO
-    except InvalidOperation:
-        raise wrong from None
-    if not nano.is_finite() or nano < 0 or nano != nano.to_integral_value():
-        raise wrong
-    return int(nano)
+    if not _AMOUNT.fullmatch(text.strip()):
+        raise UserError(
+            'Please give an amount as a decimal number such as "0.5", at most 999999, with at most '
+            "nine decimals."
+        )
+    return int(Decimal(text.strip()) * NANO)

@@ -1,5 +1,6 @@
 """What the operator's commands see and do of fans' money, beside a running service or without."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,13 @@ from bot.ports.disputes import StoredDispute, SupportNote
 from bot.ports.people import Person
 from bot.wiring.stores import DATABASE, open_stores
 
-PLATFORMS = ("discord", "telegram", "terminal", "web")
+PLATFORMS = {
+    "discord": r"[1-9]\d{0,19}",
+    "telegram": r"[1-9]\d{0,19}",
+    "terminal": r"local|script",
+    "web": r"[\w-]{8,64}",
+}
+"""What the ids of people look like; an account of nobody would keep its credit for ever."""
 NAME_BYTES = 8
 
 
@@ -43,10 +50,12 @@ def parse_person(text: str) -> Person:
         UserError: it is none.
     """
     platform, _, fan = text.strip().partition(":")
-    if platform not in PLATFORMS or not fan:
+    form = PLATFORMS.get(platform)
+    if form is None or not re.fullmatch(form, fan, re.ASCII):
         raise UserError(
-            f"Name a person as PLATFORM:ID, such as telegram:12345; platforms are "
-            f"{', '.join(PLATFORMS)}."
+            "Name a person as PLATFORM:ID: discord: or telegram: with the platform's number of the "
+            "person (telegram:12345), terminal:local for the chat in the terminal, terminal:script "
+            "for `demo --say`, or web: with the id of a browser."
         )
     return Person(platform, fan)
 

@@ -102,7 +102,7 @@ def test_from_links_to_l4(command: CommandLine, house: House, model: Path) -> No
     assert [one.verdict.word for one in said] == ["exact"] * len(SAID)
     for text in (*SAID, "#k="):
         assert text not in sampled.out + sampled.err
-        assert text.encode() not in b"".join(lines)
+        assert text.encode() not in b"".join(parse_envelope(line).payload for line in lines)
     assert (sent.code, again.code) == (0, 0), sent.err
     assert sent.out.count("taken, leaf") == len(SAID)
     assert again.out.count("stood there before") == len(SAID)

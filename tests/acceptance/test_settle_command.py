@@ -82,7 +82,7 @@ def test_a_book_goes_from_a_look_ahead_to_final_and_is_adopted_after_a_restored_
     assert (code, ahead["obstacles"]) == (0, []), words
     assert ahead["epoch"]["log_size"] + ahead["unsigned_leaves"] > 0
     assert (ahead["chain"]["symbol"], ahead["chain"]["decimals"]) != ("", 0)
-    assert 50_000 < ahead["cost"]["commit_gas"] < 150_000
+    assert 50_000 < ahead["cost"]["commit_gas"] < 250_000  # the first one writes every slot
     assert nothing == (
         unsettled.rows("SELECT count(*) FROM epochs"),
         node.ask("eth_blockNumber"),
