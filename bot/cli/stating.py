@@ -1,6 +1,7 @@
 """`statement`: a creator's month out of a data folder, as CSV and in short."""
 
 import asyncio
+from collections import Counter
 from datetime import date
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from bot.domain.manifest import Manifest, parse_manifest
 from bot.domain.money import format_nano
 from bot.domain.monthly import MonthlyStatement, encode_csv, statement_of, sum_up
 from bot.domain.printable import printable
+from bot.domain.statements import Outcome
 from bot.wiring.stores import DATABASE, Stores, open_stores
 
 
@@ -56,8 +58,10 @@ def _print(found: MonthlyStatement, file: Path | None) -> None:
         f"{name}, {found.month:%Y-%m}: {sums.replies} replies delivered, {sums.refunds} refunded.",
         f"{earned}, of which {format_nano(sums.held_nano)} is held.",
     ]
+    delivered = Counter(row.payer for row in found.rows if row.outcome is Outcome.DELIVERED)
     lines += [
-        f"  {payer.word}: {format_nano(nano)}" for payer, nano in sums.by_payer.items() if nano
+        f"  {payer.word}: {format_nano(sums.by_payer[payer])} for {count}"
+        for payer, count in sorted(delivered.items(), key=lambda one: one[0].value)
     ]
     if file is not None:
         lines.append(f"{len(found.rows)} rows are in {file}.")
