@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+from adapters.console_chat.money import NO_CREDIT, credit_words
 from adapters.console_chat.terminal import Terminal
 from bot.domain.errors import InvariantError, TransientError, UserError
 from bot.domain.money import format_nano
@@ -20,7 +21,10 @@ HELP = """\
   /twin NAME      talk to somebody else
   /proof          check the last reply's proof
   /earnings       what creators have earned, in the book and on the chain
-  /quit           leave"""
+  /credit         your credit and free replies; /credit limit AMOUNT: the most you spend a day
+  /quit           leave
+  You are terminal:local here: twinproof credit give terminal:local 0.1 --data FOLDER
+  gives you credit."""
 SHOWN_TURNS = 3
 
 
@@ -58,7 +62,7 @@ class ConsoleChat:
     async def run(self, first: str | None = None) -> None:
         """Chat until `/quit` or the end of input; `first` is the slug of the first twin."""
         cards = await self._inbox.twins()
-        commands = ["/twins", "/proof", "/earnings", "/help", "/quit"]
+        commands = ["/twins", "/proof", "/earnings", "/credit", "/help", "/quit"]
         self._terminal = Terminal(commands + [f"/twin {card.slug}" for card in cards])
         self._terminal.line(DISCLOSURE)
         self._terminal.line(HELP)
@@ -92,6 +96,8 @@ class ConsoleChat:
             case "earnings":
                 for line in await self._inbox.earnings():
                     self._earnings(line)
+            case "credit":
+                await self._show_credit(argument.strip())
             case "help":
                 self._terminal.line(HELP)
             case _:
@@ -150,6 +156,24 @@ class ConsoleChat:
         if self._credit is not None:
             for notice in await self._credit.take_notices(Person(SURFACE.platform, FAN)):
                 self._terminal.line(f"  {notice}")
+
+    async def _show_credit(self, argument: str) -> None:
+        if self._credit is None:
+            self._terminal.line(f"  {NO_CREDIT}")
+            return
+        person = Person(SURFACE.platform, FAN)
+        word, _, amount = argument.partition(" ")
+        if word == "limit" and amount:
+            view = await self._credit.set_daily_limit(person, amount.strip())
+        elif argument:
+            self._terminal.line(
+                "  /credit shows it; /credit limit 0.5 is the most you spend a day."
+            )
+            return
+        else:
+            view = await self._credit.view(person)
+        for line in credit_words(view):
+            self._terminal.line(f"  {line}")
 
     async def _proof(self) -> None:
         if self._link is None:

@@ -1,18 +1,24 @@
 """Relaying a creator's signed binding to a registry by RPC URL."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from web3 import AsyncWeb3
+from web3.exceptions import ContractLogicError
 
 from adapters.evm.artefacts import load_artefact
 from adapters.evm.client import rpc_provider
+from adapters.evm.mapping import reading
 from adapters.evm.registry import EvmTwinRegistry
 from adapters.evm.rpc_account import RpcAccount
 from bot.crypto.eip712 import encode_address
 from bot.crypto.registry_data import RegistryDomain
 from bot.domain.bindings import BindingRequest
 from bot.domain.errors import ConfigurationError
+from bot.domain.times import encode_time
 from bot.ports.registry import RegistryStanding
+
+_SIGNATURE_BYTES = 65
 
 
 async def look_up(
@@ -65,7 +71,54 @@ async def relay_binding(
             data.deadline,
             signature,
         )
-        await RpcAccount(web3, key).send(call)
+        account = RpcAccount(web3, key)
+        await _check_length(web3, request, signature)
+        await _rehearse(call, account.address, request)
+        await account.send(call)
         return await reader.standing(data.twin)
     finally:
         await provider.disconnect()
+
+
+async def _check_length(web3: AsyncWeb3[Any], request: BindingRequest, signature: bytes) -> None:
+    """Refuse a key's signature that is cut; a contract (ERC-1271) takes what it likes."""
+    if len(signature) == _SIGNATURE_BYTES:
+        return
+    creator = encode_address(request.creator)
+    with reading():
+        code = await web3.eth.get_code(web3.to_checksum_address(creator))
+    if not code:
+        raise ConfigurationError(
+            f"A signature of {creator} has {_SIGNATURE_BYTES} bytes (0x and "
+            f"{2 * _SIGNATURE_BYTES} digits), and --signature has {len(signature)}: copy all of "
+            "what the wallet gave."
+        )
+
+
+async def _rehearse(
+    call: Any,  # noqa: ANN401 - web3 makes calls at run time
+    sender: str,
+    request: BindingRequest,
+) -> None:
+    """Say in words what the registry would say against it."""
+    with reading():
+        try:
+            await call.call({"from": sender})
+        except ContractLogicError as error:
+            raise ConfigurationError(_why_not(str(error.message), request)) from error
+
+
+def _why_not(message: str, request: BindingRequest) -> str:
+    data = request.data
+    reasons = {
+        "signature": f"The signature is not {encode_address(request.creator)}'s over this request: "
+        "let that account sign this very file.",
+        "number": f"Binding {data.number} of this twin, or one with a newer number, is in the "
+        "registry already: make a new request with `twinproof chain binding`.",
+        "deadline": "The request could be relayed until "
+        f"{encode_time(datetime.fromtimestamp(data.deadline, UTC))}, and its deadline is over: "
+        "make a new one with `twinproof chain binding`.",
+        "revoked": "Its creator has revoked this twin in the registry: that is final.",
+    }
+    reason = message.rpartition(": ")[2].strip("'\" ")
+    return reasons.get(reason, f"The registry does not take the binding: {message}.")

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from web3 import AsyncWeb3
+from web3.exceptions import BadFunctionCallOutput, ContractLogicError
 
 from adapters.evm.artefacts import load_artefact
+from adapters.evm.checks import TOKEN_DECIMALS
 from adapters.evm.client import rpc_provider
 from adapters.evm.deploy import SUPPLY_UNITS
 from adapters.evm.mapping import reading
@@ -109,6 +111,11 @@ class _Deployer:
                 f"Chain {chain_id} is a main network, where a test token has no place: name the "
                 "token with --token."
             )
+        # Before the first transaction: what is wrong must not have cost any gas.
+        if plan.token is not None:
+            await self._check_token(web3.to_checksum_address(plan.token), chain_id)
+        if plan.registry is not None:
+            await self._check_registry(web3.to_checksum_address(plan.registry))
         owner, guardian, treasury = (
             own if address is None else web3.to_checksum_address(address)
             for address in (plan.owner, plan.guardian, plan.treasury)
@@ -121,7 +128,6 @@ class _Deployer:
             registry = await self._create("registry", [plan.payout_delay_s])
         else:
             registry = web3.to_checksum_address(plan.registry)
-            await self._check_registry(registry)
         settler = web3.to_checksum_address(plan.settler)
         arguments = [token, treasury, owner, settler, guardian, plan.delay_s, registry]
         settlement = await self._create("settlement", arguments)
@@ -133,6 +139,21 @@ class _Deployer:
             await self._account.send(contract.functions.approve(settlement, plan.allowance_units))
             self._report(f"The contract may take {plan.allowance_units} units from {treasury}")
         return Deployed(chain_id, settlement, token, treasury, is_allowed, registry)
+
+    async def _check_token(self, token: str, chain_id: int) -> None:
+        contract = self._web3.eth.contract(
+            address=self._web3.to_checksum_address(token), abi=load_artefact("token").abi
+        )
+        with reading():
+            try:
+                decimals = await contract.functions.decimals().call()
+            except (BadFunctionCallOutput, ContractLogicError):
+                decimals = None
+        if decimals != TOKEN_DECIMALS:
+            raise ConfigurationError(
+                f"There is no token with {TOKEN_DECIMALS} decimals at {token} on chain {chain_id}: "
+                "correct --token, or the RPC's address."
+            )
 
     async def _check_registry(self, registry: str) -> None:
         # The vault keeps it for ever, and a registry that stops answering stops every claim.

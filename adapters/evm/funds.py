@@ -17,14 +17,21 @@ class Funds:
     Attributes:
         height: number of the newest block.
         epoch: of the newest commitment.
-        payable_units: what the contract can still take from the treasury, in token units.
+        held_units: what the treasury holds, in token units.
+        allowed_units: what the contract may take of it.
         gas_wei: what the settler's account holds; None where its address is not known.
     """
 
     height: int
     epoch: int
-    payable_units: int
+    held_units: int
+    allowed_units: int
     gas_wei: int | None
+
+    @property
+    def payable_units(self) -> int:
+        """What the contract can still take from the treasury."""
+        return min(self.held_units, self.allowed_units)
 
 
 async def read_funds(url: str, settlement: bytes, settler: bytes | None) -> Funds:
@@ -59,4 +66,4 @@ async def read_funds(url: str, settlement: bytes, settler: bytes | None) -> Fund
                 gas = await web3.eth.get_balance(web3.to_checksum_address(settler))
     finally:
         await provider.disconnect()
-    return Funds(height=height, epoch=state[0], payable_units=min(held, allowed), gas_wei=gas)
+    return Funds(height=height, epoch=state[0], held_units=held, allowed_units=allowed, gas_wei=gas)

@@ -104,5 +104,7 @@ def parse_rejection(error: Web3RPCError) -> Broadcast | Refusal | None:
 
 
 def _text(error: BaseException) -> str:
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"the RPC at {error.host}:{error.port} can't be reached ({type(error).__name__})"
     # A hosted node's address holds its customer's secret, and this text goes into logs.
     return f"{type(error).__name__}: {_URL.sub('(address)', str(error))}"

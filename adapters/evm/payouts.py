@@ -5,6 +5,7 @@ from typing import Any
 from adapters.evm.anchors import COMMITTED, VETOED, RpcAnchorLookup
 from bot.crypto.eip712 import encode_address
 from bot.crypto.hashing import keccak256
+from bot.domain.errors import ConfigurationError
 from bot.domain.settlement import Commitment
 from bot.ports.anchors import AnchorPlace
 from bot.ports.recount import CommitEvent, PayoutAnswers, PayoutLookup
@@ -22,6 +23,12 @@ class RpcPayoutLookup(RpcAnchorLookup, PayoutLookup):
         # Finality first: a chain that grows between two questions must not make more of it final.
         finalized = await self._finalized()
         newest = self._number(await self._rpc.ask("eth_blockNumber", []), "block number")
+        address = encode_address(contract)
+        code = await self._rpc.ask("eth_getCode", [address, "latest"])
+        if not isinstance(code, str):
+            raise self._nonsense("contract's code")
+        if code in {"", "0x"}:
+            raise ConfigurationError(f"There is no contract at {address} on chain {chain}.")
         place = AnchorPlace(chain, contract)
         commits = await self._logs(place, COMMITTED, epoch)
         vetoes = await self._logs(place, VETOED, epoch)

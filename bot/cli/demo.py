@@ -3,16 +3,18 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bot.cli import printing
 from bot.cli.proofs import EXACT
 from bot.config import Settings
-from bot.domain.errors import InvariantError
+from bot.domain.errors import BotError, ChainUnavailableError, InvariantError
 from bot.domain.money import format_nano
+from bot.domain.settlement import Epoch
 from bot.domain.wording import AI_LABEL, STARTER_NOTE
 from bot.ports.chat import IncomingMessage, ReplyShown, Surface
 from bot.receipts.link import parse_link
@@ -24,6 +26,8 @@ from bot.wiring.offline import replay_fresh
 
 SCRIPT = Surface(platform="terminal", bot="local", chat="script", thread="")
 FAN = "script"
+SETTLE_S, HANGS_S = 20.0, 5.0
+NO_ANSWER = "the chain does not answer in time"
 
 
 async def interactive(settings: Settings, *, twin: str | None) -> int:
@@ -41,54 +45,102 @@ async def interactive(settings: Settings, *, twin: str | None) -> int:
 async def scripted(
     settings: Settings, *, twin: str | None, texts: Sequence[str], as_json: bool
 ) -> int:
-    """Say each text, wait for settlement, audit; return the exit code."""
-    async with AsyncExitStack() as stack:
-        with printing.step_bar() as bar:
-            app = await stack.enter_async_context(open_app(settings, progress=bar, wanted=twin))
-        result = await _run_script(app, twin, texts)
+    """Say each text, settle if that is soon done, audit; return the exit code.
+
+    A reply was delivered, and costs its fee, whatever fails after it: in words it is shown at once,
+    and the JSON of a run that was refused holds those that there are.
+    """
+    result: dict[str, Any] = {}
+    try:
+        async with AsyncExitStack() as stack:
+            with printing.step_bar() as bar:
+                app = await stack.enter_async_context(open_app(settings, progress=bar, wanted=twin))
+            show = _no_show if as_json else _show_reply
+            await _run_script(app, twin, texts, result=result, show=show)
+    except BotError as error:
+        if as_json and result:
+            printing.print_json({**result, "refused": str(error)})
+        raise
     if as_json:
         printing.print_json(result)
     else:
-        _print_script(result)
+        _print_end(result)
     return 0 if result["audit"]["passed"] else 1
 
 
-async def _run_script(app: App, twin: str | None, texts: Sequence[str]) -> dict[str, Any]:
+async def _run_script(
+    app: App,
+    twin: str | None,
+    texts: Sequence[str],
+    *,
+    result: dict[str, Any],
+    show: Callable[[ReplyShown], None],
+) -> None:
+    """Fill `result`, which at any moment holds what there is."""
     cards = await app.inbox.twins()
     slug = twin or cards[0].slug
     for card in cards:  # replies of a run that was killed are shown, and so delivered, now
         await app.inbox.history(card.slug, SCRIPT, FAN)
     session = new_session()
-    replies = [
-        await _say(app, slug, f"{session}-{number}", text)
-        for number, text in enumerate(texts, start=1)
-    ]
-    await app.service.sign_head()
-    epoch = await app.settlement.settle_now()
-    described = [await _describe(app, reply) for reply in replies]
-    earnings = await app.inbox.earnings()
-    findings = await app.audit.run()
-    return {
+    described: list[dict[str, Any]] = []
+    result |= {
         "twin": slug,
+        "fan": f"{SCRIPT.platform}:{FAN}",
         "label": AI_LABEL,
         "replies": described,
+    }
+    replies = []
+    for number, text in enumerate(texts, start=1):
+        reply = await _say(app, slug, f"{session}-{number}", text)
+        replies.append(reply)
+        described.append(_as_delivered(reply))
+        show(reply)
+    await app.service.sign_head()
+    epoch, waits = await _settle(app)
+    for reply, so_far in zip(replies, described, strict=True):
+        so_far.update(await _describe(app, reply))
+    # A chain that keeps settlement waiting may not answer an audit either, which is no fault.
+    audit = app.audit if waits is None else replace(app.audit, chain=None, funds=None)
+    settlement = await _settlement(app, epoch, waits)
+    findings = await audit.run()
+    result |= {
         "recovered": app.recovered,
-        "settlement": {
-            "epoch": None if epoch is None else epoch.number,
-            "transaction": next((line.last_tx for line in earnings if line.last_tx), None),
-            "creators": [
-                {
-                    "twin": line.twin_name,
-                    "payout": line.payout,
-                    "earned": format_nano(line.accrued_nano),
-                    "committed": format_nano(line.committed_nano),
-                    "balance": format_nano(line.chain_balance_nano or 0),
-                    "token": line.token,
-                }
-                for line in earnings
-            ],
-        },
+        "settlement": settlement,
         "audit": {"passed": not findings.wrong, "wrong": findings.wrong},
+    }
+
+
+async def _settle(app: App) -> tuple[Epoch | None, str | None]:
+    """Settle, if that is soon done; return the newest final epoch, or what it waits for."""
+    try:
+        # The outer limit is for a step that hangs; any step may be cut off, the next run goes on.
+        async with asyncio.timeout(SETTLE_S + HANGS_S):
+            return await app.settlement.settle_now(timeout_s=SETTLE_S), None
+    except ChainUnavailableError as error:
+        return None, str(error).rstrip(".") or NO_ANSWER
+    except TimeoutError:
+        return None, NO_ANSWER
+
+
+async def _settlement(app: App, epoch: Epoch | None, waits: str | None) -> dict[str, Any]:
+    earnings = await app.inbox.earnings()
+    return {
+        "epoch": None if epoch is None else epoch.number,
+        "waits": waits,
+        "transaction": next((line.last_tx for line in earnings if line.last_tx), None),
+        "creators": [
+            {
+                "twin": line.twin_name,
+                "payout": line.payout,
+                "earned": format_nano(line.accrued_nano),
+                "committed": format_nano(line.committed_nano),
+                "balance": None
+                if line.chain_balance_nano is None
+                else format_nano(line.chain_balance_nano),
+                "token": line.token,
+            }
+            for line in earnings
+        ],
     }
 
 
@@ -104,6 +156,16 @@ async def _say(app: App, slug: str, message_id: str, text: str) -> ReplyShown:
     return shown
 
 
+def _as_delivered(reply: ReplyShown) -> dict[str, Any]:
+    return {
+        "text": reply.text,
+        "link": reply.link,
+        "fee": format_nano(reply.fee_nano),
+        "token": reply.token,
+        "finish": reply.finish,
+    }
+
+
 async def _describe(app: App, reply: ReplyShown) -> dict[str, Any]:
     """Verify and replay a reply, keep the fan's copy of its bundle, and say what was found."""
     verified, saved = await _verify_own(app, reply.link)
@@ -116,16 +178,7 @@ async def _describe(app: App, reply: ReplyShown) -> dict[str, Any]:
             progress=no_progress,
         )
         levels += [EXACT] if replayed.outcome.exact else []
-    return {
-        "text": reply.text,
-        "link": reply.link,
-        "levels": levels,
-        "trust": verified.trust,
-        "fee": format_nano(reply.fee_nano),
-        "token": reply.token,
-        "finish": reply.finish,
-        "bundle": saved,
-    }
+    return {"levels": levels, "trust": verified.trust, "bundle": saved}
 
 
 async def _verify_own(app: App, link: str) -> tuple[VerifiedReceipt, str]:
@@ -183,19 +236,29 @@ async def _until_signal(work: Coroutine[Any, Any, None]) -> None:
         loop.remove_signal_handler(signal.SIGTERM)
 
 
-def _print_script(result: dict[str, Any]) -> None:
-    for reply in result["replies"]:
-        printing.print_result(f"[{AI_LABEL}] {reply['text']}")
-        printing.print_result(f"  proof {reply['link']}")
-        printing.print_result(
-            f"  {', '.join(reply['levels'])}; fee {reply['fee']} {reply['token']}"
-        )
-    settlement = result["settlement"]
-    printing.print_result(f"epoch {settlement['epoch']}: {settlement['transaction']}")
+def _show_reply(reply: ReplyShown) -> None:
+    printing.print_result(f"[{AI_LABEL}] {reply.text}")
+    printing.print_result(f"  fee {format_nano(reply.fee_nano)} {reply.token}  proof {reply.link}")
+
+
+def _no_show(_: ReplyShown) -> None:
+    """Show nothing: the JSON holds it."""
+
+
+def _print_end(result: dict[str, Any]) -> None:
+    for number, reply in enumerate(result["replies"], start=1):
+        printing.print_result(f"reply {number}: {', '.join(reply['levels'])}")
+    settlement, waits = result["settlement"], result["settlement"]["waits"]
+    if waits is None:
+        printing.print_result(f"epoch {settlement['epoch']}: {settlement['transaction']}")
+    else:
+        printing.print_result(f"The replies are delivered; settlement waits: {waits}.")
     for creator in settlement["creators"]:
+        balance = creator["balance"] or "unknown"
         printing.print_result(
-            f"  {creator['twin']}: earned {creator['earned']}, on-chain {creator['balance']} "
+            f"  {creator['twin']}: earned {creator['earned']}, on-chain {balance} "
             f"{creator['token']}"
         )
     verdict = "passed" if result["audit"]["passed"] else "FAILED"
-    printing.print_result(f"audit {verdict}")
+    left_out = "" if waits is None else " (the chain was left out)"
+    printing.print_result(f"audit {verdict}{left_out}")

@@ -1,6 +1,7 @@
 """`recount`: put the question together, and print the verdict."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ from bot.wiring.transparency import parse_logs
 CODES = {Verdict.PROVED: 0, Verdict.REFUTED: 1, Verdict.NOT_YET: 3}
 MOST_PROOFS = 1_000
 _ADDRESS_BYTES = 20
+_MIXED = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
 _MARKS = {
     StepState.HOLDS: ("ok", "green"),
     StepState.LEFT_OUT: ("--", "dim"),
@@ -99,10 +101,14 @@ def _address(name: str, text: str | None) -> bytes | None:
     if text is None:
         return None
     try:
-        if text != text.lower():
+        if text.removeprefix("0x") != text.removeprefix("0x").lower():
             return parse_address(text)
         return parse_hex(text.removeprefix("0x"), _ADDRESS_BYTES)
     except FormatError as error:
+        if _MIXED.fullmatch(text):
+            raise UserError(
+                f"{name} is mistyped: its capitals don't match its checksum. Copy it again."
+            ) from error
         raise UserError(f"{name} is an address: 0x and 40 hexadecimal digits.") from error
 
 

@@ -1,6 +1,8 @@
 """The command `settle`: look ahead, settle now, look back, and adopt what a chain has."""
 
 import asyncio
+import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,8 @@ _DATA = click.option(
 )
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 _POLL_S = 2.0
+_STUCK_S = 30.0
+"""A shortage that is still the same after it is not waited out: somebody has to fill it."""
 
 
 @click.group(invoke_without_command=True)
@@ -142,12 +146,17 @@ def adopt(config: Path | None, data: Path | None, yes: bool, as_json: bool) -> i
 
 
 async def _settle_now(settings: Settings, timeout_s: int) -> int:
+    from bot.wiring.settle_preview import find_shortage
     from bot.wiring.settling import open_publisher
+
+    async def find_cause() -> str:
+        epoch = await stores.epochs.open_epoch()
+        return "" if epoch is None else await find_shortage(settings, epoch)
 
     async with open_publisher(settings) as (publisher, stores):
         before = await stores.epochs.last_final()
         with printing.step_bar() as bar:
-            reason = await _follow(publisher, bar, timeout_s)
+            reason = await _follow(publisher, bar, timeout_s, find_cause)
         final = await stores.epochs.last_final()
     if final is None or (before is not None and final.number == before.number):
         printing.print_result(reason or "Nothing is new since the last epoch.")
@@ -159,24 +168,36 @@ async def _settle_now(settings: Settings, timeout_s: int) -> int:
     return 0
 
 
-async def _follow(publisher: "EpochPublisher", bar: printing.StepBar, timeout_s: int) -> str:
+async def _follow(
+    publisher: "EpochPublisher",
+    bar: printing.StepBar,
+    timeout_s: int,
+    find_cause: Callable[[], Awaitable[str]],
+) -> str:
     """Tick until nothing is left to do; return why nothing could be done, if that is so.
 
     Raises:
         InvariantError: settlement halted.
-        ChainUnavailableError: it still waits when the time is over.
+        ChainUnavailableError: it still waits when the time is over, or for a cause that stays and
+            that somebody has to mend.
     """
     bar("Settling", None)
     last = await publisher.tick()
+    cause, asked_at = "", float("-inf")
     try:
         async with asyncio.timeout(timeout_s):
             while last.state == "waiting":
-                bar(last.reason, None)
+                if time.monotonic() - asked_at >= _STUCK_S:
+                    before, cause = cause, await find_cause()
+                    asked_at = time.monotonic()
+                    if cause and cause == before:
+                        raise ChainUnavailableError(f"{cause} Then run this command again.")
+                bar(cause or last.reason, None)
                 await asyncio.sleep(_POLL_S)
                 # What is new by now is for the next epoch.
                 last = await publisher.tick(begin=False)
     except TimeoutError as error:
-        raise ChainUnavailableError(f"still waiting: {last.reason}") from error
+        raise ChainUnavailableError(f"still waiting: {cause or last.reason}") from error
     if last.state == "halted":
         raise InvariantError(last.reason)
     return last.reason

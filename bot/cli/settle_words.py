@@ -22,9 +22,9 @@ def print_preview(found: "Preview") -> None:
     """Print a look ahead."""
     if found.facts is not None:
         _print_facts(found)
-    if found.epoch is None:
+    if found.epoch is None and found.was_compared:
         printing.out.print("\nNothing is new since the last epoch: nothing would be committed.")
-    else:
+    elif found.epoch is not None:
         state = f"is under way ({found.epoch.state})" if found.is_open else "would be committed"
         total = found.epoch.commitment.fee_total / _UNIT
         printing.out.print(

@@ -32,6 +32,7 @@ MAX_DEPTH = 16
 MAX_NAME = 64
 WRONG = 2
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_RELAY = "relay it with `twinproof chain bind REQUEST --signature 0x… --rpc-url URL`"
 _NO_REQUEST = "The file {} is no signing request: download it from the signing page again."
 
 
@@ -43,11 +44,13 @@ class OfflineRequest:
         digest: the 32 bytes that are signed.
         lines: what will be signed, in plain words, as (label, value).
         signer: EIP-55 address that has to sign; empty where the body does not say.
+        next_step: what is done with the signature.
     """
 
     digest: bytes
     lines: tuple[tuple[str, str], ...]
     signer: str
+    next_step: str = "paste it into the signing page"
 
 
 @click.command()
@@ -95,7 +98,7 @@ def sign(  # noqa: PLR0917 - click passes them by name
         printing.refuse("Nothing was signed.")
         return WRONG
     signature = eip712.sign_digest(key, wanted.digest)
-    _give(eip712.encode_signature(signature), out)
+    _give(eip712.encode_signature(signature), out, wanted.next_step)
     return 0
 
 
@@ -148,7 +151,8 @@ def _read_binding(data: bytes, wrong: str) -> OfflineRequest:
         ("Registry", f"{eip712.encode_address(domain.contract)} on chain {domain.chain_id}"),
         ("Until", encode_time(datetime.fromtimestamp(bound.deadline, UTC))),
     )
-    return OfflineRequest(bound.digest(domain), lines, eip712.encode_address(request.creator))
+    creator = eip712.encode_address(request.creator)
+    return OfflineRequest(bound.digest(domain), lines, creator, _RELAY)
 
 
 def _understood(
@@ -228,7 +232,7 @@ def _make_key(path: Path) -> int:
     return 0
 
 
-def _give(signature: str, out: Path | None) -> None:
+def _give(signature: str, out: Path | None, next_step: str) -> None:
     if out is None:
         printing.print_result(signature)
         return
@@ -236,4 +240,4 @@ def _give(signature: str, out: Path | None) -> None:
         out.write_text(signature + "\n", encoding="ascii")
     except OSError as error:
         raise UserError(f"The signature can't be written to {out}: {error.strerror}.") from error
-    printing.say(f"The signature is in {out}: paste it into the signing page.")
+    printing.say(f"The signature is in {out}: {next_step}.")

@@ -47,6 +47,7 @@ class PayoutLookup(Protocol):
         """Ask about an epoch of the contract at a 20-byte address, and what a twin was paid.
 
         Raises:
+            ConfigurationError: there is no contract at the address.
             ChainUnavailableError: no answer, or one that is no answer to the question.
         """
         ...

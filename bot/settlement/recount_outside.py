@@ -177,7 +177,8 @@ def _check_chain(evidence: Evidence, opened: Opened) -> RecountStep:
     where = f"{evidence.contract} on chain {answers.chain}"
     if not answers.commits:
         sentence = (
-            f"{where} has not committed epoch {epoch}: ask again later, or look at the address."
+            f"{where} has not committed epoch {epoch}: see whether the address is that of this "
+            "service's settlement contract, or ask again later."
         )
         return RecountStep(12, StepState.WAITS, sentence)
     sentence = f"{where} has committed epoch {epoch} {len(answers.commits)} times."

@@ -5,6 +5,7 @@ from pathlib import Path
 from bot.config import SettlementSettings
 from bot.crypto.eip712 import encode_address
 from bot.domain.errors import ChainUnavailableError, ConfigurationError
+from bot.domain.money import NANO
 from bot.domain.settlement import ChainIdentity
 from bot.ports.checks import Finding, State
 from bot.wiring.epoch_checks import look_at_epochs
@@ -79,14 +80,16 @@ async def _look(rpc: RpcChain, promised_nano: int) -> Finding:
             "Send a little of the chain's own coin there; nothing is committed before.",
         )
     found = judge_chain(rpc.chain_id, funds.height, funds.payable_units, promised_nano)
+    what = f"chain {rpc.chain_id}, block {funds.height}, epoch {funds.epoch}"
     if found.state is State.OK:
         payable = funds.payable_units / TOKEN_UNITS
-        what = f"chain {rpc.chain_id}, block {funds.height}, epoch {funds.epoch}"
         return Finding("chain", State.OK, f"{what}; {payable:.2f} can be taken from the treasury.")
     return Finding(
         "chain",
         found.state,
-        found.sentence,
+        f"{what}; the treasury holds {funds.held_units / TOKEN_UNITS:.2f}, and the contract may "
+        f"take {funds.allowed_units / TOKEN_UNITS:.2f}, where the sponsorship left is "
+        f"{promised_nano / NANO:.2f}.",
         "Put tokens into the treasury and raise its allowance, or nothing more is committed.",
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 
 from bot.domain.errors import ConfigurationError, UserError
 from bot.domain.money import NANO
@@ -10,6 +11,7 @@ from bot.domain.settlement import NANO_PER_UNIT
 from bot.wiring.chain_keys import read_key
 from bot.wiring.rpc_chain import parse_account
 
+_DECIMALS = 6
 DEPLOYER_KEY = "TWINPROOF_DEPLOYER_KEY"
 
 
@@ -101,9 +103,19 @@ def _account(text: str | None, where: str) -> bytes | None:
 
 def _units(text: str) -> int:
     try:
-        units = Decimal(text) * NANO / NANO_PER_UNIT
+        tokens = Decimal(text)
     except InvalidOperation:
-        units = Decimal(-1)
-    if not units.is_finite() or units < 0 or units >= 2**128:
+        tokens = Decimal(-1)
+    if not tokens.is_finite() or not 0 <= tokens < 2**128:
+        raise UserError("--allowance is an amount of tokens, such as 10000.")
+    exponent = tokens.as_tuple().exponent
+    if tokens == 0 or not isinstance(exponent, int) or exponent < -_DECIMALS:
+        raise UserError(
+            "--allowance is at least 0.000001 tokens, with up to 6 decimals: without one no epoch "
+            "can be committed."
+        )
+    # A fraction, since a decimal would round what has many digits.
+    units = Fraction(tokens) * NANO / NANO_PER_UNIT
+    if units >= 2**128:
         raise UserError("--allowance is an amount of tokens, such as 10000.")
     return int(units)

@@ -42,6 +42,7 @@ class Preview:
         settler: ours, in EIP-55; empty where no key was given. `relayer` likewise.
         epoch: what would be committed; None where nothing is new.
         is_open: it is under way already.
+        was_compared: book and chain were read; else nobody knows whether something is new.
         unsigned: newer leaves of the log, which wait for its next signed head.
         claimed: what each of its twins has been paid, in its order.
         obstacles: what is in the way, one sentence each.
@@ -53,6 +54,7 @@ class Preview:
     relayer: str
     epoch: Epoch | None
     is_open: bool
+    was_compared: bool
     unsigned: int
     claimed: tuple[int, ...]
     cost: Cost | None
@@ -69,8 +71,11 @@ async def preview(settings: Settings) -> Preview:
     rpc = await _accounts(settings, obstacles)
     settler = b"" if rpc is None or rpc.settler is None else account_address(rpc.settler)
     relayer = b"" if rpc is None or rpc.relayer is None else account_address(rpc.relayer)
+    before = len(obstacles)
     epoch, is_open, unsigned = await _next_epoch(settings, obstacles)
-    facts, cost = None, None
+    was_planned = len(obstacles) == before
+    facts: ChainFacts | None = None
+    cost: Cost | Refusal | None = None
     claimed: tuple[int, ...] = ()
     async with open_look(settings) as look:
         try:
@@ -81,14 +86,20 @@ async def preview(settings: Settings) -> Preview:
                 facts = await look.facts.read(tuple(one for one in (settler, relayer) if one))
                 if epoch is not None:
                     claimed = await look.chain.claimed([one.twin for one in epoch.earnings])
-                    cost = await _rehearse(look, facts, epoch, claimed, obstacles, is_open=is_open)
+                    cost = await _rehearse(look, facts, epoch, claimed, is_open=is_open)
                 await _compare(look, obstacles)
         except BotError as error:
             obstacles.append(_sentence(str(error)))
+    poor = [] if facts is None or epoch is None else _judge_treasury(facts, epoch)
+    if isinstance(cost, Refusal):
+        # What the node says of a refusal is for a cause that nobody could name.
+        if not poor:
+            said = f"The contract would refuse the commit now: {cost.reason}"
+            obstacles.append(_sentence(said))
+        cost = None
     if facts is not None and rpc is not None:
         obstacles += _judge(facts, rpc, settler, relayer, cost)
-    if facts is not None and epoch is not None:
-        obstacles += _judge_treasury(facts, epoch)
+    obstacles += poor
     return Preview(
         facts=facts,
         is_embedded=read_place(settings.settlement) is None,
@@ -96,11 +107,25 @@ async def preview(settings: Settings) -> Preview:
         relayer=encode_address(relayer) if relayer else "",
         epoch=epoch,
         is_open=is_open,
+        was_compared=was_planned and facts is not None,
         unsigned=unsigned,
         claimed=tuple(claimed),
         cost=cost,
         obstacles=tuple(dict.fromkeys(obstacles)),
     )
+
+
+async def find_shortage(settings: Settings, epoch: Epoch) -> str:
+    """Return why the treasury can't pay an epoch now; empty where it can, or nobody can say."""
+    if read_place(settings.settlement) is None:
+        return ""  # the embedded chain's treasury is the service's own
+    async with open_look(settings) as look:
+        if look is None:
+            return ""
+        try:
+            return " ".join(_judge_treasury(await look.facts.read(()), epoch))
+        except BotError:
+            return ""
 
 
 async def _accounts(settings: Settings, obstacles: list[str]) -> RpcChain | None:
@@ -137,17 +162,15 @@ async def _rehearse(
     facts: "ChainFacts",
     epoch: Epoch,
     claimed: tuple[int, ...],
-    obstacles: list[str],
     *,
     is_open: bool,
-) -> Cost | None:
+) -> Cost | Refusal | None:
     state = await look.chain.contract()
     if is_open and state.commitment == epoch.commitment:
         return None  # it is mined already
     gas = await look.facts.rehearse(epoch.commitment, facts.settler)
     if isinstance(gas, Refusal):
-        obstacles.append(_sentence(f"The contract would refuse the commit now: {gas.reason}"))
-        return None
+        return gas
     gains = [
         GAS_FIRST_CLAIM if paid == 0 else GAS_CLAIM
         for item, paid in zip(epoch.earnings, claimed, strict=True)
@@ -184,13 +207,14 @@ def _judge(
             f"Gas costs {ask / 1e9:.2f} gwei now, and [settlement] max_fee_gwei is "
             f"{rpc.max_fee_wei / 1e9:.0f}: settlement waits until it is cheaper."
         )
-    if settler and parse_address(facts.settler) != settler:
+    is_settler = settler and parse_address(facts.settler) == settler
+    if settler and not is_settler:
         found.append(
             f"The contract lets {facts.settler} commit, and the settler's key is of "
             f"{encode_address(settler)}: its owner can change that with set_settler."
         )
     needed = 0 if cost is None else cost.commit_gas * _MARGIN // 4 * facts.market.asking.max_fee_wei
-    if settler and facts.coins[settler] < max(1, needed):
+    if is_settler and facts.coins[settler] < max(1, needed):
         found.append(
             f"The settler {encode_address(settler)} holds {facts.coins[settler] / 1e18:.6f} of the "
             f"chain's coin, and a commit may need {needed / 1e18:.6f}: send it some."

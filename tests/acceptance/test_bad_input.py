@@ -7,6 +7,7 @@ import socket
 import sqlite3
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -296,7 +297,10 @@ def test_a_chain_that_was_replaced_stops_the_settlement_only_once_said(
     )
     audited = command("audit", "--data", folder, "--json")
 
-    assert (started.code, started.out) == (4, "")
+    result = json.loads(started.out)  # the reply was made and costs its fee: it is not hidden
+    assert started.code == 4
+    assert len(result["replies"]) == 1
+    assert "the chain is not the one" in result["refused"]
     assert "Traceback" not in started.err
     assert "the chain is not the one" in started.complaint
     assert audited.code == FALSE
@@ -318,7 +322,10 @@ def test_a_message_that_is_no_message(
         "demo", "--config", config, "--data", folder, "--port", free_port(), "--say", said, "--json"
     )
 
-    _assert_one_sentence(finished, words)
+    result = json.loads(finished.out)
+    assert result["replies"] == []
+    assert words in result["refused"]
+    _assert_one_sentence(replace(finished, out=""), words)
     assert _receipts(folder) == 2
 
 

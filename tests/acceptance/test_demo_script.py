@@ -69,6 +69,8 @@ def test_each_reply_has_text_link_levels_and_fee(first: Demo) -> None:
 
     assert len(replies) == len(SAID)
     assert first.result["label"] == "AI twin"
+    assert first.result["fan"] == "terminal:script"
+    assert "refused" not in first.result
     for reply in replies:
         link = LINK.fullmatch(reply["link"])
         assert link is not None
@@ -363,5 +365,25 @@ def test_a_fixed_answer_is_verified_and_there_is_nothing_to_replay(twinproof: Pr
 
     assert finished.code == 0, finished.err
     assert "Please talk to a person now." in finished.out
-    assert "L1-unwitnessed; fee 0 " in finished.out
+    assert "  fee 0 tUSD  proof http" in finished.out
+    assert "reply 1: L0, L1-unwitnessed\n" in finished.out
     assert "audit passed" in finished.out
+
+
+def test_a_reply_that_was_made_is_shown_when_a_later_message_is_refused(
+    twinproof: Program, config: Path
+) -> None:
+    words = ("demo", "--config", config, "--twin", "mira", "--say", "hi", "--say", "x" * 1001)
+
+    said = twinproof.run(*words, "--data", "words", "--port", free_port())
+    script = twinproof.run(*words, "--data", "script", "--port", free_port(), "--json")
+
+    for refused in (said, script):
+        assert refused.code == WRONG, refused.err
+        assert "at most 1000" in refused.complaint
+    assert said.out.startswith("[AI twin] ")
+    assert LINK.search(said.out)
+    result = json.loads(script.out)
+    assert [Decimal(reply["fee"]) for reply in result["replies"]] == [FEE]
+    assert LINK.fullmatch(result["replies"][0]["link"])
+    assert "at most 1000" in result["refused"]

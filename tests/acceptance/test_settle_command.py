@@ -71,6 +71,33 @@ def unsettled(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield Unsettled(node, home, copy)
 
 
+def test_a_treasury_that_allows_nothing_is_named_as_the_cause(unsettled: Unsettled) -> None:
+    node = unsettled.node
+    chain = unsettled.settle("--dry-run", "--json")[1]["chain"]
+    node.ask("anvil_impersonateAccount", chain["treasury"])
+
+    def allow(units: int) -> None:
+        data = "0x095ea7b3" + chain["contract"][2:].lower().zfill(64) + f"{units:064x}"
+        call = {"from": chain["treasury"], "to": chain["token"], "data": data}
+        node.ask("eth_sendTransaction", call)
+        node.mine(1)
+
+    allow(0)
+    try:
+        code, _, words = unsettled.settle("now", "--timeout", "4")
+        # By now the fees stand under a signed head.
+        told = unsettled.settle("--dry-run", "--json")[1]["obstacles"]
+    finally:
+        allow(chain["allowance_units"])
+        node.ask("anvil_stopImpersonatingAccount", chain["treasury"])
+
+    assert len(told) == 1, told
+    assert "allows the contract to take 0.000000" in told[0]
+    assert code == 3
+    assert "raise the allowance (approve)" in " ".join(words.split())
+    assert "reverted" not in words
+
+
 def test_a_book_goes_from_a_look_ahead_to_final_and_is_adopted_after_a_restored_copy(
     unsettled: Unsettled,
 ) -> None:
@@ -168,11 +195,15 @@ def test_what_is_in_the_way_is_one_sentence_each(unsettled: Unsettled) -> None:
         "rpc_url =": ("second_rpc_url = 'http://127.0.0.1:9'\nrpc_url =", "second RPC confirms"),
     }
     found = {}
+    other = unsettled.home.home / "other.toml"
     for old, (new, sentence) in wrong.items():
-        other = unsettled.home.home / "other.toml"
         other.write_text(config.replace(old, new))
         found[sentence] = unsettled.settle("--dry-run", "--json", "--config", "other.toml")[1]
 
     assert [settler in one and "send it some" in one for one in poor] == [True]
+    looked = unsettled.settle("--dry-run", "--config", "other.toml")[2]
+    other.write_text(config.replace("chain_id = 31337", "chain_id = 5"))
+    blind = unsettled.settle("--dry-run", "--config", "other.toml")[2]
+    assert ["Nothing is new" in words for words in (looked, blind)] == [True, False]
     for sentence, told in found.items():
         assert [sentence in one for one in told["obstacles"]].count(True) == 1, told["obstacles"]

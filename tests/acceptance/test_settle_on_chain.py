@@ -188,6 +188,39 @@ def test_a_chat_goes_on_while_the_node_is_away(settled: Settled) -> None:
     assert "/r/" in done.out + done.err
 
 
+def test_the_very_first_replies_are_shown_while_the_node_is_away(
+    settled: Settled, tmp_path: Path
+) -> None:
+    config = (settled.home.home / "config.toml").read_text()
+    away = tmp_path / "away.toml"
+    away.write_text(config.replace(settled.node.url, "http://127.0.0.1:9/"))
+
+    words = ("--data", tmp_path / "first", "--twin", "mira", "--say", "hi")
+    done = run(settled.home, "demo", "--config", away, *words)
+
+    assert done.code == 0, done.err
+    assert done.out.startswith("[AI twin] ")
+    assert "The replies are delivered; settlement waits: " in done.out
+    assert "on-chain unknown" in done.out
+    assert "audit passed (the chain was left out)" in done.out
+
+
+def test_a_settler_without_gas_hides_no_reply(settled: Settled) -> None:
+    settler = encode_address(address_of(SETTLER_KEY))
+    before = settled.node.ask("eth_getBalance", settler, "latest")
+    settled.node.ask("anvil_setBalance", settler, "0x0")
+    try:
+        done = run(settled.home, "demo", "--twin", "mira", "--say", "What do you like?", "--json")
+    finally:
+        settled.node.ask("anvil_setBalance", settler, before)
+
+    result = json.loads(done.out)
+    assert done.code == 0, done.err
+    assert len(result["replies"]) == 1
+    assert settler in result["settlement"]["waits"]
+    assert result["audit"] == {"passed": True, "wrong": []}
+
+
 def test_a_wrong_chain_id_and_a_missing_key_refuse_the_start(
     settled: Settled, tmp_path: Path
 ) -> None:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.cli import printing, settle
 from bot.cli.commands import run
 from bot.cli.settle_words import waits_for
+from bot.domain.errors import ChainUnavailableError
 from bot.domain.fees import Fees
 from bot.domain.transactions import (
     Inclusion,
@@ -15,6 +17,7 @@ from bot.domain.transactions import (
     StoredTransaction,
     TransactionState,
 )
+from bot.settlement.publish import EpochPublisher, PublisherState, PublisherStatus
 from bot.wiring.settling import Line
 
 SIGNED = SignedTransaction(Purpose.COMMIT, 1, 0, 0, b"h" * 32, b"raw", fees=Fees(3 * 10**9, 1))
@@ -34,6 +37,42 @@ def test_alone_it_says_what_there_is(folder: Path, capsys: pytest.CaptureFixture
     for name in ("--dry-run", "status", "now", "adopt"):
         assert name in said
     assert not folder.exists()
+
+
+class Stuck(EpochPublisher):
+    """Publishes nothing: it waits at each tick, for a reason that only a node understands."""
+
+    def __init__(self) -> None:
+        self.ticks = 0
+
+    async def tick(self, *, begin: bool = True) -> PublisherStatus:
+        self.ticks += 1
+        assert begin is (self.ticks == 1)
+        return PublisherStatus(PublisherState.WAITING, "('execution reverted', '0x')")
+
+
+@pytest.mark.parametrize(
+    ("causes", "ticks", "words"),
+    [
+        (["Fill it.", "Fill it."], 2, "^Fill it. Then run this command again.$"),
+        (["Fill it.", "Allow it.", "Allow it."], 3, "^Allow it. Then"),
+        (["Fill it.", "", "", "Allow it.", "Allow it."], 5, "^Allow it. Then"),
+    ],
+)
+async def test_a_shortage_that_stays_is_said_and_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, causes: list[str], ticks: int, words: str
+) -> None:
+    monkeypatch.setattr(settle, "_STUCK_S", 0.0)
+    monkeypatch.setattr(settle, "_POLL_S", 0.0)
+    publisher, left = Stuck(), iter(causes)
+
+    async def find_cause() -> str:
+        return next(left)
+
+    with printing.step_bar() as bar, pytest.raises(ChainUnavailableError, match=words):
+        await settle._follow(publisher, bar, 60, find_cause)
+
+    assert publisher.ticks == ticks
 
 
 @pytest.mark.parametrize("command", ["status", "now", "adopt"])

@@ -49,6 +49,20 @@ def test_the_signature_is_the_one_that_a_wallet_gives(tmp_path: Path) -> None:
     assert done.stdout.strip() == "0x" + Account.sign_message(message, KEY).signature.hex()
 
 
+def test_a_signature_in_a_file_is_to_be_relayed(tmp_path: Path) -> None:
+    request, file, out = (tmp_path / name for name in ("request.json", "key.hex", "signed"))
+    request.write_text(json.dumps(REQUEST.as_json()))
+    file.write_text(KEY.hex())
+    file.chmod(0o600)
+    words = [str(request), "--key-file", str(file), "--yes", "--out", str(out)]
+
+    done = CliRunner().invoke(sign, words, standalone_mode=False)
+
+    assert "twinproof chain bind" in done.stderr
+    assert "signing page" not in done.stderr
+    assert len(out.read_text()) == 133
+
+
 def test_the_twin_s_creator_alone_signs(tmp_path: Path) -> None:
     done = _run(tmp_path, REQUEST.as_json(), OTHER_KEY)
 

@@ -9,6 +9,7 @@ import pytest
 from adapters.console_chat.chat import ConsoleChat
 from bot.domain.errors import EngineCrashedError
 from bot.domain.wording import AI_LABEL, DISCLOSURE
+from bot.ports.credit import FreeReplies, Purchase
 from bot.ports.people import Person
 from bot.ports.views import EarningsLine
 from tests.fakes.chat import NOVA, MemoryInbox
@@ -67,6 +68,44 @@ async def test_what_a_fan_should_be_told_of_their_money_is_said_once(
     assert shown.count("You have spent 4 of the 5.") == 1
 
 
+async def test_credit_says_what_the_person_at_this_terminal_has_and_may_spend(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    credit = MemoryFanCredit()
+    person = Person("terminal", "local")
+    await credit.credit(Purchase(person, "c1", "telegram-star", 3))
+    await credit.credit(Purchase(person, "c2", "telegram-star", 1, test=True))
+
+    typed = ("/credit", "/credit limit 0.5", "/credit limit 6", "/credit all")
+    shown = await _chat(monkeypatch, capsys, *typed, credit=credit)
+
+    before, after = shown.split("/credit shows it")[0].split("Your credit:")[1:]
+    assert "0.03 tUSD bought, 0.01 given to you (spent first)" in before
+    assert "Spent in the last 24 hours: 0 of at most 5 tUSD" in before
+    assert "Mira: 5 of 5 free replies left today, then 0.002 tUSD each" in before
+    assert "of at most 0.5 tUSD" in after
+    assert (await credit.view(person)).daily_limit_nano == 500_000_000
+
+
+@pytest.mark.parametrize(
+    ("twin", "words"),
+    [
+        (FreeReplies("a", "Ann", 0, 3, 2_000_000), "Ann: 0 of 3 free replies left today"),
+        (FreeReplies("a", "Ann", 0, 0, 2_000_000), "Ann: 0.002 tUSD a reply\n"),
+        (FreeReplies("a", "Ann", 0, 0, 0), "Ann: free\n"),
+    ],
+)
+async def test_credit_says_of_each_twin_what_a_reply_costs(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    twin: FreeReplies,
+    words: str,
+) -> None:
+    shown = await _chat(monkeypatch, capsys, "/credit", credit=MemoryFanCredit(twins=(twin,)))
+
+    assert words in shown
+
+
 async def test_message_is_answered_with_label_proof_and_fee_and_delivered(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -96,6 +135,8 @@ async def test_blank_lines_are_passed_over(
     [
         ("/twins", "nova"),
         ("/help", "/earnings"),
+        ("/help", "You are terminal:local here"),
+        ("/credit", "There is no credit here"),
         ("/proof", "no reply yet"),
         ("/nonsense", "no command /nonsense"),
         ("/twin nobody", "There is no twin 'nobody'. Try one of: nova"),

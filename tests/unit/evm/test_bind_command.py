@@ -108,12 +108,32 @@ def test_what_a_creator_signed_is_bound_once(binding: Binding) -> None:
     following = json.loads(binding.ask()[1])["typed_data"]["message"]["number"]
 
     assert (refused[0], changed[0], done[0], again[0]) == (2, 2, 0, 2), (refused, changed, done)
-    assert "signature" in refused[2]
-    assert "signature" in changed[2]
+    assert f"The signature is not {CREATOR}'s over this request" in refused[2]
+    assert f"The signature is not {CREATOR}'s over this request" in changed[2]
     assert done[1] == f"paid now: {PAYOUT}\n"
     assert "number 1" in done[2]
-    assert "number" in again[2]
+    assert "Binding 1 of this twin, or one with a newer number, is in the registry" in again[2]
     assert following == 2
+    assert not any("revert" in one[2] for one in (refused, changed, again))
+
+
+@SLOW
+@IF_THERE
+def test_a_cut_signature_and_one_that_comes_too_late_are_one_sentence(binding: Binding) -> None:
+    request = binding.ask("late", days="1")[1]
+    signature = sign(request)
+    cut = binding.relay(request, signature[:-2])
+    before = binding.node.ask("evm_snapshot")
+    try:
+        binding.node.ask("evm_increaseTime", 2 * 86_400)
+        binding.node.mine(1)
+        late = binding.relay(request, signature)
+    finally:
+        binding.node.ask("evm_revert", before)
+
+    assert (cut[0], late[0]) == (2, 2), (cut, late)
+    assert "has 65 bytes (0x and 130 digits), and --signature has 64" in cut[2]
+    assert "its deadline is over: make a new one" in late[2]
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,7 @@ async def test_what_can_be_paid_is_held_against_what_was_promised(
     assert "10000.00 can be taken" in rich.sentence
     assert poor.state is State.WARNING
     assert "allowance" in poor.remedy
+    assert "holds 1000000.00, and the contract may take 10000.00" in poor.sentence
 
 
 async def test_a_settler_without_coin_is_a_fault(

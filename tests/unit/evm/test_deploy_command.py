@@ -80,6 +80,7 @@ def test_a_registry_that_stands_is_taken_and_another_contract_is_not(
     first = json.loads(deploy("--test-token", "--payout-delay", "60", "--json")[1])
     second = json.loads(deploy("--test-token", "--registry", first["registry"], "--json")[1])
     wrong = deploy("--test-token", "--registry", first["token"])
+    no_token = deploy("--token", first["registry"])
 
     assert second["registry"] == first["registry"]
     assert second["contract"] != first["contract"]
@@ -89,6 +90,7 @@ def test_a_registry_that_stands_is_taken_and_another_contract_is_not(
     assert int(node.ask("eth_call", delay, "latest"), 16) == 60
     assert (wrong[0], wrong[1]) == (2, "")
     assert "no registry of this version" in wrong[2].replace("\n", " ")
+    assert "no token with 6 decimals" in no_token[2].replace("\n", " ")
 
 
 def test_a_worthless_token_is_refused_on_a_main_network(
@@ -115,6 +117,13 @@ def test_a_worthless_token_is_refused_on_a_main_network(
         (("--test-token", "--allowance", "much"), "--allowance is an amount"),
         (("--test-token", "--allowance", "-1"), "--allowance is an amount"),
         (("--test-token", "--allowance", "nan"), "--allowance is an amount"),
+        (("--test-token", "--allowance", "0"), "at least 0.000001 tokens"),
+        (("--test-token", "--allowance", "0.0000001"), "at least 0.000001 tokens"),
+        (("--test-token", "--allowance", "1.0000001"), "with up to 6 decimals"),
+        (("--test-token", "--allowance", "1e-999999"), "at least 0.000001 tokens"),
+        (("--test-token", "--allowance", "1e999999"), "--allowance is an amount"),
+        (("--token", OTHER), f"no token with 6 decimals at {OTHER} on chain {CHAIN_ID}"),
+        (("--test-token", "--registry", OTHER), f"no registry of this version at {OTHER}"),
         (("--test-token", "--key", "/nonexistent"), "can't be read"),
     ],
 )
@@ -124,10 +133,14 @@ def test_wrong_options_are_one_sentence(
     if "--key" in more:
         monkeypatch.delenv("TWINPROOF_DEPLOYER_KEY")
 
+    payer = encode_address(address_of(TREASURY_KEY))
+    before = deploy.node.ask("eth_getTransactionCount", payer, "latest")
+
     code, out, err = deploy(*more)
 
     assert (code, out) == (2, "")
     assert words in err.replace("\n", " ")
+    assert deploy.node.ask("eth_getTransactionCount", payer, "latest") == before
 
 
 def test_a_node_that_is_away_and_an_account_without_coin_are_told_apart(
@@ -142,6 +155,7 @@ def test_a_node_that_is_away_and_an_account_without_coin_are_told_apart(
     none = deploy("--test-token")
 
     assert (away[0], poor[0], wrong[0], none[0]) == (3, 2, 2, 2), poor
+    assert "RPC at 127.0.0.1:9 can't be reached" in away[2].replace("\n", " ")
     assert "for gas" in poor[2]
     assert "must be 64 hexadecimal digits" in wrong[2]
     assert "Name the deployer's key" in none[2]

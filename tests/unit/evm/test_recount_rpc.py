@@ -15,7 +15,7 @@ from adapters.web.server import WebServer
 from bot.cli.recounting import Options, recount_twin
 from bot.crypto.eip712 import encode_address
 from bot.crypto.encoding import encode_b64url
-from bot.domain.errors import ChainUnavailableError, UserError
+from bot.domain.errors import ConfigurationError, UserError
 from bot.domain.statements import Outcome
 from bot.domain.witnesses import WitnessPolicy
 from bot.settlement.publish import EpochPublisher
@@ -173,9 +173,15 @@ async def test_without_a_node_or_on_another_contract_nothing_is_proved(
         await recount_twin(replace(service.options, rpc=None))
     with pytest.raises(UserError, match="no live twin"):
         await recount_twin(replace(service.options, twin="nobody"))
-    # Nothing answers there as the contract would.
-    with pytest.raises(ChainUnavailableError):
+    with pytest.raises(ConfigurationError, match=r"no contract at 0x1{40} on chain 31337\."):
         await recount_twin(other)
+    wrong = service.contract.swapcase().replace("X", "x", 1)
+    with pytest.raises(UserError, match="capitals don't match its checksum"):
+        await recount_twin(replace(service.options, contract=wrong))
+    fresh = encode_address((await deployed(service.node)).contract)
+    code, early = await _recount(replace(service.options, contract=fresh), capsys)
+    assert (code, early["verdict"]) == (3, "not yet")
+    assert "epoch 1: see whether the address is that of this service's" in str(early["sentence"])
 
 
 async def test_what_is_served_may_be_kept_and_nothing_else_is_served(service: Service) -> None:
