@@ -7,9 +7,9 @@ default and its reason stand in config.example.toml; a test compares the two.
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -94,9 +94,16 @@ class MoneySettings(_Section):
     fan_daily: Annotated[str, Field(pattern=_AMOUNT)] = "5"
     twin_daily: Annotated[str, Field(pattern=_AMOUNT_OR_NONE)] = ""
     server_daily: Annotated[str, Field(pattern=_AMOUNT_OR_NONE)] = ""
-    anchor_hours: Annotated[int, Field(ge=1, le=8760)] = 48
+    anchor_hours: Annotated[int, Field(ge=1, le=8760)] = 168
     held_hours: Annotated[int, Field(ge=0, le=8760)] = 504
     rates: Annotated[tuple[RateSettings, ...], Field(max_length=64)] = ()
+
+    @model_validator(mode="after")
+    def _check_anchors(self) -> Self:
+        # A reply's epoch begins up to one interval after it, and may wait for the one before.
+        if self.anchor_hours * 3600 <= 2 * self.epoch_seconds:
+            raise ValueError("anchor_hours must be more than twice epoch_seconds")
+        return self
 
 
 class SettlementSettings(_Section):

@@ -160,7 +160,10 @@ class SqliteEpochStore(EpochStore):
             await connection.execute("DELETE FROM epoch_earnings WHERE epoch = ?", (epoch.number,))
             await connection.execute(
                 "INSERT INTO epochs VALUES (?, 'lost', ?, ?, ?, ?, ?, ?) ON CONFLICT (number) "
-                "DO UPDATE SET state = 'lost', cutoff = excluded.cutoff",
+                "DO UPDATE SET state = 'lost', cutoff = excluded.cutoff, "
+                "fee_root = excluded.fee_root, fee_total = excluded.fee_total, "
+                "log_root = excluded.log_root, log_size = excluded.log_size, "
+                "data_hash = excluded.data_hash",
                 (
                     *(epoch.number, said.fee_root, said.fee_total, said.log_root, said.log_size),
                     *(said.data_hash, epoch.cutoff),

@@ -2,10 +2,12 @@
 
 import hashlib
 import hmac
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.crypto.hashing import tagged_hash
 from bot.ports.fans import Erasure, Person
+
+DAY = timedelta(days=1)
 
 
 class Forgotten:
@@ -25,13 +27,13 @@ class Forgotten:
 
     def note(self, erasure: Erasure) -> None:
         """Remember an erasure's messages; they count towards the quota for a day."""
-        if erasure.messages:
-            self._erasures.setdefault(erasure.tombstone.digest, []).append(erasure)
+        if not erasure.messages:
+            return
+        digest, oldest = erasure.tombstone.digest, erasure.tombstone.at - DAY
+        known = self._erasures.get(digest, [])
+        self._erasures[digest] = [one for one in known if one.tombstone.at >= oldest] + [erasure]
 
     def messages(self, platform: str, fan: str, since: datetime) -> int:
         """Return how many messages of a person were erased that still count since a time."""
-        digest = self.digest_of(Person(platform, fan))
-        kept = [one for one in self._erasures.pop(digest, []) if one.tombstone.at >= since]
-        if kept:
-            self._erasures[digest] = kept
-        return sum(one.messages for one in kept)
+        known = self._erasures.get(self.digest_of(Person(platform, fan)), [])
+        return sum(one.messages for one in known if one.tombstone.at >= since)

@@ -321,6 +321,23 @@ async def test_the_open_epoch_of_the_same_number_is_replaced(store: EpochStore) 
     assert (await store.epoch(1), await store.open_epoch()) == (fewer, None)
 
 
+async def test_the_open_epoch_of_the_same_number_is_replaced_with_all_its_contents(
+    store: EpochStore,
+) -> None:
+    await store.plan(epoch_of(1))
+    said = replace(
+        lost_of(1).commitment,
+        fee_total=0,
+        fee_root=bytes([7]) * 32,
+        log_root=bytes([8]) * 32,
+        data_hash=bytes([9]) * 32,
+    )
+    other = replace(lost_of(1), commitment=said, earnings=())
+    await store.take_over(other)
+
+    assert (await store.last_final(), await store.open_epoch()) == (other, None)
+
+
 async def test_only_a_lost_epoch_above_the_final_ones_is_taken_over(store: EpochStore) -> None:
     await take_to_final(store, 1)
 

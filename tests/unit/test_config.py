@@ -122,6 +122,13 @@ def test_mistake_in_the_environment_is_one_sentence(
         load_settings(None)
 
 
+def test_anchors_can_not_be_due_before_an_epoch_could_hold_them(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="anchor_hours must be more than twice"):
+        _load(tmp_path, "[money]\nanchor_hours = 48\nepoch_seconds = 86400\n")
+
+    assert _load(tmp_path, "[money]\nepoch_seconds = 86400\n").money.anchor_hours == 168
+
+
 def test_file_that_is_missing_or_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
 

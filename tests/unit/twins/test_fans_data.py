@@ -324,6 +324,18 @@ async def test_forgetting_gives_no_new_quota(rig: FansRig) -> None:
     await rig.ask(message(number="5"))
 
 
+async def test_a_cool_down_does_not_forget_what_was_sent_today(rig: FansRig) -> None:
+    rig.stage.daily_messages, rig.stage.cooldown = 2, timedelta(seconds=10)
+    for number in ("1", "2"):
+        await rig.ask(message(number=number))
+        await _forget(rig)
+        rig.stage.clock.advance(timedelta(seconds=11))
+
+    for number in ("3", "4"):
+        with pytest.raises(AdmissionError, match="2 messages"):
+            await rig.ask(message(number=number))
+
+
 async def test_forgetting_a_person_on_one_platform_leaves_the_other(rig: FansRig) -> None:
     await rig.ask(message())
     web = replace(message("on the web", number="w"), surface=replace(SURFACE, platform="web"))
