@@ -3,6 +3,7 @@
 from typing import Any
 
 from adapters.evm.anchors import COMMITTED, VETOED, RpcAnchorLookup
+from adapters.evm.vault_facts import ask_vault
 from bot.crypto.eip712 import encode_address
 from bot.crypto.hashing import keccak256
 from bot.domain.errors import ConfigurationError
@@ -39,6 +40,7 @@ class RpcPayoutLookup(RpcAnchorLookup, PayoutLookup):
             newest=newest,
             finalized=finalized,
             claimed_units=await self._claimed(contract, twin),
+            vault=await ask_vault(self._rpc, contract, code, twin),
         )
 
     def _event(self, entry: dict[str, Any], epoch: int) -> CommitEvent:

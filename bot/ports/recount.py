@@ -15,6 +15,24 @@ class CommitEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class VaultFacts:
+    """What a settlement contract of this version says of itself.
+
+    Attributes:
+        token: 20 bytes, what it pays with.
+        is_registry_known: whether the registry that it asks is of this version, or there is none;
+            another one can name anybody.
+        paid_to: 20 bytes, whom the registry names for the twin now; None where it names nobody.
+        vetoable_until: seconds since 1970; None where nothing waits.
+    """
+
+    token: bytes
+    is_registry_known: bool
+    paid_to: bytes | None
+    vetoable_until: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class PayoutAnswers:
     """What one node says of an epoch and of a twin; nothing of it is believed beyond that.
 
@@ -25,6 +43,7 @@ class PayoutAnswers:
         newest: number of the newest block.
         finalized: number of the newest finalized block; None where the chain names none.
         claimed_units: what the twin has been paid so far, in token units.
+        vault: None where the contract is not one of this version.
     """
 
     chain: int
@@ -33,6 +52,7 @@ class PayoutAnswers:
     newest: int
     finalized: int | None
     claimed_units: int
+    vault: VaultFacts | None = None
 
 
 class PayoutLookup(Protocol):

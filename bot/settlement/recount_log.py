@@ -173,6 +173,10 @@ def _check_payout(evidence: Evidence, opened: Opened) -> RecountStep:
         sentence = f"Left out: nobody said whether {address}, which the leaf pays, is yours."
         return RecountStep(8, StepState.LEFT_OUT, sentence)
     sentence = f"The leaf pays {address}, which is not the address that you named."
+    vault = evidence.chain.vault if evidence.chain else None
+    if vault is not None and vault.paid_to is not None and vault.paid_to == evidence.payout:
+        sentence = f"The registry has this twin paid to {encode_address(vault.paid_to)}, which you "
+        return RecountStep(8, StepState.HOLDS, f"{sentence}named, and not to what the leaf says.")
     require(8, sentence, that=evidence.payout in {None, opened.leaf.payout})
     by = "you named" if evidence.payout is not None else "a manifest in your proofs names"
     return RecountStep(8, StepState.HOLDS, f"The leaf pays {address}, which {by}.")

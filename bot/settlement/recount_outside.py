@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import pairwise
 
+from bot.crypto.eip712 import encode_address
 from bot.domain.settlement import Commitment
 from bot.domain.statements import Outcome
+from bot.domain.times import encode_time
 from bot.domain.twin_log import TwinEntry
+from bot.ports.recount import VaultFacts
 from bot.settlement.recount import (
     Evidence,
     FollowedLog,
@@ -184,6 +188,13 @@ def _check_chain(evidence: Evidence, opened: Opened) -> RecountStep:
     sentence = f"{where} has committed epoch {epoch} {len(answers.commits)} times."
     require(12, sentence, that=len(answers.commits) == 1)
     require(12, f"{where} has epoch {epoch}, but its guardian vetoed it.", that=not answers.vetoes)
+    vault = answers.vault
+    if vault is None:
+        sentence = f"{where} is no settlement contract of this version: it can pay whom it likes."
+        return RecountStep(12, StepState.WAITS, sentence)
+    waits = _judge_vault(evidence, opened, vault, where)
+    if waits:
+        return RecountStep(12, StepState.WAITS, waits)
     (event,) = answers.commits
     ours = opened.newest.commitment(evidence.publications[epoch])
     different = _differences(event.commitment, ours)
@@ -192,11 +203,30 @@ def _check_chain(evidence: Evidence, opened: Opened) -> RecountStep:
     final = answers.finalized
     if final is None:
         final = max(0, answers.newest - DEPTH_WITHOUT_FINALITY)
+    paying = f"It pays with the token {encode_address(vault.token)}"
     said = f"{where} holds exactly this epoch, in block {event.block}"
     if event.block > final:
         sentence = f"{said}, which is not final yet: the chain is final up to block {final}."
         return RecountStep(12, StepState.WAITS, sentence)
-    return RecountStep(12, StepState.HOLDS, f"{said}, which is final.")
+    return RecountStep(12, StepState.HOLDS, f"{said}, which is final. {paying}.")
+
+
+def _judge_vault(evidence: Evidence, opened: Opened, vault: VaultFacts, where: str) -> str:
+    """Refuse a contract that pays somebody else; return why nothing is proved yet, or nothing."""
+    if not vault.is_registry_known:
+        return f"{where} asks a registry that is not of this version, which can name anybody."
+    leaf = opened.leaf.payout
+    if vault.paid_to is not None and vault.paid_to != (evidence.payout or leaf):
+        named = encode_address(vault.paid_to)
+        sentence = (
+            f"The registry has this twin paid to {named}, which is not the address you named."
+        )
+        require(12, sentence, that=evidence.payout is None)
+        return f"The registry has this twin paid to {named}: if that is yours, name it as --payout."
+    if vault.vetoable_until is not None:
+        until = encode_time(datetime.fromtimestamp(vault.vetoable_until, UTC))
+        return f"{where} holds this epoch, but its guardian may veto it until {until}."
+    return ""
 
 
 def _differences(there: Commitment, ours: Commitment) -> str:

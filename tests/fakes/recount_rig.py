@@ -6,7 +6,7 @@ from bot.domain.payment import Payer
 from bot.domain.settlement import Epoch, EpochState
 from bot.domain.statements import Outcome
 from bot.domain.twin_log import TwinEntry, TwinLog
-from bot.ports.recount import CommitEvent, PayoutAnswers
+from bot.ports.recount import CommitEvent, PayoutAnswers, VaultFacts
 from bot.settlement.epoch import plan_epoch
 from bot.settlement.publication import publication_of
 from bot.settlement.recount import Evidence, FollowedLog, LogHead, LogReading, OwnReceipt
@@ -14,6 +14,8 @@ from tests.fakes.epochs import MemoryEarnings
 from tests.fakes.settlement_rig import payout_of, twin_id
 
 TWIN, OTHER = twin_id(0), twin_id(1)
+
+HONEST = VaultFacts(bytes([9]) * 20, is_registry_known=True, paid_to=None, vetoable_until=None)
 
 
 @dataclass
@@ -72,6 +74,9 @@ class Published:
             newest=9,
             finalized=8,
             claimed_units=units.get(TWIN, 0) if paid is None else paid,
+            vault=VaultFacts(
+                bytes([9]) * 20, is_registry_known=True, paid_to=None, vetoable_until=None
+            ),
         )
 
     async def reading(self) -> LogReading:
