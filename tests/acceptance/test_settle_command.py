@@ -203,9 +203,8 @@ def test_what_is_in_the_way_is_one_sentence_each(unsettled: Unsettled) -> None:
         found[sentence] = unsettled.settle("--dry-run", "--json", "--config", "other.toml")[1]
 
     assert [settler in one and "send it some" in one for one in poor] == [True]
-    looked = unsettled.settle("--dry-run", "--config", "other.toml")[2]
     other.write_text(config.replace("chain_id = 31337", "chain_id = 5"))
     blind = unsettled.settle("--dry-run", "--config", "other.toml")[2]
-    assert ["Nothing is new" in words for words in (looked, blind)] == [True, False]
+    assert "Nothing is new" not in blind  # it could not look
     for sentence, told in found.items():
         assert [sentence in one for one in told["obstacles"]].count(True) == 1, told["obstacles"]
