@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from bot.domain.errors import UserError
 from bot.domain.money import format_nano
+from bot.domain.rates import STAR
 from bot.ports.credit import Offer
 
-STAR = "telegram-star"
 SKU_PREFIX = "discord-sku:"
 NOT_SOLD = "This is not sold any more. Nothing was charged: /credit says what can be bought."
 
