@@ -37,14 +37,44 @@ def _desk(interaction: Interaction) -> ButtonDesk:
     return cast("ButtonDesk", interaction.client.replies)
 
 
-class ProofButton(
-    ui.DynamicItem[ui.Button[ui.View]], template=r"tp:proof:(?P<receipt>[A-Za-z0-9_-]{22})"
-):
-    """Gives a reply's link: with its key to the fan who was answered."""
+class PlainButton(ui.DynamicItem[ui.Button[ui.View]], template=r"tp:none"):
+    """A button without anything to remember.
+
+    Attributes:
+        label: what stands on it.
+        name: its custom id, which is its template, too.
+    """
+
+    label: str
+    name: str
+    style = discord.ButtonStyle.secondary
+
+    def __init__(self) -> None:
+        super().__init__(ui.Button(label=self.label, custom_id=self.name, style=self.style))
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: Interaction, item: ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """Make the button again from what the platform sends."""
+        del interaction, item, match
+        return cls()
+
+
+class ReceiptButton(ui.DynamicItem[ui.Button[ui.View]], template=r"tp:none"):
+    """A button that remembers which reply it is about.
+
+    Attributes:
+        label: what stands on it.
+        name: the word of its template (`about`).
+    """
+
+    label: str
+    name: str
 
     def __init__(self, receipt: str) -> None:
         self.receipt = receipt
-        super().__init__(ui.Button(label=PROOF_LABEL, custom_id=f"tp:proof:{receipt}"))
+        super().__init__(ui.Button(label=self.label, custom_id=f"tp:{self.name}:{receipt}"))
 
     @classmethod
     async def from_custom_id(
@@ -53,28 +83,27 @@ class ProofButton(
         """Make the button again from what the platform sends."""
         del interaction, item
         return cls(match["receipt"])
+
+
+def about(name: str) -> str:
+    """Return the template of a `ReceiptButton`."""
+    return rf"tp:{name}:(?P<receipt>[A-Za-z0-9_-]{{22}})"
+
+
+class ProofButton(ReceiptButton, template=about("proof")):
+    """Gives a reply's link: with its key to the fan who was answered."""
+
+    label, name = PROOF_LABEL, "proof"
 
     async def callback(self, interaction: Interaction) -> None:
         """Act."""
         await _desk(interaction).on_proof(interaction, self.receipt)
 
 
-class AgainButton(
-    ui.DynamicItem[ui.Button[ui.View]], template=r"tp:again:(?P<receipt>[A-Za-z0-9_-]{22})"
-):
+class AgainButton(ReceiptButton, template=about("again")):
     """Has another reply made in place of this one."""
 
-    def __init__(self, receipt: str) -> None:
-        self.receipt = receipt
-        super().__init__(ui.Button(label=AGAIN_LABEL, custom_id=f"tp:again:{receipt}"))
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Interaction, item: ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Make the button again from what the platform sends."""
-        del interaction, item
-        return cls(match["receipt"])
+    label, name = AGAIN_LABEL, "again"
 
     async def callback(self, interaction: Interaction) -> None:
         """Act."""

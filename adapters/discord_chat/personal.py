@@ -7,6 +7,7 @@ from typing import Any
 import discord
 
 from adapters.discord_chat import texts
+from adapters.discord_chat.buttons import PlainButton
 from adapters.discord_chat.credit.counter import Counter
 from adapters.discord_chat.mapping import discord_errors
 from adapters.discord_chat.privately import Said, privately
@@ -76,23 +77,10 @@ class Personal:
         await privately(interaction, answer, visible=False)
 
 
-class ForgetButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], template=_CUSTOM_ID):
+class ForgetButton(PlainButton, template=_CUSTOM_ID):
     """Confirms that a person wants to be forgotten; only that person sees it."""
 
-    def __init__(self) -> None:
-        style = discord.ButtonStyle.danger
-        button: discord.ui.Button[discord.ui.View] = discord.ui.Button(
-            label=FORGET_LABEL, custom_id=_CUSTOM_ID, style=style
-        )
-        super().__init__(button)
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Interaction, item: discord.ui.Item[Any], match: object, /
-    ) -> "ForgetButton":
-        """Make the button again from what the platform sends."""
-        del interaction, item, match
-        return cls()
+    label, name, style = FORGET_LABEL, _CUSTOM_ID, discord.ButtonStyle.danger
 
     async def callback(self, interaction: Interaction) -> None:
         """Act."""

@@ -1,12 +1,12 @@
 """Buttons about money; what they show is for the one who presses. They work after any restart."""
 
-import re
 from collections.abc import Sequence
-from typing import Any, Protocol, Self, cast
+from typing import Any, Protocol, cast
 
 import discord
 from discord import ui
 
+from adapters.discord_chat.buttons import PlainButton, ReceiptButton, about
 from adapters.discord_chat.credit.shop import UNIT
 from bot.ports.credit import Offer
 
@@ -40,26 +40,7 @@ def _desk(interaction: Interaction) -> MoneyDesk:
     return cast("MoneyDesk", interaction.client.counter)
 
 
-class _PlainButton(ui.DynamicItem[ui.Button[ui.View]], template=r"tp:money:none"):
-    """A button without anything to remember."""
-
-    label: str
-    name: str
-    style = discord.ButtonStyle.secondary
-
-    def __init__(self) -> None:
-        super().__init__(ui.Button(label=self.label, custom_id=self.name, style=self.style))
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Interaction, item: ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Make the button again from what the platform sends."""
-        del interaction, item, match
-        return cls()
-
-
-class CreditButton(_PlainButton, template=r"tp:money:credit"):
+class CreditButton(PlainButton, template=r"tp:money:credit"):
     """Shows what the one who presses has."""
 
     label, name, style = CREDIT_LABEL, "tp:money:credit", discord.ButtonStyle.primary
@@ -69,7 +50,7 @@ class CreditButton(_PlainButton, template=r"tp:money:credit"):
         await _desk(interaction).show(interaction)
 
 
-class LimitButton(_PlainButton, template=r"tp:money:limit"):
+class LimitButton(PlainButton, template=r"tp:money:limit"):
     """Changes the most that is spent in a day."""
 
     label, name = LIMIT_LABEL, "tp:money:limit"
@@ -79,7 +60,7 @@ class LimitButton(_PlainButton, template=r"tp:money:limit"):
         await _desk(interaction).ask_limit(interaction)
 
 
-class AskButton(_PlainButton, template=r"tp:money:ask"):
+class AskButton(PlainButton, template=r"tp:money:ask"):
     """Asks the operator about a payment."""
 
     label, name = ASK_LABEL, "tp:money:ask"
@@ -89,22 +70,10 @@ class AskButton(_PlainButton, template=r"tp:money:ask"):
         await _desk(interaction).ask_support(interaction)
 
 
-class DisputeButton(
-    ui.DynamicItem[ui.Button[ui.View]], template=r"tp:wrong:(?P<receipt>[A-Za-z0-9_-]{22})"
-):
+class DisputeButton(ReceiptButton, template=about("wrong")):
     """Says that something is wrong with a reply; shown to the one who was answered."""
 
-    def __init__(self, receipt: str) -> None:
-        self.receipt = receipt
-        super().__init__(ui.Button(label=DISPUTE_LABEL, custom_id=f"tp:wrong:{receipt}"))
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Interaction, item: ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Make the button again from what the platform sends."""
-        del interaction, item
-        return cls(match["receipt"])
+    label, name = DISPUTE_LABEL, "wrong"
 
     async def callback(self, interaction: Interaction) -> None:
         """Act."""
