@@ -1,4 +1,4 @@
-"""Relaying a creator's signed binding to a registry by RPC URL."""
+"""Relaying what a creator has signed to a registry by RPC URL."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -9,11 +9,11 @@ from web3.exceptions import ContractLogicError
 from adapters.evm.artefacts import load_artefact
 from adapters.evm.client import rpc_provider
 from adapters.evm.mapping import reading
-from adapters.evm.registry import EvmTwinRegistry
+from adapters.evm.registry import EvmTwinRegistry, find_registry
 from adapters.evm.rpc_account import RpcAccount
 from bot.crypto.eip712 import encode_address
-from bot.crypto.registry_data import RegistryDomain
-from bot.domain.bindings import BindingRequest
+from bot.crypto.registry_data import RegistryDomain, TwinBindingData
+from bot.domain.bindings import RegistryRequest
 from bot.domain.errors import ConfigurationError
 from bot.domain.times import encode_time
 from bot.ports.registry import RegistryStanding
@@ -38,13 +38,30 @@ async def look_up(
         await provider.disconnect()
 
 
-async def relay_binding(
-    url: str, *, key: bytes, request: BindingRequest, signature: bytes
-) -> RegistryStanding:
-    """Send a signed binding from any account that pays the gas, and return what stands then.
+async def registry_of(url: str, settlement: bytes) -> bytes:
+    """Return the 20-byte address of the registry that a settlement contract asks.
 
     Raises:
-        ConfigurationError: the registry is on another chain, or does not take the binding.
+        ConfigurationError: there is no settlement contract of ours at the address, or it asks none.
+        ChainUnavailableError: the chain does not answer.
+    """
+    provider = rpc_provider(url)
+    try:
+        found = await find_registry(provider, settlement)
+    finally:
+        await provider.disconnect()
+    if found is None:
+        raise ConfigurationError("The settlement contract asks no registry of twins.")
+    return found
+
+
+async def relay_request(
+    url: str, *, key: bytes, request: RegistryRequest, signature: bytes
+) -> RegistryStanding:
+    """Send a signed request from any account that pays the gas, and return what stands then.
+
+    Raises:
+        ConfigurationError: the registry is on another chain, or does not take the request.
         ChainUnavailableError: the chain does not answer.
     """
     provider = rpc_provider(url)
@@ -61,9 +78,25 @@ async def relay_binding(
             address=web3.to_checksum_address(request.domain.contract),
             abi=load_artefact("registry").abi,
         )
-        data = request.data
-        call = contract.functions.bind_signed(
-            encode_address(request.creator),
+        call = _call(contract, request, signature)
+        account = RpcAccount(web3, key)
+        await _check_length(web3, request, signature)
+        await _rehearse(call, account.address, request)
+        await account.send(call)
+        return await reader.standing(request.data.twin)
+    finally:
+        await provider.disconnect()
+
+
+def _call(
+    contract: Any,  # noqa: ANN401 - web3 makes contracts at run time
+    request: RegistryRequest,
+    signature: bytes,
+) -> Any:  # noqa: ANN401
+    creator, data = encode_address(request.creator), request.data
+    if isinstance(data, TwinBindingData):
+        return contract.functions.bind_signed(
+            creator,
             data.slug,
             data.manifest,
             encode_address(data.payout),
@@ -71,16 +104,10 @@ async def relay_binding(
             data.deadline,
             signature,
         )
-        account = RpcAccount(web3, key)
-        await _check_length(web3, request, signature)
-        await _rehearse(call, account.address, request)
-        await account.send(call)
-        return await reader.standing(data.twin)
-    finally:
-        await provider.disconnect()
+    return contract.functions.revoke_signed(creator, data.slug, data.deadline, signature)
 
 
-async def _check_length(web3: AsyncWeb3[Any], request: BindingRequest, signature: bytes) -> None:
+async def _check_length(web3: AsyncWeb3[Any], request: RegistryRequest, signature: bytes) -> None:
     """Refuse a key's signature that is cut; a contract (ERC-1271) takes what it likes."""
     if len(signature) == _SIGNATURE_BYTES:
         return
@@ -98,7 +125,7 @@ async def _check_length(web3: AsyncWeb3[Any], request: BindingRequest, signature
 async def _rehearse(
     call: Any,  # noqa: ANN401 - web3 makes calls at run time
     sender: str,
-    request: BindingRequest,
+    request: RegistryRequest,
 ) -> None:
     """Say in words what the registry would say against it."""
     with reading():
@@ -108,17 +135,22 @@ async def _rehearse(
             raise ConfigurationError(_why_not(str(error.message), request)) from error
 
 
-def _why_not(message: str, request: BindingRequest) -> str:
+def _why_not(message: str, request: RegistryRequest) -> str:
     data = request.data
+    is_binding = isinstance(data, TwinBindingData)
+    again = f"make a new one with `twinproof chain {'binding' if is_binding else 'revocation'}`."
     reasons = {
         "signature": f"The signature is not {encode_address(request.creator)}'s over this request: "
         "let that account sign this very file.",
-        "number": f"Binding {data.number} of this twin, or one with a newer number, is in the "
-        "registry already: make a new request with `twinproof chain binding`.",
         "deadline": "The request could be relayed until "
         f"{encode_time(datetime.fromtimestamp(data.deadline, UTC))}, and its deadline is over: "
-        "make a new one with `twinproof chain binding`.",
+        f"{again}",
         "revoked": "Its creator has revoked this twin in the registry: that is final.",
     }
+    if isinstance(data, TwinBindingData):
+        reasons["number"] = (
+            f"Binding {data.number} of this twin, or one with a newer number, is in the registry "
+            "already: make a new request with `twinproof chain binding`."
+        )
     reason = message.rpartition(": ")[2].strip("'\" ")
-    return reasons.get(reason, f"The registry does not take the binding: {message}.")
+    return reasons.get(reason, f"The registry does not take the request: {message}.")

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli import printing
-from bot.crypto.eip712 import encode_address
+from bot.cli import printing, registering
 
 if TYPE_CHECKING:  # the program starts faster without it
     from bot.wiring.deploying import Standing
@@ -19,6 +18,15 @@ _ALLOWANCE = "10000"
 @click.group()
 def chain() -> None:
     """Prepare a real chain for settlement (docs/operators.md)."""
+
+
+for _command in (
+    registering.binding,
+    registering.bind,
+    registering.revocation,
+    registering.revoke,
+):
+    chain.add_command(_command)
 
 
 @chain.command()
@@ -123,69 +131,3 @@ def _show(done: "Standing", *, as_json: bool) -> None:
                 f"Now the treasury {done.treasury} must allow {done.contract} to take its tokens "
                 "(approve), or no epoch can be committed."
             )
-
-
-@chain.command()
-@click.argument("twin")
-@click.option("--rpc-url", required=True, metavar="URL", help="JSON-RPC address of a node.")
-@click.option("--registry", required=True, metavar="0x…", help="The registry of twins.")
-@click.option("--creator", required=True, metavar="0x…", help="Whose twin it is; they will sign.")
-@click.option("--payout", required=True, metavar="0x…", help="Where its fees are to be paid.")
-@click.option("--manifest", required=True, metavar="HASH", help="Hash of the manifest in force.")
-@click.option(
-    "--days",
-    type=click.IntRange(1, 365),
-    default=7,
-    metavar="N",
-    help="How long the signature can be relayed. Default: 7.",
-)
-def binding(  # noqa: PLR0917 - click passes them by name
-    twin: str, rpc_url: str, registry: str, creator: str, payout: str, manifest: str, days: int
-) -> int:
-    """Print what a creator signs to bind TWIN to a manifest and a payout address.
-
-    The creator's wallet signs `typed_data` (eth_signTypedData_v4); `chain bind` relays it.
-    """
-    from bot.wiring import binding as binding_wiring
-
-    wanted = binding_wiring.WantedBinding(
-        rpc_url=rpc_url,
-        registry=registry,
-        creator=creator,
-        twin=twin,
-        manifest=manifest,
-        payout=payout,
-        days=days,
-    )
-    printing.print_json(asyncio.run(binding_wiring.make_request(wanted)).as_json())
-    return 0
-
-
-@chain.command()
-@click.argument("request", type=_FILE)
-@click.option("--signature", required=True, metavar="0x…", help="What the creator's wallet gave.")
-@click.option("--rpc-url", required=True, metavar="URL", help="JSON-RPC address of a node.")
-@click.option("--key", type=_FILE, help="Keystore, or bare key, of any account that pays the gas.")
-@click.option("--password-file", type=_FILE, help="File with the keystore's password.")
-def bind(
-    request: Path, signature: str, rpc_url: str, key: Path | None, password_file: Path | None
-) -> int:
-    """Relay a creator's signed binding: REQUEST is the file that `chain binding` printed.
-
-    The key that pays the gas may also be in the environment, as TWINPROOF_RELAYER_KEY.
-    """
-    from bot.wiring import binding as binding_wiring
-
-    standing = asyncio.run(
-        binding_wiring.relay(
-            rpc_url=rpc_url,
-            request=binding_wiring.read_request(request),
-            signature=signature,
-            key="" if key is None else str(key),
-            password_file="" if password_file is None else str(password_file),
-        )
-    )
-    printing.say(f"Bound, as number {standing.number}, in block {standing.block.number}.")
-    if standing.payout is not None:
-        printing.print_result(f"paid now: {encode_address(standing.payout)}")
-    return 0

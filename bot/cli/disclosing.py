@@ -77,7 +77,7 @@ def _show(receipt_id: str, names: frozenset[str]) -> None:
     for name, meaning in MEANINGS.items():
         mark = Text("OPENED", "yellow") if name in names else Text("closed", "green")
         table.add_row(mark, name, meaning)
-    printing.err.print(table)
+    printing.print_table(table, printing.err)
     printing.say(
         "Also public, as in every proof: the twin, its creator, the model, price and time."
     )

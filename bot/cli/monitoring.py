@@ -11,8 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bot.cli import printing
-from bot.crypto.encoding import parse_hex
-from bot.crypto.errors import FormatError
+from bot.domain.addresses import parse_typed_address
 from bot.domain.errors import TransientError, UserError
 from bot.domain.printable import printable
 from bot.transparency.monitor import Monitor
@@ -21,7 +20,6 @@ from bot.transparency.rules import NOTES
 from bot.wiring.transparency import ChainPlace, open_monitor, parse_logs, parse_witnesses
 
 FALSE, LATER = 1, 3
-_ADDRESS_BYTES = 20
 _KINDS = (
     *("replies", "outcomes", "voids", "manifests", "orders", "verdicts", "seals"),
     "unreadable leaves",
@@ -46,10 +44,9 @@ class Options:
 def _chain(rpc: str | None, contract: str | None) -> ChainPlace | None:
     if rpc is None and contract is None:
         return None
-    try:
-        address = parse_hex((contract or "").lower().removeprefix("0x"), _ADDRESS_BYTES)
-    except FormatError as error:
-        raise UserError("--contract is an address: 0x and 40 hexadecimal digits.") from error
+    if contract is None:
+        raise UserError("--rpc needs --contract: which contract to ask for.")
+    address = parse_typed_address(contract, "--contract")
     if rpc is None:
         raise UserError("--contract needs --rpc: which node to ask.")
     return ChainPlace(rpc, address)
@@ -170,7 +167,7 @@ def _print_table(report: MonitorReport) -> None:
     table.add_row("", Text(printable(_witnessed(report))))
     if report.chain:
         table.add_row("", Text(printable(report.chain)))
-    printing.out.print(table)
+    printing.print_table(table)
 
 
 def _witnessed(report: MonitorReport) -> str:

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import StringIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -18,6 +19,8 @@ from bot.receipts.verified import ANCHORABLE, REPLAYABLE, VerifiedReceipt
 
 out = Console(highlight=False, soft_wrap=True, emoji=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+_UNBOUNDED = 1_000_000
+"""Columns of a table that no screen bounds."""
 
 
 def print_result(text: str) -> None:
@@ -39,6 +42,23 @@ def refuse(text: str) -> None:
         style="red" if err.is_terminal else None,
         markup=False,
     )
+
+
+def print_table(table: Table, console: Console | None = None) -> None:
+    """Print a table; in a pipe or a file, where no screen has a width, no cell is cut or wrapped.
+
+    Args:
+        table: what is printed.
+        console: where; standard output if None.
+    """
+    console = console or out
+    if console.is_terminal:
+        console.print(table)
+        return
+    drawn = StringIO()
+    Console(file=drawn, width=_UNBOUNDED, emoji=False, color_system=None).print(table)
+    for line in drawn.getvalue().splitlines():
+        console.print(line.rstrip(), markup=False)
 
 
 class StepBar:
@@ -107,7 +127,7 @@ def print_verified(verified: VerifiedReceipt, source: str, level: str | None = N
     for step in verified.steps:
         mark = "[green]ok[/green]" if step.done else "[yellow]--[/yellow]"
         table.add_row(str(step.number), mark, step.title, Text(printable(step.sentence)))
-    out.print(table)
+    print_table(table)
     _foreign("\nCost: ", f"{cost_words(verified)}.")
     levels = [*verified.levels, *([] if level is None else [level])]
     out.print(f"\nVerified on this machine: {', '.join(levels)} ({trust_words(verified)})")
@@ -167,7 +187,7 @@ def print_replay(outcome: ReplayOutcome) -> None:
         drawn = "end" if token.claimed is None and token.same else str(token.recomputed)
         mark = "[green]same[/green]" if token.same else f"[red]DIFFERENT[/red] by {token.margin:g}"
         table.add_row(str(token.position), claimed, drawn, Text(visible_text(token.text)), mark)
-    out.print(table)
+    print_table(table)
     same = sum(token.same for token in outcome.tokens)
     out.print(f"\n{same} of {len(outcome.tokens)} tokens are the same.")
     if not outcome.tokenisation_same:

@@ -9,7 +9,9 @@ from bot.cli.anchoring import FALSE, ask_chain
 from bot.cli.auditors_word import ask_auditors, print_auditors
 from bot.cli.costs import describe_cost
 from bot.cli.shown import open_shown, print_shown
+from bot.crypto.eip712 import encode_address
 from bot.domain.errors import UserError
+from bot.domain.manifest import Manifest
 from bot.receipts.link import ProofLink, parse_link
 from bot.receipts.trust import TrustPolicy, parse_policy
 from bot.receipts.verify import VerifiedReceipt, verify_bundle
@@ -68,6 +70,7 @@ def describe(verified: VerifiedReceipt, source: str, level: str | None = None) -
         "receipt": verified.receipt_id,
         "source": source,
         "twin": verified.manifest.name,
+        "manifest": _describe_manifest(verified.manifest),
         "levels": [*verified.levels, *([] if level is None else [level])],
         "trust": verified.trust,
         "message": None if openings is None else openings.fields.message,
@@ -80,7 +83,26 @@ def describe(verified: VerifiedReceipt, source: str, level: str | None = None) -
             {"number": s.number, "title": s.title, "done": s.done, "found": s.sentence}
             for s in verified.steps
         ],
+        "anchor": None
+        if verified.anchor is None
+        else {
+            "chain": verified.anchor.place.chain,
+            "contract": encode_address(verified.anchor.place.contract),
+            "epoch": verified.anchor.epoch,
+        },
         "unproved": printing.unproved_after(verified, replayed=False, anchored=level is not None),
+    }
+
+
+def _describe_manifest(manifest: Manifest) -> dict[str, object]:
+    """Return what a creator needs to bind the twin in the registry (docs/contracts.md)."""
+    return {
+        "hash": manifest.hash.hex(),
+        "twin": manifest.twin.hex(),
+        "slug": manifest.slug,
+        "version": manifest.version,
+        "creator": manifest.creator,
+        "payout": manifest.payout,
     }
 
 

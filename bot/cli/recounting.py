@@ -1,7 +1,6 @@
 """`recount`: put the question together, and print the verdict."""
 
 import asyncio
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,10 +9,9 @@ from rich.table import Table
 
 from bot.cli import printing
 from bot.crypto.eip712 import parse_address
-from bot.crypto.encoding import parse_hex
-from bot.crypto.errors import FormatError
 from bot.crypto.signed_note import VerifierKey
 from bot.crypto.tlog_proof import parse_proof
+from bot.domain.addresses import parse_typed_address
 from bot.domain.errors import UserError
 from bot.domain.money import format_nano
 from bot.domain.printable import printable
@@ -30,8 +28,6 @@ from bot.wiring.transparency import parse_logs
 
 CODES = {Verdict.PROVED: 0, Verdict.REFUTED: 1, Verdict.NOT_YET: 3}
 MOST_PROOFS = 1_000
-_ADDRESS_BYTES = 20
-_MIXED = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
 _MARKS = {
     StepState.HOLDS: ("ok", "green"),
     StepState.LEFT_OUT: ("--", "dim"),
@@ -97,19 +93,7 @@ async def recount_twin(options: Options) -> int:
 
 
 def _address(name: str, text: str | None) -> bytes | None:
-    """Parse an address; letters of both cases are a checksum, which must be right."""
-    if text is None:
-        return None
-    try:
-        if text.removeprefix("0x") != text.removeprefix("0x").lower():
-            return parse_address(text)
-        return parse_hex(text.removeprefix("0x"), _ADDRESS_BYTES)
-    except FormatError as error:
-        if _MIXED.fullmatch(text):
-            raise UserError(
-                f"{name} is mistyped: its capitals don't match its checksum. Copy it again."
-            ) from error
-        raise UserError(f"{name} is an address: 0x and 40 hexadecimal digits.") from error
+    return None if text is None else parse_typed_address(text, name)
 
 
 def _key(given: str | None, verified: Sequence[VerifiedReceipt]) -> VerifierKey | None:
@@ -202,4 +186,4 @@ def _print_lines(found: Recount) -> None:
             *(str(line.epoch), str(line.entries), *map(format_nano, amounts)),
             "" if paid is None else format_nano(paid),
         )
-    printing.out.print(table)
+    printing.print_table(table)

@@ -243,7 +243,7 @@ def _print_rows(rows: Sequence[Row], together: dict[str, object] | None) -> None
             Text(row.words, STYLES[row.found.finding.verdict] if row.found else "red"),
             Text("" if row.found and row.found.outcome.exact else printable(row.reason)),
         )
-    printing.out.print(table)
+    printing.print_table(table)
     known = [row.verified for row in rows if row.verified is not None]
     for words in sorted({f"{', '.join(v.levels)} ({printing.trust_words(v)})" for v in known}):
         printing.out.print(f"\nProofs: {words}")

@@ -136,7 +136,7 @@ def print_audit(found: Audit, together: dict[str, object] | None, out: Path) -> 
         cells = (Text(printable(row.name)), "", "", "", Text(row.words, "red"))
         table.add_row(*cells, Text(printable(row.reason)))
     if table.row_count:
-        printing.out.print(table)
+        printing.print_table(table)
     _print_sample(found)
     if together:
         printing.out.print(

@@ -18,6 +18,7 @@ from bot.crypto.eip712 import SigningData
 from bot.crypto.errors import FormatError
 from bot.crypto.hashing import sha256
 from bot.crypto.json_depth import is_deeper
+from bot.crypto.registry_data import TwinBindingData
 from bot.domain import bindings
 from bot.domain.errors import UserError
 from bot.domain.manifest import Manifest, parse_manifest, signing_data
@@ -32,7 +33,7 @@ MAX_DEPTH = 16
 MAX_NAME = 64
 WRONG = 2
 _FILE = click.Path(dir_okay=False, path_type=Path)
-_RELAY = "relay it with `twinproof chain bind REQUEST --signature 0x… --rpc-url URL`"
+_RELAY = "relay it with `twinproof chain {} REQUEST --signature 0x… --rpc-url URL`"
 _NO_REQUEST = "The file {} is no signing request: download it from the signing page again."
 
 
@@ -70,7 +71,8 @@ def sign(  # noqa: PLR0917 - click passes them by name
 ) -> int:
     """Sign a creator's request offline.
 
-    REQUEST is the file that the signing page gives, or that `twinproof chain binding` printed.
+    REQUEST is the file that the signing page gives, or that `twinproof chain binding` or
+    `chain revocation` printed.
 
     \b
     twinproof sign --new-key zoe.json
@@ -119,8 +121,8 @@ def read_request(path: Path) -> OfflineRequest:
         values = json.loads(data)
     except ValueError as error:
         raise UserError(wrong) from error
-    if isinstance(values, dict) and values.get("v") == bindings.VERSION:
-        return _read_binding(data, wrong)
+    if isinstance(values, dict) and values.get("v") in bindings.VERSIONS:
+        return _read_registry(data, wrong)
     if not isinstance(values, dict) or values.keys() != {"v", "body", "typed_data"}:
         raise UserError(wrong)
     if values["v"] != VERSION or not isinstance(values["body"], str):
@@ -137,22 +139,30 @@ def read_request(path: Path) -> OfflineRequest:
     return found
 
 
-def _read_binding(data: bytes, wrong: str) -> OfflineRequest:
-    """Read a request to bind a twin in the registry of twins."""
+def _read_registry(data: bytes, wrong: str) -> OfflineRequest:
+    """Read a request to bind or revoke a twin in the registry of twins."""
     try:
         request = bindings.parse_request(data)
     except FormatError as error:
         raise UserError(f"{wrong[:-1]} ({error}).") from error
-    bound, domain = request.data, request.domain
+    asked, domain = request.data, request.domain
+    if isinstance(asked, TwinBindingData):
+        step = "bind"
+        what: tuple[tuple[str, str], ...] = (
+            ("You bind", f"the twin {asked.slug}, binding {asked.number}"),
+            ("Paid to", eip712.encode_address(asked.payout)),
+            ("Manifest", f"SHA-256 {asked.manifest.hex()}"),
+        )
+    else:
+        step = "revoke"
+        what = (("You revoke", f"the twin {asked.slug} in the registry, for ever"),)
     lines = (
-        ("You bind", f"the twin {bound.slug}, binding {bound.number}"),
-        ("Paid to", eip712.encode_address(bound.payout)),
-        ("Manifest", f"SHA-256 {bound.manifest.hex()}"),
+        *what,
         ("Registry", f"{eip712.encode_address(domain.contract)} on chain {domain.chain_id}"),
-        ("Until", encode_time(datetime.fromtimestamp(bound.deadline, UTC))),
+        ("Until", encode_time(datetime.fromtimestamp(asked.deadline, UTC))),
     )
     creator = eip712.encode_address(request.creator)
-    return OfflineRequest(bound.digest(domain), lines, creator, _RELAY)
+    return OfflineRequest(asked.digest(domain), lines, creator, _RELAY.format(step))
 
 
 def _understood(

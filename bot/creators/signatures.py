@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from bot.crypto import eip712
 from bot.crypto.eip712 import SigningData
 from bot.crypto.errors import FormatError, MismatchError
+from bot.domain.addresses import parse_typed_address
 from bot.domain.errors import UserError
-from bot.domain.settlement import NO_PAYOUT
 
 WELL_KNOWN_CHAINS = (
     *(1, 5, 10, 25, 56, 97, 100, 137, 250, 324, 1101, 1329, 1337, 5000, 8453, 17000, 31337, 42161),
@@ -18,7 +18,6 @@ WELL_KNOWN_CHAINS = (
     *(534352, 560048, 7777777, 11155111, 11155420),
 )
 _HEX_SIGNATURE = re.compile(r"0x[0-9a-f]{130}", re.ASCII)
-_ADDRESS = re.compile(r"0x[0-9a-f]{40}", re.ASCII)
 _OLD_V = {0: 27, 1: 28}
 _MALFORMED = "This is not a signature: it must be 0x and 130 hexadecimal digits."
 
@@ -33,16 +32,7 @@ def parse_wallet_address(text: str, *, meaning: str) -> str:
     Raises:
         UserError: not an address, its checksum is wrong, or it is nobody's.
     """
-    given = text.strip()
-    if not _ADDRESS.fullmatch(given.lower()):
-        raise UserError(f"The {meaning} must be an address: 0x and 40 hexadecimal digits.")
-    address = eip712.encode_address(bytes.fromhex(given[2:]))
-    digits = given[2:]
-    if digits not in {digits.lower(), digits.upper(), address[2:]}:
-        raise UserError(f"The {meaning} has a typing error: its checksum is wrong. Copy it again.")
-    if bytes.fromhex(digits) == NO_PAYOUT:
-        raise UserError(f"The {meaning} must be somebody's address: this one is nobody's.")
-    return address
+    return eip712.encode_address(parse_typed_address(text, f"The {meaning}"))
 
 
 def parse_wallet_signature(text: str) -> bytes:

@@ -5,7 +5,6 @@ Also what it needs around it: EIP-55 addresses and recoverable secp256k1 signatu
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import coincurve
@@ -21,10 +20,23 @@ _SIGNATURE = re.compile(r"0x[0-9a-f]{130}", re.ASCII)
 _HALF_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141 // 2
 _V_OFFSET = 27
 _HIGHEST_LOW_NIBBLE = 7
-_DOMAIN = {"name": "Twinproof", "version": "1"}
-_DOMAIN_TYPES: tuple[tuple[str, str], ...] = (("name", "string"), ("version", "string"))
-_Types = tuple[tuple[str, str], ...]
-_MANIFEST_TYPES: _Types = (
+Types = tuple[tuple[str, str], ...]
+"""A struct's members, as (name, type), in their order."""
+Value = str | bytes | int
+"""A string, a word of at most 32 bytes, or a number that is none below zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class Struct:
+    """A struct of strings, words and numbers, with a value for each of its members."""
+
+    name: str
+    types: Types
+    values: tuple[Value, ...]
+
+
+_DOMAIN = Struct("EIP712Domain", (("name", "string"), ("version", "string")), ("Twinproof", "1"))
+_MANIFEST_TYPES: Types = (
     ("name", "string"),
     ("twin", "bytes32"),
     ("persona", "bytes32"),
@@ -38,7 +50,7 @@ _MANIFEST_TYPES: _Types = (
     ("validFrom", "string"),
     ("validUntil", "string"),
 )
-_ORDER_TYPES: _Types = (
+_ORDER_TYPES: Types = (
     ("action", "string"),
     ("name", "string"),
     ("twin", "bytes32"),
@@ -81,7 +93,7 @@ class TwinManifestData:
 
     def typed_data(self) -> dict[str, JsonValue]:
         """Build the JSON argument of a wallet's `eth_signTypedData_v4`."""
-        return _typed_data("TwinManifest", _MANIFEST_TYPES, _values(self))
+        return struct_json(_DOMAIN, Struct("TwinManifest", _MANIFEST_TYPES, _values(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +118,7 @@ class TwinOrderData:
 
     def typed_data(self) -> dict[str, JsonValue]:
         """Build the JSON argument of a wallet's `eth_signTypedData_v4`."""
-        return _typed_data("TwinOrder", _ORDER_TYPES, _values(self))
+        return struct_json(_DOMAIN, Struct("TwinOrder", _ORDER_TYPES, _values(self)))
 
 
 SigningData = TwinManifestData | TwinOrderData
@@ -188,46 +200,54 @@ def _address(key: coincurve.PublicKey) -> str:
     return encode_address(keccak256(key.format(compressed=False)[1:])[-ADDRESS_BYTES:])
 
 
-def _values(data: SigningData) -> list[str | bytes]:
-    return [getattr(data, field.name) for field in fields(data)]
+def _values(data: SigningData) -> tuple[Value, ...]:
+    return tuple(getattr(data, field.name) for field in fields(data))
 
 
-def _digest(name: str, types: _Types, values: list[str | bytes], chain_id: int | None) -> bytes:
-    domain_types, domain = _DOMAIN_TYPES, list[str | bytes](_DOMAIN.values())
+def _digest(name: str, types: Types, values: tuple[Value, ...], chain_id: int | None) -> bytes:
+    domain = _DOMAIN
     if chain_id is not None:
-        domain_types = (*_DOMAIN_TYPES, ("chainId", "uint256"))
-        domain.append(chain_id.to_bytes(32, "big"))
-    separator = hash_struct("EIP712Domain", domain_types, domain)
-    return keccak256(b"\x19\x01" + separator + hash_struct(name, types, values))
+        types_with = (*_DOMAIN.types, ("chainId", "uint256"))
+        domain = Struct(_DOMAIN.name, types_with, (*_DOMAIN.values, chain_id))
+    return struct_digest(domain, Struct(name, types, values))
 
 
-def _typed_data(name: str, types: _Types, values: list[str | bytes]) -> dict[str, JsonValue]:
-    message: dict[str, JsonValue] = {}
-    for (field, kind), value in zip(types, values, strict=True):
-        if isinstance(value, bytes):
-            message[field] = encode_address(value) if kind == "address" else "0x" + value.hex()
-        else:
-            message[field] = value
+def struct_digest(domain: Struct, message: Struct) -> bytes:
+    """Hash a message under a domain to what is signed: keccak(0x1901 || domain || struct)."""
+    return keccak256(b"\x19\x01" + _hash(domain) + _hash(message))
+
+
+def struct_json(domain: Struct, message: Struct) -> dict[str, JsonValue]:
+    """Build the JSON argument of a wallet's `eth_signTypedData_v4`."""
     return {
-        "types": {"EIP712Domain": type_members(_DOMAIN_TYPES), name: type_members(types)},
-        "primaryType": name,
-        "domain": dict(_DOMAIN),
-        "message": message,
+        "types": {struct.name: _members(struct) for struct in (domain, message)},
+        "primaryType": message.name,
+        "domain": _fields(domain),
+        "message": _fields(message),
     }
 
 
-def hash_struct(
-    name: str, types: tuple[tuple[str, str], ...], values: Sequence[str | bytes]
-) -> bytes:
-    """Hash a struct of strings and words (EIP-712, hashStruct); words have at most 32 bytes."""
-    declared = f"{name}({','.join(f'{kind} {field}' for field, kind in types)})"
-    words = [keccak256(declared.encode())]
-    for value in values:
-        word = keccak256(value.encode()) if isinstance(value, str) else value.rjust(32, b"\x00")
-        words.append(word)
+def _hash(struct: Struct) -> bytes:
+    members = ",".join(f"{kind} {field}" for field, kind in struct.types)
+    words = [keccak256(f"{struct.name}({members})".encode())]
+    for value in struct.values:
+        if isinstance(value, str):
+            words.append(keccak256(value.encode()))
+        else:
+            number = value if isinstance(value, int) else int.from_bytes(value, "big")
+            words.append(number.to_bytes(32, "big"))
     return keccak256(b"".join(words))
 
 
-def type_members(types: tuple[tuple[str, str], ...]) -> list[JsonValue]:
-    """Write a type's members as typed data in JSON names them."""
-    return [{"name": name, "type": kind} for name, kind in types]
+def _members(struct: Struct) -> list[JsonValue]:
+    return [{"name": field, "type": kind} for field, kind in struct.types]
+
+
+def _fields(struct: Struct) -> dict[str, JsonValue]:
+    fields_json: dict[str, JsonValue] = {}
+    for (field, kind), value in zip(struct.types, struct.values, strict=True):
+        if isinstance(value, bytes):
+            fields_json[field] = encode_address(value) if kind == "address" else f"0x{value.hex()}"
+        else:
+            fields_json[field] = value
+    return fields_json

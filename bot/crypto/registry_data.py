@@ -7,8 +7,7 @@ id and verifying contract, so that none works anywhere else (docs/contracts.md).
 from dataclasses import dataclass
 
 from bot.crypto.canonical import JsonValue
-from bot.crypto.eip712 import encode_address, hash_struct, type_members
-from bot.crypto.hashing import keccak256
+from bot.crypto.eip712 import Struct, struct_digest, struct_json
 
 HIGHEST_NUMBER = 2**48 - 1
 """The highest number of a binding: the contract's own limit."""
@@ -29,7 +28,6 @@ _BINDING_TYPES = (
     ("deadline", "uint256"),
 )
 _REVOCATION_TYPES = (("twin", "bytes32"), ("slug", "string"), ("deadline", "uint256"))
-_Types = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +36,12 @@ class RegistryDomain:
 
     chain_id: int
     contract: bytes
+
+    @property
+    def struct(self) -> Struct:
+        """The domain as it is hashed, and as a wallet is shown it."""
+        values = (_NAME, _VERSION, self.chain_id, self.contract)
+        return Struct("EIP712Domain", _DOMAIN_TYPES, values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +65,16 @@ class TwinBindingData:
 
     def digest(self, domain: RegistryDomain) -> bytes:
         """Hash to the 32 bytes that are signed: keccak(0x1901 || domain || struct)."""
-        return _digest(domain, "TwinBinding", _BINDING_TYPES, self._values())
+        return struct_digest(domain.struct, self._struct)
 
     def typed_data(self, domain: RegistryDomain) -> dict[str, JsonValue]:
         """Build the JSON argument of a wallet's `eth_signTypedData_v4`."""
-        return _typed_data(domain, "TwinBinding", _BINDING_TYPES, self._values())
+        return struct_json(domain.struct, self._struct)
 
-    def _values(self) -> list[str | bytes | int]:
-        return [self.twin, self.slug, self.manifest, self.payout, self.number, self.deadline]
+    @property
+    def _struct(self) -> Struct:
+        values = (self.twin, self.slug, self.manifest, self.payout, self.number, self.deadline)
+        return Struct("TwinBinding", _BINDING_TYPES, values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,45 +87,12 @@ class TwinRevocationData:
 
     def digest(self, domain: RegistryDomain) -> bytes:
         """Hash to the 32 bytes that are signed: keccak(0x1901 || domain || struct)."""
-        return _digest(domain, "TwinRevocation", _REVOCATION_TYPES, self._values())
+        return struct_digest(domain.struct, self._struct)
 
     def typed_data(self, domain: RegistryDomain) -> dict[str, JsonValue]:
         """Build the JSON argument of a wallet's `eth_signTypedData_v4`."""
-        return _typed_data(domain, "TwinRevocation", _REVOCATION_TYPES, self._values())
+        return struct_json(domain.struct, self._struct)
 
-    def _values(self) -> list[str | bytes | int]:
-        return [self.twin, self.slug, self.deadline]
-
-
-def _digest(
-    domain: RegistryDomain, name: str, types: _Types, values: list[str | bytes | int]
-) -> bytes:
-    separator = hash_struct(
-        "EIP712Domain",
-        _DOMAIN_TYPES,
-        [_NAME, _VERSION, domain.chain_id.to_bytes(32, "big"), domain.contract],
-    )
-    words = [value.to_bytes(32, "big") if isinstance(value, int) else value for value in values]
-    return keccak256(b"\x19\x01" + separator + hash_struct(name, types, words))
-
-
-def _typed_data(
-    domain: RegistryDomain, name: str, types: _Types, values: list[str | bytes | int]
-) -> dict[str, JsonValue]:
-    message: dict[str, JsonValue] = {}
-    for (field, kind), value in zip(types, values, strict=True):
-        if isinstance(value, bytes):
-            message[field] = encode_address(value) if kind == "address" else "0x" + value.hex()
-        else:
-            message[field] = value
-    return {
-        "types": {"EIP712Domain": type_members(_DOMAIN_TYPES), name: type_members(types)},
-        "primaryType": name,
-        "domain": {
-            "name": _NAME,
-            "version": _VERSION,
-            "chainId": domain.chain_id,
-            "verifyingContract": encode_address(domain.contract),
-        },
-        "message": message,
-    }
+    @property
+    def _struct(self) -> Struct:
+        return Struct("TwinRevocation", _REVOCATION_TYPES, (self.twin, self.slug, self.deadline))

@@ -1,7 +1,8 @@
-"""A creator's request to bind a twin in the registry, as a file that a wallet's owner is given.
+"""What a creator is asked to sign for the registry, as a file that a wallet's owner is given.
 
 JSON `{"v":"twinproof-binding/1","creator":"0x…","typed_data":{…}}`, `typed_data` being the argument
-of the wallet's `eth_signTypedData_v4` (docs/contracts.md). Any JSON spelling.
+of the wallet's `eth_signTypedData_v4` (docs/contracts.md); `twinproof-revocation/1` for the end of
+a twin. Any JSON spelling.
 """
 
 import json
@@ -12,26 +13,34 @@ from bot.crypto.canonical import JsonValue
 from bot.crypto.eip712 import encode_address, parse_address
 from bot.crypto.errors import FormatError
 from bot.crypto.json_depth import is_deeper
-from bot.crypto.registry_data import HIGHEST_NUMBER, RegistryDomain, TwinBindingData
+from bot.crypto.registry_data import (
+    HIGHEST_NUMBER,
+    RegistryDomain,
+    TwinBindingData,
+    TwinRevocationData,
+)
 from bot.domain.ids import derive_twin_id
 
-VERSION = "twinproof-binding/1"
+BINDING, REVOCATION = "twinproof-binding/1", "twinproof-revocation/1"
+VERSIONS = frozenset({BINDING, REVOCATION})
 _MAX_BYTES = 64 * 1024
 _MAX_DEPTH = 8
+_END_OF_TIME = 253_402_300_800
+"""Where the year 10000 begins, in seconds: no deadline is shown that has more digits."""
 
 
 @dataclass(frozen=True, slots=True)
-class BindingRequest:
+class RegistryRequest:
     """What a creator is asked to sign; `creator` is their 20-byte address."""
 
     creator: bytes
     domain: RegistryDomain
-    data: TwinBindingData
+    data: TwinBindingData | TwinRevocationData
 
     def as_json(self) -> dict[str, JsonValue]:
         """Return what is in the file."""
         return {
-            "v": VERSION,
+            "v": BINDING if isinstance(self.data, TwinBindingData) else REVOCATION,
             "creator": encode_address(self.creator),
             "typed_data": self.data.typed_data(self.domain),
         }
@@ -45,11 +54,16 @@ def binding_data(
     return TwinBindingData(twin, slug, manifest, payout, number, deadline)
 
 
-def parse_request(data: bytes) -> BindingRequest:
+def revocation_data(*, creator: bytes, slug: str, deadline: int) -> TwinRevocationData:
+    """Return what a creator signs to end their twin for ever; see `TwinRevocationData`."""
+    return TwinRevocationData(derive_twin_id(creator, slug), slug, deadline)
+
+
+def parse_request(data: bytes) -> RegistryRequest:
     """Parse a request's file.
 
     Raises:
-        FormatError: it is none, or a wallet would be shown something else than it would bind.
+        FormatError: it is none, or a wallet would be shown something else than it would sign.
     """
     if len(data) > _MAX_BYTES or is_deeper(data, _MAX_DEPTH):
         raise FormatError("too long")
@@ -58,23 +72,39 @@ def parse_request(data: bytes) -> BindingRequest:
         typed = values["typed_data"]
         message, domain = typed["message"], typed["domain"]
         creator = parse_address(values["creator"])
-        request = BindingRequest(
+        request = RegistryRequest(
             creator,
             RegistryDomain(_whole(domain["chainId"]), parse_address(domain["verifyingContract"])),
-            binding_data(
-                creator=creator,
-                slug=str(message["slug"]),
-                manifest=bytes.fromhex(message["manifest"][2:]),
-                payout=parse_address(message["payout"]),
-                number=_whole(message["number"]),
-                deadline=_whole(message["deadline"]),
-            ),
+            _data(values["v"], creator, message),
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise FormatError("not a request to bind a twin") from error
-    if request.as_json() != values or request.data.number > HIGHEST_NUMBER:
+        raise FormatError("not a request for the registry of twins") from error
+    if request.as_json() != values:
         raise FormatError("it contradicts itself")
     return request
+
+
+def _data(
+    version: Any,  # noqa: ANN401 - foreign JSON
+    creator: bytes,
+    message: Any,  # noqa: ANN401
+) -> TwinBindingData | TwinRevocationData:
+    slug, deadline = str(message["slug"]), _whole(message["deadline"])
+    if deadline >= _END_OF_TIME:
+        raise FormatError("not a deadline")
+    if version == REVOCATION:
+        return revocation_data(creator=creator, slug=slug, deadline=deadline)
+    number = _whole(message["number"])
+    if number > HIGHEST_NUMBER:
+        raise FormatError("not a number of a binding")
+    return binding_data(
+        creator=creator,
+        slug=slug,
+        manifest=bytes.fromhex(message["manifest"][2:]),
+        payout=parse_address(message["payout"]),
+        number=number,
+        deadline=deadline,
+    )
 
 
 def _whole(value: Any) -> int:  # noqa: ANN401 - foreign JSON

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from bot.config import SettlementSettings
 from bot.crypto.eip712 import address_of, encode_address, parse_address
-from bot.crypto.errors import FormatError
-from bot.domain.errors import ConfigurationError
-from bot.domain.settlement import NO_PAYOUT
+from bot.domain.addresses import parse_typed_address
+from bot.domain.errors import ConfigurationError, UserError
 from bot.domain.transactions import BlockTag, Finality
 from bot.ports.chain import SettlementChain
 from bot.settlement.courier import PATIENCE_S
@@ -186,23 +185,15 @@ def read_place(settings: SettlementSettings) -> RpcChain | None:
 
 
 def parse_account(text: str, where: str) -> bytes:
-    """Parse an address; one in lower case has no checksum, another one's must be right.
+    """Parse an address of the configuration or of an option; see `parse_typed_address`.
 
     Raises:
-        ConfigurationError: it is none.
+        ConfigurationError: it is none, or is mistyped.
     """
-    digits = text.removeprefix("0x")
-    if text.startswith("0x") and digits == NO_PAYOUT.hex():
-        raise ConfigurationError(f"{where} is the zero address, which is nobody's.")
     try:
-        if text.startswith("0x") and len(digits) == 40 and digits == digits.lower():  # noqa: PLR2004
-            return bytes.fromhex(digits)
-        return parse_address(text)
-    except (FormatError, ValueError) as error:
-        raise ConfigurationError(
-            f"{where} {text!r} is no address: 0x and 40 hex digits, with the capitals that it was "
-            "given with."
-        ) from error
+        return parse_typed_address(text, where)
+    except UserError as error:
+        raise ConfigurationError(str(error)) from error
 
 
 @asynccontextmanager

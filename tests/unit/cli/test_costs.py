@@ -11,7 +11,7 @@ from bot.domain.statements import Outcome
 from bot.receipts.bundle import encode_bundle
 from bot.receipts.verified import VerifiedReceipt
 from bot.receipts.verify import verify_bundle
-from scripts.vector_log import fixed_key
+from scripts.vector_log import CONTRACT, fixed_key
 from scripts.vector_parts import MANIFEST, Recipe, make_bundle
 
 PRICE, SHARES = "0.002000001 TWIN", "creator 0.0017, operator 0.000300001"
@@ -65,3 +65,18 @@ def test_json_names_the_payer_and_the_rate_table() -> None:
         "payer": "paid",
         "rate_table": fixed_key("table").hex(),
     }
+
+
+def test_json_names_what_a_binding_in_the_registry_needs() -> None:
+    found = describe(_verified(Recipe(anchor=5)), "here")
+
+    assert found["manifest"] == {
+        "hash": MANIFEST.hash.hex(),
+        "twin": MANIFEST.twin.hex(),
+        "slug": MANIFEST.slug,
+        "version": MANIFEST.version,
+        "creator": MANIFEST.creator,
+        "payout": MANIFEST.payout,
+    }
+    assert found["anchor"] == {"chain": 100, "contract": CONTRACT, "epoch": 7}
+    assert describe(_verified(Recipe()), "here")["anchor"] is None

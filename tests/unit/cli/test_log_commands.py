@@ -127,9 +127,10 @@ def test_status_shows_heads_and_evidence(
         (["--key", "nonsense"], "A log's key is wrong"),
         (["--key", KEY, "--witness", KEY], "The witnesses are wrong"),
         (["--key", KEY, "--quorum", "1"], "The witnesses are wrong"),
-        (["--key", KEY, "--contract", "0x12"], "--contract is an address"),
+        (["--key", KEY, "--contract", "0x12"], "--contract '0x12' is no address"),
+        (["--key", KEY, "--contract", "0x" + "1a" * 19 + "Aa"], "a letter is wrong; copy it again"),
         (["--key", KEY, "--contract", "0x" + "1" * 40], "--contract needs --rpc"),
-        (["--key", KEY, "--rpc", "http://127.0.0.1:1"], "--contract is an address"),
+        (["--key", KEY, "--rpc", "http://127.0.0.1:1"], "--rpc needs --contract"),
         ([], "Missing option '--key'"),
     ],
 )

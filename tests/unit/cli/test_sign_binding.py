@@ -1,6 +1,7 @@
 """Signing offline what binds a twin in the registry: shown in words, and as a wallet signs it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,11 @@ from eth_account.messages import encode_typed_data
 from bot.cli.sign import sign
 from bot.crypto.eip712 import address_of, parse_address
 from bot.crypto.registry_data import RegistryDomain
-from bot.domain.bindings import BindingRequest, binding_data
+from bot.domain.bindings import RegistryRequest, binding_data, revocation_data
 from bot.domain.errors import UserError
 
 KEY, OTHER_KEY = bytes([7]) * 32, bytes([8]) * 32
-REQUEST = BindingRequest(
+REQUEST = RegistryRequest(
     parse_address(address_of(KEY)),
     RegistryDomain(31337, bytes([5]) * 20),
     binding_data(
@@ -61,6 +62,20 @@ def test_a_signature_in_a_file_is_to_be_relayed(tmp_path: Path) -> None:
     assert "twinproof chain bind" in done.stderr
     assert "signing page" not in done.stderr
     assert len(out.read_text()) == 133
+
+
+def test_a_revocation_is_shown_as_final_and_signed_as_a_wallet_does(tmp_path: Path) -> None:
+    data = revocation_data(creator=REQUEST.creator, slug="mira", deadline=1_800_000_000)
+    values = json.loads(json.dumps(replace(REQUEST, data=data).as_json()))
+
+    done = _run(tmp_path, values)
+    refused = _run(tmp_path, values, OTHER_KEY)
+
+    for words in ("You revoke", "the twin mira in the registry, for ever", "on chain 31337"):
+        assert words in done.stderr
+    message = encode_typed_data(full_message=values["typed_data"])
+    assert done.stdout.strip() == "0x" + Account.sign_message(message, KEY).signature.hex()
+    assert isinstance(refused.exception, UserError)
 
 
 def test_the_twin_s_creator_alone_signs(tmp_path: Path) -> None:

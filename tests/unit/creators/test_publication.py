@@ -305,10 +305,10 @@ async def test_a_token_is_kept_as_its_hash_alone(house: House) -> None:
 @pytest.mark.parametrize(
     ("signer", "payout", "words"),
     [
-        ("0x12", "", "signing address must be an address"),
-        (WALLET[:-1] + ("A" if WALLET[-1] != "A" else "B"), "", "typing error"),
+        ("0x12", "", "signing address '0x12' is no address"),
+        (WALLET[:-1] + ("A" if WALLET[-1] != "A" else "B"), "", "a letter is wrong; copy it again"),
         (NOBODY, "", "nobody's"),
-        (WALLET, "zoe.eth", "payout must be an address"),
+        (WALLET, "zoe.eth", "payout 'zoe.eth' is no address"),
     ],
 )
 async def test_a_wrong_address_has_its_sentence(

@@ -1,4 +1,4 @@
-"""`twinproof chain binding` and `chain bind` on a real node, and what they refuse."""
+"""`chain binding`, `bind`, `revocation` and `revoke` on a real node, and what they refuse."""
 
 import json
 from collections.abc import Iterator
@@ -11,9 +11,7 @@ from eth_account.messages import encode_typed_data
 
 from bot.cli.commands import run
 from bot.crypto.eip712 import encode_address
-from bot.crypto.errors import FormatError
-from bot.crypto.registry_data import RegistryDomain
-from bot.domain.bindings import BindingRequest, binding_data, parse_request
+from bot.domain.bindings import parse_request
 from tests.anvil import NEEDS_ANVIL, Anvil, anvil
 from tests.fakes.settlement_rig import (
     RELAYER_KEY,
@@ -30,11 +28,20 @@ MANIFEST = "ab" * 32
 
 
 @dataclass(frozen=True, slots=True)
+class Deployed:
+    """What stands on the node."""
+
+    registry: str
+    contract: str
+
+
+@dataclass(frozen=True, slots=True)
 class Binding:
-    """The two commands on one node."""
+    """The commands on one node."""
 
     node: Anvil
     registry: str
+    contract: str
     folder: Path
     capsys: pytest.CaptureFixture[str]
 
@@ -49,10 +56,19 @@ class Binding:
         words = [word for name, value in options.items() for word in (f"--{name}", value)]
         return self.run("binding", twin, "--payout", payout, *words)
 
-    def relay(self, request: str, signature: str) -> tuple[int, str, str]:
+    def ask_end(
+        self, twin: str = "mira", creator: str = CREATOR, where: tuple[str, ...] = ()
+    ) -> tuple[int, str, str]:
+        place = where or ("--registry", self.registry)
+        return self.run("revocation", twin, *place, "--creator", creator)
+
+    def relay(self, request: str, signature: str, how: str = "bind") -> tuple[int, str, str]:
         path = self.folder / "request.json"
         path.write_text(request, encoding="utf-8")
-        return self.run("bind", str(path), "--signature", signature)
+        return self.run(how, str(path), "--signature", signature)
+
+    def end(self, request: str, signature: str) -> tuple[int, str, str]:
+        return self.relay(request, signature, "revoke")
 
 
 def sign(request: str, key: bytes = CREATOR_KEY) -> str:
@@ -68,7 +84,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Anvil]:
 
 
 @pytest.fixture(scope="module")
-def registry(node: Anvil) -> str:
+def deployed(node: Anvil) -> Deployed:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TWINPROOF_DEPLOYER_KEY", TREASURY_KEY.hex())
         settler = encode_address(address_of(SETTLER_KEY))
@@ -81,19 +97,19 @@ def registry(node: Anvil) -> str:
         for sent in node.ask("eth_getBlockByNumber", hex(number), False)["transactions"]  # noqa: FBT003
     ]
     made = [receipt["contractAddress"] for receipt in receipts if receipt["contractAddress"]]
-    return encode_address(bytes.fromhex(made[1][2:]))
+    return Deployed(*(encode_address(bytes.fromhex(one[2:])) for one in made[1:3]))
 
 
 @pytest.fixture
 def binding(
     node: Anvil,
-    registry: str,
+    deployed: Deployed,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Binding:
     monkeypatch.setenv("TWINPROOF_RELAYER_KEY", RELAYER_KEY.hex())
-    return Binding(node, registry, tmp_path, capsys)
+    return Binding(node, deployed.registry, deployed.contract, tmp_path, capsys)
 
 
 @SLOW
@@ -136,11 +152,92 @@ def test_a_cut_signature_and_one_that_comes_too_late_are_one_sentence(binding: B
     assert "its deadline is over: make a new one" in late[2]
 
 
+@SLOW
+@IF_THERE
+def test_what_a_creator_signed_revokes_the_twin_for_ever(binding: Binding) -> None:
+    bound = binding.ask("ends")[1]
+    assert binding.relay(bound, sign(bound))[0] == 0
+    following = binding.ask("ends")[1]
+    code, request, told = binding.ask_end("ends")
+    assert (code, json.loads(request)["v"]) == (0, "twinproof-revocation/1")
+
+    foreign = binding.end(request, sign(request, SETTLER_KEY))
+    other = binding.end(binding.ask_end("other")[1], sign(request))
+    done = binding.end(request, sign(request))
+    again = binding.end(request, sign(request))
+    asked_again = binding.ask_end("ends")
+    late = binding.relay(following, sign(following))
+
+    assert f"stays due to {PAYOUT}" in told
+    assert done[:2] == (0, f"still due to: {PAYOUT}\n")
+    assert "Revoked for ever" in done[2]
+    assert [one[0] for one in (foreign, other, again, asked_again, late)] == [2] * 5
+    for refused in (foreign, other):
+        assert f"The signature is not {CREATOR}'s over this request" in refused[2]
+    for refused in (again, asked_again, late):
+        assert "has revoked this twin in the registry: that is final" in refused[2]
+
+
+@SLOW
+@IF_THERE
+def test_a_revocation_s_signature_from_the_command_line_is_taken(binding: Binding) -> None:
+    code, request, told = binding.ask_end("unbound")
+    path, key = binding.folder / "request.json", binding.folder / "key"
+    path.write_text(request, encoding="utf-8")
+    key.write_text(CREATOR_KEY.hex(), encoding="ascii")
+    key.chmod(0o600)
+    binding.capsys.readouterr()
+    assert run(["sign", str(path), "--key-file", str(key), "--yes"]) == 0
+    signed = binding.capsys.readouterr()
+    mixed_up = binding.relay(request, signed.out.strip())
+    before = binding.node.ask("evm_snapshot")
+    try:
+        binding.node.ask("evm_increaseTime", 8 * 86_400)
+        binding.node.mine(1)
+        late = binding.end(request, signed.out.strip())
+    finally:
+        binding.node.ask("evm_revert", before)
+    done = binding.end(request, signed.out.strip())
+    bound = binding.ask("mira")[1]
+    not_ended = binding.end(bound, sign(bound))
+
+    assert (code, done[:2]) == (0, (0, "still due to: nobody\n"))
+    assert "Nothing was ever bound for unbound of this creator" in told
+    assert "the twin unbound in the registry, for ever" in signed.err
+    assert (mixed_up[0], late[0], not_ended[0]) == (2, 2, 2)
+    assert "asks to revoke unbound for ever, and binds nothing" in mixed_up[2]
+    assert "make a new one with `twinproof chain revocation`" in late[2]
+    assert "binds mira, and revokes nothing" in not_ended[2]
+
+
+@SLOW
+@IF_THERE
+def test_a_contract_wallet_binds_and_revokes_by_its_own_rule(binding: Binding) -> None:
+    wallet = encode_address(b"\x71" * 20)
+
+    def approve(request: str) -> None:
+        """Its `isValidSignature` gives ERC-1271's magic value for this digest alone."""
+        asked = parse_request(request.encode())
+        digest = asked.data.digest(asked.domain).hex()
+        code = f"0x7f{digest}60043514631626ba7e60e01b0260005260206000f3"
+        binding.node.ask("anvil_setCode", wallet, code)
+
+    bound, ended = binding.ask(creator=wallet)[1], binding.ask_end(creator=wallet)[1]
+    approve(bound)
+    early = binding.end(ended, "0x1234")
+    first = binding.relay(bound, "0x1234")
+    approve(ended)
+    done = binding.end(ended, "0x1234")
+
+    assert (early[0], first[0], done[:2]) == (2, 0, (0, f"still due to: {PAYOUT}\n"))
+    assert f"The signature is not {wallet}'s over this request" in early[2]
+
+
 @pytest.mark.parametrize(
     ("other", "words"),
     [
         ({"twin": "Mira"}, "TWIN is the twin's name"),
-        ({"payout": PAYOUT.swapcase()}, "--payout"),
+        ({"payout": f"0x{PAYOUT[2:].swapcase()}"}, "a letter is wrong; copy it again"),
         ({"creator": "0x12"}, "--creator '0x12' is no address"),
         ({"manifest": "ab"}, "--manifest is the manifest's hash"),
         ({"registry": PAYOUT}, "no registry of this version"),
@@ -157,29 +254,15 @@ def test_wrong_options_are_one_sentence(
     assert words in err
 
 
-def test_a_request_that_is_none_or_contradicts_itself_is_refused() -> None:
-    data = binding_data(
-        creator=payout_of(3),
-        slug="mira",
-        manifest=b"m" * 32,
-        payout=payout_of(4),
-        number=1,
-        deadline=2**40,
-    )
-    good = BindingRequest(payout_of(3), RegistryDomain(7, payout_of(5)), data).as_json()
-    text = json.dumps(good)
+@SLOW
+@IF_THERE
+def test_the_settlement_contract_names_the_registry(binding: Binding) -> None:
+    found = binding.ask_end(where=("--contract", binding.contract))
+    neither = binding.run("revocation", "mira", "--creator", CREATOR)
+    both = binding.ask_end(where=("--contract", binding.contract, "--registry", binding.registry))
+    other = binding.ask_end(where=("--contract", binding.registry))
 
-    assert parse_request(text.encode()).data == data
-    for wrong in (
-        b"",
-        b"[]",
-        b"{}",
-        b"[" * 100,
-        text.replace("mira", "theo").encode(),
-        text.replace('"number": 1', '"number": 281474976710656').encode(),
-        text.replace('"number": 1', '"number": true').encode(),
-        text.replace("TwinBinding", "TwinBindinG").encode(),
-        text.replace("twinproof-binding/1", "twinproof-binding/2").encode(),
-    ):
-        with pytest.raises(FormatError):
-            parse_request(wrong)
+    typed = json.loads(found[1])["typed_data"]
+    assert typed["domain"]["verifyingContract"] == binding.registry
+    assert [one[:2] for one in (neither, both, other)] == [(2, "")] * 3
+    assert all("name either the registry with --registry" in one[2] for one in (neither, both))

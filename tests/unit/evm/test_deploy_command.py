@@ -112,7 +112,10 @@ def test_a_worthless_token_is_refused_on_a_main_network(
         ((), "name either the token with --token, or --test-token"),
         (("--test-token", "--token", OTHER), "name either the token with --token"),
         (("--test-token", "--owner", "0x12"), "--owner '0x12' is no address"),
-        (("--test-token", "--owner", OTHER.swapcase()), "is no address"),
+        (
+            ("--test-token", "--owner", f"0x{OTHER[2:].swapcase()}"),
+            "is not a valid checksummed address",
+        ),
         (("--test-token", "--registry", "0x12"), "--registry '0x12' is no address"),
         (("--test-token", "--allowance", "much"), "--allowance is an amount"),
         (("--test-token", "--allowance", "-1"), "--allowance is an amount"),
