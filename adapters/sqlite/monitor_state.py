@@ -16,6 +16,7 @@ from bot.ports.monitor import (
     MonitorTransaction,
     Position,
     SeenAttempt,
+    SeenRates,
     SeenReply,
     SeenTwin,
     SeenVersion,
@@ -44,6 +45,9 @@ CREATE TABLE IF NOT EXISTS twins (
 CREATE TABLE IF NOT EXISTS versions (
   id INTEGER PRIMARY KEY, twin BLOB NOT NULL, manifest BLOB NOT NULL, operator BLOB NOT NULL,
   redraws INTEGER NOT NULL, revoked_by INTEGER, UNIQUE (twin, manifest)
+) STRICT;
+CREATE TABLE IF NOT EXISTS rates (
+  id INTEGER PRIMARY KEY CHECK (id = 1), idx INTEGER NOT NULL, operator BLOB NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS nodes (
   level INTEGER NOT NULL, idx INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (level, idx)
@@ -189,6 +193,18 @@ class SqliteMonitorTransaction(MonitorTransaction, Statements):
             *(prefix, version.manifest, version.operator, version.redraws, version.revoked_by),
         )
 
+    async def rates(self) -> SeenRates | None:
+        """Return the newest rate table; None where there was none."""
+        row = await self.one("SELECT idx, operator FROM rates")
+        return None if row is None else SeenRates(int(str(row[0])), rows.blob(row[1]))
+
+    async def keep_rates(self, rates: SeenRates) -> None:
+        """Keep a rate table as the newest one."""
+        await self.change(
+            "INSERT OR REPLACE INTO rates (id, idx, operator) VALUES (1, ?, ?)",
+            *(rates.index, rates.operator),
+        )
+
     async def add_nodes(self, nodes: Sequence[tuple[int, int, bytes]]) -> None:
         """Keep hashes of complete subtrees, each once."""
         await self.many("INSERT INTO nodes (level, idx, hash) VALUES (?, ?, ?)", nodes)
@@ -211,7 +227,8 @@ class SqliteMonitorTransaction(MonitorTransaction, Statements):
 
     async def start_over(self, seals: Sequence[bytes]) -> None:
         """Forget all leaves, and keep these seals; findings stay."""
-        for table in ("position", "attempts", "replies", "twins", "versions", "nodes", "counts"):
+        seen = ("position", "attempts", "replies", "twins", "versions", "rates", "nodes", "counts")
+        for table in seen:
             await self.change(f"DELETE FROM {table}")  # noqa: S608 - a literal
         await self.change("DELETE FROM seals")
         await self.insert("seals", *({"envelope": one} for one in seals))

@@ -125,6 +125,19 @@ class SeenVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenRates:
+    """The newest rate table.
+
+    Attributes:
+        index: of its leaf.
+        operator: Ed25519 key that has signed it.
+    """
+
+    index: int
+    operator: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class StoredFinding:
     """What a monitor found.
 
@@ -182,6 +195,14 @@ class MonitorTransaction(Protocol):
 
     async def keep_version(self, prefix: bytes, version: SeenVersion) -> None:
         """Keep a version of a twin, or what has become of it."""
+        ...
+
+    async def rates(self) -> SeenRates | None:
+        """Return the newest rate table; None where there was none."""
+        ...
+
+    async def keep_rates(self, rates: SeenRates) -> None:
+        """Keep a rate table as the newest one."""
         ...
 
     async def add_nodes(self, nodes: Sequence[tuple[int, int, bytes]]) -> None:

@@ -36,7 +36,7 @@ from bot.domain.statements import (
     VerdictStatement,
     VoidStatement,
 )
-from bot.ports.monitor import SeenTwin, SeenVersion, StoredFinding
+from bot.ports.monitor import SeenRates, SeenTwin, SeenVersion, StoredFinding
 from bot.transparency.rules import finding
 
 FALSE = (FormatError, MismatchError)
@@ -253,6 +253,22 @@ def judge_number(index: int, table: RateTable, before: int) -> tuple[StoredFindi
         return ()
     sentence = f"is rate table {table.number} of an operator whose next one is {before + 1}"
     return (finding("bad-statement", index, sentence),)
+
+
+def judge_operator(version: SeenVersion, rates: SeenRates | None) -> tuple[StoredFinding, ...]:
+    """Check that the newest rate table is of the operator whom a reply's manifest names.
+
+    A table alone may be of another key: an operator with a new one puts its rates in force before
+    creators have signed for it. By a reply after it, one operator answers by another one's rates.
+    """
+    if rates is None or rates.operator == version.operator:
+        return ()
+    sentence = (
+        f"puts a rate table of the operator {rates.operator.hex()} in force, and replies after it "
+        f"are of manifests that name the operator {version.operator.hex()}, whose rates these are "
+        "not"
+    )
+    return (finding("rates-of-another", rates.index, sentence),)
 
 
 def _bad_statement(index: int, error: Exception) -> StoredFinding:

@@ -19,6 +19,7 @@ from bot.domain.leaf import (
 from bot.ports.monitor import (
     MonitorTransaction,
     SeenAttempt,
+    SeenRates,
     SeenReply,
     SeenVersion,
     StoredFinding,
@@ -27,6 +28,7 @@ from bot.transparency.citations import (
     Judged,
     judge_manifest,
     judge_number,
+    judge_operator,
     judge_order,
     judge_rates,
     judge_statement,
@@ -94,6 +96,8 @@ class LeafReading:
         await self._note(
             *judge_reply(index, leaf, attempts=attempts, known=known, twin=twin, version=version)
         )
+        if version is not None:
+            await self._note(*judge_operator(version, await tx.rates()))
         await tx.count("replies")
         await tx.add_attempt(
             leaf.slot_tag, SeenAttempt(leaf.attempt, index, leaf.receipt, leaf.twin)
@@ -163,6 +167,7 @@ class LeafReading:
             before = (await self._tx.counts()).get(kind, 0)
             findings += judge_number(index, table, before)
             await self._tx.count(kind)
+            await self._tx.keep_rates(SeenRates(index, table.operator))
         await self._note(*findings)
 
     async def _version(self, twin: bytes, manifest: bytes) -> SeenVersion | None:
