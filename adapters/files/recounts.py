@@ -10,11 +10,18 @@ from bot.domain.twin_log import ENTRY_BYTES, MAX_ENTRIES
 from bot.ports.recount import PublishedSettlement
 
 MAX_PUBLICATION_BYTES = 32 * 1024 * 1024
+MAX_LOOKS = 4_096
+"""The oldest ones are forgotten: what was seen with them was seen with younger ones too."""
+_LOOK = re.compile(r"([1-9][0-9]{0,11}) ([1-9][0-9]{0,8})", re.ASCII)
+_LOOK_BYTES = 23
 _EPOCH = re.compile(r"([1-9][0-9]{0,8})\.json", re.ASCII)
 
 
 class RecountFolder(PublishedSettlement):
-    """`epochs/<number>.json` and `twins/<twin>.log`; files are replaced whole, or not at all."""
+    """`epochs/<number>.json`, `twins/<twin>.log` and `twins/<twin>.looks`.
+
+    Files are replaced whole, or not at all.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -37,6 +44,36 @@ class RecountFolder(PublishedSettlement):
             return data
         return None if entries * ENTRY_BYTES > len(data) else data[: entries * ENTRY_BYTES]
 
+    def looks(self, twin: bytes) -> list[tuple[int, int]]:
+        """Return when it was first seen that the twin log has so many entries, oldest first.
+
+        Each is seconds since 1970, by this machine's clock, and a number of entries.
+
+        Raises:
+            UserError: the file can't be read.
+        """
+        path = self._looks(twin)
+        data = self._read(path, MAX_LOOKS * _LOOK_BYTES) or b""
+        found = [_LOOK.fullmatch(line) for line in data.decode("ascii", "replace").splitlines()]
+        if not all(found):
+            raise UserError(f"{path} is damaged: put back a copy of it, or take it away.")
+        return [(int(one[1]), int(one[2])) for one in found if one]
+
+    def keep_look(self, twin: bytes, at: int, entries: int) -> None:
+        """Keep that the twin log has so many entries by now, unless that was known before.
+
+        Raises:
+            UserError: the folder can't be written.
+        """
+        known = self.looks(twin)
+        if any(seen >= entries for _, seen in known):
+            return
+        lines = [f"{time} {seen}\n" for time, seen in [*known, (at, entries)][-MAX_LOOKS:]]
+        try:
+            self._write(self._looks(twin), "".join(lines).encode("ascii"))
+        except OSError as error:
+            raise UserError(f"{self._folder} can't be written ({error.strerror}).") from error
+
     def keep(self, twin: bytes, publications: dict[int, bytes], twin_log: bytes) -> None:
         """Keep what was recounted; of a twin log the longest one.
 
@@ -57,6 +94,9 @@ class RecountFolder(PublishedSettlement):
 
     def _log(self, twin: bytes) -> Path:
         return self._folder / "twins" / f"{twin.hex()}.log"
+
+    def _looks(self, twin: bytes) -> Path:
+        return self._folder / "twins" / f"{twin.hex()}.looks"
 
     def _read(self, path: Path, limit: int) -> bytes | None:
         try:

@@ -5,7 +5,7 @@
  3. Twin log: whole entries, as many as the leaf says, and outcomes that can follow each other.
  4. Root: the entries lead to the root in the leaf.
  5. History: what was published and kept before is a beginning of it, and nothing has shrunk.
- 6. Held: no more than the entries that were paid with bought credit.
+ 6. Held: no more than the entries that were paid with bought credit, and none of it too long.
  7. Earned: the cumulative amount follows from the entries, of this epoch and of those before.
  8. Payout address: the one that the creator named, or has signed.
  9. Log: the epoch's log is the one that the creator follows.
@@ -19,6 +19,7 @@ Pure: nothing here reads a clock, a file or the network, and nothing that is giv
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from bot.crypto.errors import FormatError
@@ -114,11 +115,22 @@ class LogReading:
         root: that these leaves lead to.
         receipts: tags of the twin's receipts in their order: the first one has number 1.
         outcomes: of these receipts, in the order of the leaves.
+        held_hours: the longest time of all rate tables in it; None where it has none, or one that
+            it does not publish.
     """
 
     root: bytes
     receipts: tuple[bytes, ...]
     outcomes: tuple[tuple[bytes, Outcome], ...]
+    held_hours: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierLook:
+    """That the twin log had so many entries when the creator recounted before."""
+
+    at: datetime
+    entries: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +145,8 @@ class Evidence:
         kept_publications: those of an earlier recount; so is `kept_log`.
         payout: 20 bytes, where the creator wants to be paid.
         contract: in words, for sentences.
+        at: now, by the creator's own clock, where `epoch` is the newest one that is served.
+        looks: earlier recounts, by the same clock.
     """
 
     twin: bytes
@@ -147,6 +161,8 @@ class Evidence:
     receipts: Sequence[OwnReceipt] = ()
     chain: PayoutAnswers | None = None
     contract: str = ""
+    at: datetime | None = None
+    looks: Sequence[EarlierLook] = ()
 
 
 @dataclass(frozen=True, slots=True)

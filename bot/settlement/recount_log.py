@@ -17,6 +17,7 @@ from bot.settlement.recount import (
     parse_published,
     require,
 )
+from bot.settlement.recount_held import check_held
 
 
 def open_published(evidence: Evidence) -> Opened | None:
@@ -67,9 +68,7 @@ def check_published(evidence: Evidence, opened: Opened) -> Iterator[RecountStep]
     )
     yield RecountStep(4, StepState.HOLDS, "The entries lead to the root in the twin's leaf.")
     yield _check_history(evidence, opened)
-    for publication, own in opened.epochs:
-        _check_held(opened.log, publication, own)
-    yield RecountStep(6, StepState.HOLDS, f"{leaf.held_nano} nano are held, of bought credit.")
+    yield check_held(evidence, opened)
     for publication, own in opened.epochs:
         _check_earned(opened.log, publication, own)
     earned = opened.log.tally(leaf.entries).earned_nano
@@ -143,15 +142,6 @@ def _check_history(evidence: Evidence, opened: Opened) -> RecountStep:
         *(5, StepState.HOLDS),
         f"The logs of {number} earlier epochs and {kept} kept entries are its beginnings.",
     )
-
-
-def _check_held(log: TwinLog, publication: Publication, leaf: PublishedLeaf) -> None:
-    most = log.tally(leaf.entries).bought_nano
-    sentence = (
-        f"Epoch {publication.epoch} holds {leaf.held_nano} nano back, and entries that were paid "
-        f"with bought credit have earned {most}."
-    )
-    require(6, sentence, that=leaf.held_nano <= most)
 
 
 def _check_earned(log: TwinLog, publication: Publication, leaf: PublishedLeaf) -> None:

@@ -10,14 +10,15 @@ from bot.settlement.recount import (
     StepState,
     Verdict,
 )
+from bot.settlement.recount_held import overdue_look
 from bot.settlement.recount_log import check_published, lines_of, open_published
 from bot.settlement.recount_outside import check_outside
 
 _ALWAYS = (
     "That every reply was put into the log: ask the twin yourself, and give the proofs here.",
     "That a reply which the log calls undelivered or refunded was: it is the operator's word.",
-    "When what is held becomes payable: it must go down with time.",
 )
+_HELD = "When what is held becomes payable: recount again later, with the same folder for --keep."
 _UNPROVED = {
     5: "That the twin's log only grows: give a folder with --keep, and recount again.",
     8: "That the payout address is yours: name it with --payout.",
@@ -80,6 +81,7 @@ def _result(
         for s in steps
         if s.state is StepState.LEFT_OUT and s.number in _UNPROVED
     ]
+    aged = () if overdue_look(evidence) is not None else (_HELD,)
     return Recount(
         twin=evidence.twin,
         epoch=evidence.epoch,
@@ -87,6 +89,6 @@ def _result(
         sentence=sentence,
         steps=tuple(steps),
         lines=lines_of(opened, paid) if opened is not None and sums_hold else (),
-        unproved=() if verdict is Verdict.REFUTED else (*left_out, *_ALWAYS),
+        unproved=() if verdict is Verdict.REFUTED else (*left_out, *_ALWAYS, *aged),
         missing=tuple(missing_numbers(opened.log.entries)) if opened is not None else (),
     )

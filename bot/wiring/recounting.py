@@ -5,6 +5,7 @@ import re
 from collections.abc import Awaitable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,14 +13,22 @@ from bot.crypto.eip712 import encode_address
 from bot.crypto.errors import FormatError, MismatchError
 from bot.crypto.signed_note import Checkpoint, VerifierKey
 from bot.domain.errors import TransientError, UserError
-from bot.domain.leaf import OutcomeLeaf, ReplyLeaf, parse_leaf, twin_prefix
+from bot.domain.leaf import OutcomeLeaf, RatesLeaf, ReplyLeaf, parse_leaf, twin_prefix
 from bot.domain.statements import Outcome
-from bot.domain.twin_log import MAX_ENTRIES
+from bot.domain.twin_log import ENTRY_BYTES, MAX_ENTRIES
 from bot.ports.monitor import Position, RemoteLog
 from bot.ports.recount import PayoutAnswers, PublishedSettlement
 from bot.settlement.publication import Publication
-from bot.settlement.recount import Evidence, FollowedLog, LogHead, LogReading, OwnReceipt
-from bot.transparency.fetching import Grown, Step, fetch_leaves, grow
+from bot.settlement.recount import (
+    EarlierLook,
+    Evidence,
+    FollowedLog,
+    LogHead,
+    LogReading,
+    OwnReceipt,
+)
+from bot.transparency.citations import judge_rates
+from bot.transparency.fetching import Grown, Step, fetch_bodies, fetch_leaves, grow
 from bot.transparency.growth import Growth, compare, parse_head
 
 if TYPE_CHECKING:
@@ -90,7 +99,18 @@ async def gather(question: Question) -> Evidence:
         evidence = await _published(question, bytes.fromhex(twin), published, kept)
         if remote is not None and evidence.twin_log:
             evidence = await _with_log(question, evidence, remote)
+            if question.epoch is None:
+                evidence = _with_looks(evidence, kept)
     return evidence
+
+
+def _with_looks(evidence: Evidence, kept: "RecountFolder | None") -> Evidence:
+    """Say what time it is, and what was seen when."""
+    from adapters.host.system import SystemClock
+
+    found = [] if kept is None else kept.looks(evidence.twin)
+    looks = [EarlierLook(datetime.fromtimestamp(at, UTC), entries) for at, entries in found]
+    return replace(evidence, at=SystemClock().now(), looks=looks)
 
 
 def _slug(text: str) -> str:
@@ -199,10 +219,11 @@ async def _compare(remote: RemoteLog, key: VerifierKey, epoch: Publication) -> L
 
 
 async def _read(remote: RemoteLog, twin: bytes, size: int) -> LogReading:
-    """Read the log's leaves below a size: the twin's receipts, and their outcomes."""
+    """Read the log's leaves below a size: the twin's receipts, their outcomes, the rate tables."""
     position = Position("", 0, ())
     receipts: dict[bytes, None] = {}
     outcomes: list[tuple[bytes, Outcome]] = []
+    held: list[int | None] = []
     while position.size < size:
         step = Step.after(position.size, size)
         leaves = await fetch_leaves(remote, step)
@@ -210,10 +231,25 @@ async def _read(remote: RemoteLog, twin: bytes, size: int) -> LogReading:
             raise TransientError("The log serves leaves that can't be read: try again later.")
         for leaf in leaves:
             _note(leaf, twin_prefix(twin), receipts, outcomes)
+        held += await _held_hours(remote, step, leaves)
         grown = await asyncio.to_thread(grow, position, leaves)
         position = Position("", grown.size, grown.frontier)
     root = Grown(position.size, position.frontier, ()).root
-    return LogReading(root, tuple(receipts), tuple(outcomes))
+    hours = [one for one in held if one is not None]
+    longest = max(hours, default=None) if len(hours) == len(held) else None
+    return LogReading(root, tuple(receipts), tuple(outcomes), longest)
+
+
+async def _held_hours(remote: RemoteLog, step: Step, leaves: Sequence[bytes]) -> list[int | None]:
+    """Return how long each rate table among leaves lets fees be held; None of one not published."""
+    tables = []
+    for place, data in enumerate(leaves):
+        with suppress(FormatError):  # a monitor says so
+            leaf = parse_leaf(data)
+            tables += [(place, leaf)] if isinstance(leaf, RatesLeaf) else []
+    bodies = await fetch_bodies(remote, step) if tables else []
+    found = [judge_rates(place, leaf, bodies[place])[0] for place, leaf in tables]
+    return [None if table is None else table.held_hours for table in found]
 
 
 def _note(
@@ -240,5 +276,8 @@ def keep(folder: Path, evidence: Evidence) -> None:
     """
     from adapters.files.recounts import RecountFolder
 
-    data = dict(evidence.publications)
-    RecountFolder(folder).keep(evidence.twin, data, evidence.twin_log)
+    data, kept = dict(evidence.publications), RecountFolder(folder)
+    kept.keep(evidence.twin, data, evidence.twin_log)
+    if evidence.at is not None:
+        entries = len(evidence.twin_log) // ENTRY_BYTES
+        kept.keep_look(evidence.twin, int(evidence.at.timestamp()), entries)

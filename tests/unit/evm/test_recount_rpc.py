@@ -9,6 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from adapters.files.recounts import RecountFolder
 from adapters.sqlite.database import Database
 from adapters.sqlite.log_reader import SqliteLogReader
 from adapters.web.server import WebServer
@@ -18,14 +19,16 @@ from bot.crypto.encoding import encode_b64url
 from bot.domain.errors import ConfigurationError, UserError
 from bot.domain.statements import Outcome
 from bot.domain.witnesses import WitnessPolicy
+from bot.receipts.rates import publish_rates
 from bot.settlement.publish import EpochPublisher
 from bot.settlement.published import PublishedEpochs
 from bot.transparency.published import PublishedLog
+from bot.wiring import recounting
 from bot.wiring.settlement import open_settlement
 from bot.wiring.stores import DATABASE, open_stores
 from tests.anvil import NEEDS_ANVIL, Anvil, anvil
 from tests.fakes.clock import SetClock
-from tests.stage import CREATOR_NANO, LOG, MIRA, Stage
+from tests.stage import CREATOR_NANO, LOG, MIRA, RECEIPTS_KEY, Stage
 from tests.unit.evm.rpc_rig import deployed, keys_of_nobody
 
 pytestmark = NEEDS_ANVIL
@@ -129,6 +132,8 @@ async def test_a_creator_proves_a_payout_and_finds_history_that_was_rewritten(
     service: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:
     keep = service.folder / "kept"
+    async with service.stage.store.transaction() as tx:
+        await publish_rates(tx, RECEIPTS_KEY, token="tUSD", held_hours=720, rates={})  # noqa: S106
     first = await service.answer("one")
     await service.settle()
     second = await service.answer("two")
@@ -146,6 +151,12 @@ async def test_a_creator_proves_a_payout_and_finds_history_that_was_rewritten(
     assert [line["entries"] for line in lines] == [1, 3]  # type: ignore[attr-defined]
     assert lines[-1]["earned_nano"] == str(2 * CREATOR_NANO)  # type: ignore[index]
     assert lines[-1]["paid_units"] == str(2 * CREATOR_NANO // 1000)  # type: ignore[index]
+    # It is kept what was there when; and the log's own table says how long fees may be held.
+    assert [entries for _, entries in RecountFolder(keep).looks(bytes.fromhex(service.twin))] == [3]
+    question = recounting.Question(twin=service.twin, source=service.url, keep=keep)
+    evidence = await recounting.gather(question)
+    assert evidence.reading is not None
+    assert (evidence.reading.held_hours, [one.entries for one in evidence.looks]) == (720, [3])
     # From what was kept, without the service: the log alone is left out.
     offline = replace(options, source=str(keep), keep=None, key=None)
     code, again = await _recount(offline, capsys)
@@ -176,7 +187,7 @@ async def test_without_a_node_or_on_another_contract_nothing_is_proved(
     with pytest.raises(ConfigurationError, match=r"no contract at 0x1{40} on chain 31337\."):
         await recount_twin(other)
     wrong = service.contract.swapcase().replace("X", "x", 1)
-    with pytest.raises(UserError, match="capitals don't match its checksum"):
+    with pytest.raises(UserError, match="a letter is wrong; copy it again"):
         await recount_twin(replace(service.options, contract=wrong))
     fresh = encode_address((await deployed(service.node)).contract)
     code, early = await _recount(replace(service.options, contract=fresh), capsys)

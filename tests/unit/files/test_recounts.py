@@ -54,3 +54,35 @@ async def test_what_can_not_be_used_is_said(
     RecountFolder(tmp_path).keep(TWIN, {1: b"four"}, LOG)
     with pytest.raises(UserError, match="larger"):
         await RecountFolder(tmp_path).publication(1)
+
+
+def test_it_keeps_when_the_log_had_so_many_entries_first(tmp_path: Path) -> None:
+    folder = RecountFolder(tmp_path)
+    assert folder.looks(TWIN) == []
+
+    for at, entries in ((100, 3), (200, 3), (300, 7), (400, 5), (250, 9)):
+        folder.keep_look(TWIN, at, entries)
+
+    assert RecountFolder(tmp_path).looks(TWIN) == [(100, 3), (300, 7), (250, 9)]
+    assert folder.looks(bytes(32)) == []
+
+
+def test_the_oldest_looks_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recounts, "MAX_LOOKS", 2)
+    folder = RecountFolder(tmp_path)
+
+    for number in (1, 2, 3):
+        folder.keep_look(TWIN, 1000 * number, number)
+
+    assert folder.looks(TWIN) == [(2000, 2), (3000, 3)]
+
+
+@pytest.mark.parametrize("text", ["nonsense", "1 2 3", "-1 2", "1 0", "1,2", "1 2\nx"])
+def test_looks_that_are_damaged_are_one_sentence(tmp_path: Path, text: str) -> None:
+    folder = RecountFolder(tmp_path)
+    folder.keep_look(TWIN, 1, 1)
+    (path,) = (tmp_path / "twins").glob("*.looks")
+    path.write_text(text)
+
+    with pytest.raises(UserError, match="is damaged: put back a copy of it"):
+        folder.looks(TWIN)
