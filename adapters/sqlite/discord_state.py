@@ -1,11 +1,11 @@
-"""The Discord surface's memory in SQLite: picked twins, webhooks, posts, talkativeness."""
+"""The Discord surface's memory in SQLite: picks, webhooks, posts, talkativeness, purchases."""
 
 from typing import cast
 
 from adapters.sqlite.database import Database
 from adapters.sqlite.rows import Row
 from adapters.sqlite.statements import Statements
-from bot.ports.discord_state import DiscordState, Post
+from bot.ports.discord_state import DiscordState, Followed, Post
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS discord_picks (
@@ -25,13 +25,16 @@ CREATE TABLE IF NOT EXISTS discord_talk (
   guild TEXT NOT NULL, channel TEXT NOT NULL, percent INTEGER NOT NULL,
   PRIMARY KEY (guild, channel)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS discord_entitlements (
+  application TEXT PRIMARY KEY, since INTEGER NOT NULL, until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 """
 _POST = "message, asked, part, chat, thread, sender, twin, fan, receipt, digest"
 _SELECT = f"SELECT {_POST} FROM discord_posts"  # noqa: S608  a literal of this module
 
 
 class SqliteDiscordState(DiscordState):
-    """Keeps one row for each place, webhook, post and talkative channel."""
+    """Keeps one row for each place, webhook, post, talkative channel and application."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -137,6 +140,22 @@ class SqliteDiscordState(DiscordState):
         sql = "SELECT percent FROM discord_talk WHERE guild = ? AND channel = ?"
         row = await self._first(sql, guild, channel)
         return 0 if row is None else cast("int", row[0])
+
+    async def entitlements_followed(self, application: str) -> Followed | None:
+        """Return how far an application's list was followed."""
+        sql = "SELECT since, until FROM discord_entitlements WHERE application = ?"
+        row = await self._first(sql, application)
+        return None if row is None else Followed(cast("int", row[0]), cast("int", row[1]))
+
+    async def follow_entitlements(self, application: str, followed: Followed) -> None:
+        """Remember how far it was followed; an older copy of the book has an older mark."""
+        await self._change(
+            "INSERT INTO discord_entitlements VALUES (?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET until = max(until, excluded.until)",
+            application,
+            followed.since,
+            followed.until,
+        )
 
     async def _first(self, sql: str, *values: str) -> Row | None:
         async with self._database.reading() as tx:

@@ -33,6 +33,20 @@ class Post:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """How far an application's list of entitlements was followed, by their ids, which grow.
+
+    Attributes:
+        since: the newest that was listed at the first look. What was consumed up to it is not known
+            to be our doing.
+        until: nothing is left to be done about any up to this one.
+    """
+
+    since: int
+    until: int
+
+
 class DiscordState(Protocol):
     """The surface's memory. Every write is durable when the call returns.
 
@@ -108,4 +122,12 @@ class DiscordState(Protocol):
 
     async def talkativeness(self, guild: str, channel: str) -> int:
         """Return that percentage; 0 where it was never set."""
+        ...
+
+    async def entitlements_followed(self, application: str) -> Followed | None:
+        """Return how far an application's list was followed; None before the first look."""
+        ...
+
+    async def follow_entitlements(self, application: str, followed: Followed) -> None:
+        """Remember how far it was; `since` stays as it was first, `until` never goes back."""
         ...

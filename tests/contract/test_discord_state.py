@@ -9,7 +9,7 @@ import pytest
 from adapters.sqlite.database import Database
 from adapters.sqlite.discord_state import SCHEMA, SqliteDiscordState
 from bot.domain.errors import StoreBusyError
-from bot.ports.discord_state import DiscordState, Post
+from bot.ports.discord_state import DiscordState, Followed, Post
 from tests.fakes.discord_state import MemoryDiscordState
 
 POST = Post("900", "800", 0, "70", "", "11", "nova", "5", "", "")
@@ -136,17 +136,34 @@ async def test_talkativeness_belongs_to_exactly_one_channel(state: DiscordState)
     assert await state.talkativeness("2", "7") == 0
 
 
+async def test_the_list_of_entitlements_is_followed_forward_from_where_it_began(
+    state: DiscordState,
+) -> None:
+    assert await state.entitlements_followed("1") is None
+
+    await state.follow_entitlements("1", Followed(40, 30))
+    await state.follow_entitlements("2", Followed(0, 0))
+    await state.follow_entitlements("1", Followed(50, 50))
+    await state.follow_entitlements("1", Followed(0, 45))
+
+    assert await state.entitlements_followed("1") == Followed(40, 50)
+    assert await state.entitlements_followed("2") == Followed(0, 0)
+
+
 async def test_everything_survives_a_reopening(tmp_path: Path) -> None:
     first = await Database.open(tmp_path / "book.sqlite", schema=[SCHEMA])
     await SqliteDiscordState(first).keep_post(POST)
     await SqliteDiscordState(first).pick("1", "", "nova")
     await SqliteDiscordState(first).set_talkativeness("1", "7", 30)
+    await SqliteDiscordState(first).follow_entitlements("1", Followed(2**62, 2**62 + 1))
     await first.close()
 
     second = await Database.open(tmp_path / "book.sqlite", schema=[SCHEMA])
     assert await SqliteDiscordState(second).post("900") == POST
     assert await SqliteDiscordState(second).picked("1", "") == "nova"
     assert await SqliteDiscordState(second).talkativeness("1", "7") == 30
+    kept = await SqliteDiscordState(second).entitlements_followed("1")
+    assert kept == Followed(2**62, 2**62 + 1)
     await second.close()
 
 

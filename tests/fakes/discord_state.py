@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from bot.domain.errors import InvariantError, StoreBusyError
-from bot.ports.discord_state import DiscordState, Post
+from bot.ports.discord_state import DiscordState, Followed, Post
 
 
 @dataclass(slots=True)
@@ -19,6 +19,7 @@ class MemoryDiscordState(DiscordState):
     hooks: dict[str, str] = field(default_factory=dict)
     posts: dict[str, Post] = field(default_factory=dict)
     talk: dict[tuple[str, str], int] = field(default_factory=dict)
+    followed: dict[str, Followed] = field(default_factory=dict)
 
     async def pick(self, guild: str, channel: str, twin: str) -> None:
         """Let a twin speak in a place."""
@@ -97,6 +98,18 @@ class MemoryDiscordState(DiscordState):
     async def talkativeness(self, guild: str, channel: str) -> int:
         """Return the percentage of exactly this channel."""
         return self.talk.get((guild, channel), 0)
+
+    async def entitlements_followed(self, application: str) -> Followed | None:
+        """Return how far the list was followed."""
+        return self.followed.get(application)
+
+    async def follow_entitlements(self, application: str, followed: Followed) -> None:
+        """Keep the first `since` and the furthest `until`."""
+        if followed.until < 0 or followed.since < 0:
+            raise InvariantError("the port: ids of entitlements are not below 0")
+        self._write()
+        known = self.followed.get(application, followed)
+        self.followed[application] = Followed(known.since, max(known.until, followed.until))
 
     def _write(self) -> None:
         if self.fail_writes:

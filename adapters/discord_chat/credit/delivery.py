@@ -41,8 +41,11 @@ class Delivery:
     async def give(self, entitlement: discord.Entitlement, overtaken: Overtaken) -> bool:
         """Credit, consume, tell; return whether nothing is left to be done.
 
+        One that is consumed was credited before: that is done once more, and told, only if the book
+        does not know of it.
+
         Args:
-            entitlement: neither consumed nor deleted, as far as is known.
+            entitlement: not deleted, as far as is known.
             overtaken: says whether something newer is known of it, so that this is given up.
         """
         purchase = Purchase(
@@ -55,10 +58,22 @@ class Delivery:
         credited = await self._answered(
             entitlement, lambda: self._credit.credit(purchase), overtaken
         )
-        if credited is None or not await self._consume(entitlement, overtaken):
+        if credited is None:
             return False
-        _log.info("discord.credited", entitlement=str(entitlement.id), again=credited.again)
-        await self._say(entitlement, lambda view: wording.credited(credited.nano, view))
+        words = wording.credited
+        if entitlement.consumed:
+            if credited.again:
+                return True
+            words = wording.credited_anew
+        elif not await self._consume(entitlement, overtaken):
+            return False
+        _log.info(
+            "discord.credited",
+            entitlement=str(entitlement.id),
+            again=credited.again,
+            was_consumed=entitlement.consumed,
+        )
+        await self._say(entitlement, lambda view: words(credited.nano, view))
         return True
 
     async def take_back(self, entitlement: discord.Entitlement) -> bool:

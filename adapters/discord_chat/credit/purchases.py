@@ -1,7 +1,8 @@
 """Follows Discord's entitlements: as they are told, and as they are listed after a connection.
 
-Discord keeps an entitlement until it is consumed, and that is our memory: what we were not told,
-or did not finish, is listed again.
+Discord lists every entitlement, consumed ones too, and that is our memory: what we were not told,
+or did not finish, is listed again. How far the list was followed stands in the book, so that an
+older copy of the book follows again what it has lost.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from adapters.discord_chat.credit.delivery import Delivery
 from adapters.discord_chat.credit.shop import Shop
 from adapters.discord_chat.mapping import discord_errors
 from bot.domain.errors import BotError, TransientError
+from bot.ports.discord_state import DiscordState, Followed
 
 SUBSCRIBED = frozenset(
     {
@@ -25,35 +27,43 @@ SUBSCRIBED = frozenset(
 )
 REMEMBERED = 4096
 LISTED_DELETED = 5_000
+# The platform's ids grow with time; what is listed late, or claimed late, has an id of before.
+A_DAY_OF_IDS = 24 * 60 * 60 * 1000 << 22
 _log = structlog.get_logger("discord")
 
 
 class Purchases:
     """Serves each entitlement in one task at a time.
 
-    `_news` is the latest of each that waits. `_open` are those that are not finished: they decide
-    from where on Discord is asked again. `_done` and `_gone` are the last ones that were given and
-    taken back, so that events which come twice or in the wrong order do nothing.
+    `_news` is the latest of each that waits. `_open` are those that are not finished: from there on
+    Discord is asked again. `_done` and `_gone` are the last ones that were given and taken back, so
+    that events which come twice or in the wrong order do nothing.
     """
 
-    def __init__(self, *, client: discord.Client, shop: Shop, delivery: Delivery) -> None:
+    def __init__(
+        self, *, client: discord.Client, shop: Shop, delivery: Delivery, state: DiscordState
+    ) -> None:
         self._client = client
         self._shop = shop
         self._delivery = delivery
+        self._state = state
         self._news: dict[int, discord.Entitlement] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._open: set[int] = set()
         self._done: OrderedDict[int, None] = OrderedDict()
         self._gone: OrderedDict[int, None] = OrderedDict()
-        self._listed = 0
         self._is_due = False
         self._catching: asyncio.Task[None] | None = None
         self._is_closed = False
 
     def follow(self, entitlement: discord.Entitlement, *, is_deleted: bool = False) -> None:
         """Do what an entitlement asks for, in a task of its own."""
-        number = entitlement.id
         entitlement.deleted = entitlement.deleted or is_deleted
+        if entitlement.deleted or not entitlement.consumed:
+            self._take(entitlement)
+
+    def _take(self, entitlement: discord.Entitlement) -> None:
+        number = entitlement.id
         known = self._gone if entitlement.deleted else self._done
         if self._is_closed or number in self._gone or number in known:
             return
@@ -67,11 +77,11 @@ class Purchases:
             self._tasks[number] = asyncio.create_task(self._serve(number))
 
     def _is_ours(self, entitlement: discord.Entitlement) -> bool:
-        """Say whether it is a person's purchase that waits: no server's, no subscription.
+        """Say whether it is a person's purchase: no server's, no subscription.
 
         One that a developer makes for tests may say that it is a subscription, to a consumable.
         """
-        if entitlement.user_id is None or (entitlement.consumed and not entitlement.deleted):
+        if entitlement.user_id is None:
             return False
         is_consumable = self._shop.is_consumable(entitlement.sku_id)
         return is_consumable or entitlement.type not in SUBSCRIBED
@@ -119,12 +129,14 @@ class Purchases:
                 _log.error("discord.failed", asked="entitlements", error=type(error).__name__)
 
     async def _list(self) -> None:
-        """Follow what is not consumed, and what was deleted of the latest ones."""
-        after = discord.Object(min(self._open, default=self._listed + 1) - 1)
+        """Follow what was bought since the last look, and what was deleted of the latest ones."""
+        application = str(self._client.application_id)
+        followed = await self._state.entitlements_followed(application)
+        if followed is None:  # the first look: kept at once, so that any copy of the book has it
+            followed = Followed(await self._newest(), 0)
+            await self._state.follow_entitlements(application, followed)
+        newest = await self._list_bought(followed)
         with discord_errors():
-            async for one in self._client.entitlements(limit=None, exclude_ended=True, after=after):
-                self._listed = max(self._listed, one.id)
-                self.follow(one)
             # discord.py asks for deleted ones only backwards.
             soon = discord.utils.utcnow() + timedelta(days=1)
             async for one in self._client.entitlements(
@@ -132,6 +144,43 @@ class Purchases:
             ):
                 if one.deleted:
                     self.follow(one)
+        # Whatever ends us before this line is listed again, which changes nothing.
+        until = min([newest - A_DAY_OF_IDS, *(one - 1 for one in self._open)])
+        await self._state.follow_entitlements(application, Followed(newest, max(until, 0)))
+
+    async def _newest(self) -> int:
+        newest = 0
+        with discord_errors():
+            async for one in self._client.entitlements(limit=None, after=discord.Object(0)):
+                newest = max(newest, one.id)
+        return newest
+
+    async def _list_bought(self, followed: Followed) -> int:
+        """Follow what was bought after `until`; return the newest that there is.
+
+        Before the first look anything may have been consumed by others. After it we alone consume,
+        and only what is credited: where that is not in the book, the book is an older copy.
+        """
+        newest = followed.until
+        after = discord.Object(min([newest, *(one - 1 for one in self._open)]))
+        with discord_errors():
+            async for one in self._client.entitlements(limit=None, after=after):
+                newest = max(newest, one.id)
+                if not one.consumed:
+                    if not one.is_expired():
+                        self.follow(one)
+                elif one.id > followed.since:
+                    await self._look_up(one)
+        return newest
+
+    async def _look_up(self, entitlement: discord.Entitlement) -> None:
+        """Have what was consumed credited if the book lacks it; one at a time, they may be many."""
+        if entitlement.id in self._tasks:
+            return  # it was consumed just now
+        self._take(entitlement)
+        task = self._tasks.get(entitlement.id)
+        if task is not None:
+            await asyncio.wait([task])
 
     async def _serve(self, number: int) -> None:
         try:

@@ -27,6 +27,6 @@ class Till:
         shop = Shop(client=client, credit=credit)
         teller = Teller(client=client, credit=credit)
         delivery = Delivery(client=client, credit=credit, teller=teller)
-        purchases = Purchases(client=client, shop=shop, delivery=delivery)
+        purchases = Purchases(client=client, shop=shop, delivery=delivery, state=state)
         counter = Counter(credit=credit, shop=shop, purchases=purchases, teller=teller, state=state)
         return cls(counter, purchases)

@@ -37,6 +37,15 @@ def credited(nano: int, view: CreditView) -> str:
     )
 
 
+def credited_anew(nano: int, view: CreditView) -> str:
+    """Return what is said when a purchase that was lost here has been found at the platform."""
+    left = view.paid_nano + view.promotional_nano
+    return (
+        f"A purchase of yours was missing here, so its {format_nano(nano)} {view.token} of credit "
+        f"is yours again. You have {format_nano(left)} {view.token}. `/credit` shows it."
+    )
+
+
 def refunded(taken_nano: int, view: CreditView) -> str:
     """Return what is said when a purchase was taken back."""
     left = view.paid_nano + view.promotional_nano

@@ -15,13 +15,20 @@ PREMIUM = 6
 
 
 class Store:
-    """Routes of SKUs and entitlements, and what people do in the platform's own shop."""
+    """Routes of SKUs and entitlements, and what people do in the platform's own shop.
+
+    Attributes:
+        listed_after: from where on lists of entitlements were asked for, oldest request first.
+        ends_consumed: whether what is consumed has ended for the platform, which does not say.
+    """
 
     def __init__(self, world: World, gateway: Gateway) -> None:
         self._world = world
         self._gateway = gateway
         self._sold: dict[str, Json] = {}
         self.consumed_at: dict[str, float] = {}
+        self.listed_after: list[int] = []
+        self.ends_consumed = False
 
     def routes(self) -> list[web.RouteDef]:
         """Return this part's routes."""
@@ -41,7 +48,7 @@ class Store:
         self._sold[number] = plain | {"dependent_sku_id": None, "manifest_labels": None}
         return int(number)
 
-    def make(self, person: Person, sku: int, kind: int = PURCHASE) -> str:
+    def make(self, person: Person, sku: int, kind: int = PURCHASE, *, days_ago: int = 0) -> str:
         """Keep an entitlement without telling anybody: nobody listens, or not yet."""
         unused = any(
             one["user_id"] == person.id and one["sku_id"] == str(sku) and not one["consumed"]
@@ -50,7 +57,7 @@ class Store:
         )
         if unused and kind != TEST_PURCHASE:
             raise AssertionError("nobody buys a consumable again before it is consumed")
-        number = self._world.snowflake()
+        number = self._world.snowflake(days_ago=days_ago)
         plain: Json = {"id": number, "sku_id": str(sku), "user_id": person.id, "type": kind}
         plain |= {"application_id": self._world.app.id, "deleted": False, "consumed": False}
         self._world.entitlements[number] = plain | {"starts_at": None, "ends_at": None}
@@ -95,7 +102,8 @@ class Store:
         if "before" in query:
             found = [one for one in found if int(one["id"]) < int(query["before"])]
             return answer(found[-limit:])
-        found = [one for one in found if int(one["id"]) > int(query.get("after", "0"))]
+        self.listed_after.append(int(query.get("after", "0")))
+        found = [one for one in found if int(one["id"]) > self.listed_after[-1]]
         return answer(found[:limit])
 
     def _found(self, request: web.Request) -> Json:
@@ -114,6 +122,6 @@ class Store:
         kind: Any = self._sold[found["sku_id"]]["type"]
         if found["consumed"] or found["deleted"] or kind != CONSUMABLE:
             raise Refused(400, 50035, "Invalid Form Body")
-        found["consumed"] = True
+        found |= {"consumed": True, "ends_at": stamp() if self.ends_consumed else None}
         self.consumed_at[found["id"]] = time.monotonic()
         return web.Response(status=204)

@@ -8,6 +8,7 @@ from typing import Any
 
 Json = dict[str, Any]
 EPOCH_MS = 1_420_070_400_000
+DAY_MS = 24 * 60 * 60 * 1000
 
 MANAGE_CHANNELS, MANAGE_GUILD = 1 << 4, 1 << 5
 VIEW_CHANNEL, SEND_MESSAGES, READ_HISTORY = 1 << 10, 1 << 11, 1 << 16
@@ -148,9 +149,9 @@ class World:
         self.typing: list[str] = []
         self.nonces: dict[tuple[str, str], str] = {}
 
-    def snowflake(self) -> str:
+    def snowflake(self, *, days_ago: int = 0) -> str:
         """Return the next id; ids grow and carry the time, as the platform's do."""
-        millis = time.time_ns() // 1_000_000 - EPOCH_MS
+        millis = time.time_ns() // 1_000_000 - EPOCH_MS - days_ago * DAY_MS
         return str((millis << 22) + next(self._count))
 
     def person(self, name: str, *, bot: bool = False) -> Person:
