@@ -27,6 +27,7 @@ ADVANCE_EVERY_S = 15
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 """Everything by the clock happens at whole intervals since then."""
 
+
 _log = structlog.get_logger()
 
 
@@ -56,6 +57,7 @@ class Service(AbstractAsyncContextManager["Service"]):
         self._signer = signer
         self._recovery = recovery
         self._settlement = settlement
+        self._epoch_seconds = epoch_seconds
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         everything = (
             # At the same moments whenever the service was started: a daily epoch is due every day.
@@ -82,6 +84,9 @@ class Service(AbstractAsyncContextManager["Service"]):
         self._stopping = asyncio.Event()
 
     async def __aenter__(self) -> Self:
+        # Nobody settled at a moment at which this did not run: that epoch begins with the next
+        # advance, in seconds, and not a whole interval later.
+        await self._settlement.catch_up(BEGINNING, self._epoch_seconds)
         await self._tasks.__aenter__()
         self._tasks.create_task(self._sign_heads())
         self._scheduler.start()
@@ -136,6 +141,10 @@ class Service(AbstractAsyncContextManager["Service"]):
         await self._settlement.tick()
 
     async def _advance(self) -> None:
-        """Take what was begun further; no new epoch begins before it is due."""
+        """Take what was begun further; no new epoch begins before it is due.
+
+        One that is due begins here where it could not at its moment: the one before was not final
+        yet, or the chain did not answer.
+        """
         if await self._settlement.is_under_way():
             await self._settlement.tick(begin=False)

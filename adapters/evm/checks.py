@@ -17,6 +17,12 @@ TOKEN_DECIMALS = 6
 """Claims are in units of 1e-6: a token with others would pay creators another sum."""
 
 
+NO_SETTLER = (
+    "the contract lets nobody commit: its guardian has removed the settler with a veto, and its "
+    "owner has to name one again (set_settler)"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class ExpectedChain:
     """What the configuration says.
@@ -89,13 +95,21 @@ async def check_token(web3: AsyncWeb3[Any], token: str, expected: ExpectedChain)
         )
 
 
+def is_nobody(address: str) -> bool:
+    """Whether an address is zero, as the contract's settler is after a veto."""
+    return not any(bytes.fromhex(address.removeprefix("0x")))
+
+
 def check_settler(allowed: str, ours: str) -> None:
     """Refuse a key that may not commit.
+
+    Where nobody may, a veto was the reason: nothing is wrong with the key, and the publisher says
+    it once it has something to commit.
 
     Raises:
         ConfigurationError: the contract's owner has named another settler.
     """
-    if allowed != ours:
+    if allowed != ours and not is_nobody(allowed):
         raise ConfigurationError(
             f"The settlement contract lets {allowed} commit, and the settler's key is of {ours}: "
             "its owner can change that with set_settler."

@@ -3,20 +3,25 @@
 from collections.abc import Sequence
 from typing import Any
 
+from eth_typing import BlockNumber
 from eth_utils.crypto import keccak
 from hexbytes import HexBytes
 from web3 import AsyncHTTPProvider, AsyncWeb3
 from web3.exceptions import BlockNotFound, TransactionNotFound, Web3RPCError
 from web3.providers import AsyncBaseProvider
+from web3.types import BlockIdentifier
 
 from adapters.evm.artefacts import load_artefact
 from adapters.evm.checks import (
+    NO_SETTLER,
     ExpectedChain,
     check_chain_id,
     check_code,
     check_settler,
     check_token,
+    is_nobody,
 )
+from adapters.evm.contract_state import call_at, read_state
 from adapters.evm.mapping import parse_rejection, reading, sending
 from adapters.evm.signers import KeySigner, TransactionSigner, Unsigned, read_signed
 from adapters.evm.signing import CallSigner, Job
@@ -82,6 +87,7 @@ class EvmSettlementChain(SettlementChain):
         self._expected = expected
         # The identity whose token and settler were looked at: asked again when it changes.
         self._identity: ChainIdentity | None = None
+        self._delay_s: int | None = None  # never changes
 
     async def close(self) -> None:
         """Close the sessions of an RPC provider."""
@@ -118,42 +124,35 @@ class EvmSettlementChain(SettlementChain):
                 allowed = await self._settlement.functions.settler().call()
             check_settler(allowed, self._web3.to_checksum_address(settler.address))
 
-    async def contract(self) -> ContractState:
+    async def contract(self, *, finality: Finality = 1) -> ContractState:
         """See the port."""
+        delay_s = await self.veto_delay_s()
         with reading():
-            state = await self._settlement.functions.state().call()
-            claimable_root = await self._settlement.functions.claimable_root().call()
-            epoch, fee_total, log_size, fee_root, log_root, data_hash, claimed_total, due = state
-            waits = due != 0 and bytes(claimable_root) != bytes(fee_root)
-            if due != 0 and not waits:
-                # One fee root after the other may be the same: only the time tells them apart.
-                newest = await self._web3.eth.get_block("latest")
-                waits = newest["timestamp"] < due
-        return ContractState(
-            commitment=Commitment(
-                epoch=epoch,
-                fee_root=bytes(fee_root),
-                fee_total=fee_total,
-                log_root=bytes(log_root),
-                log_size=log_size,
-                data_hash=bytes(data_hash),
-            ),
-            claimed_total=claimed_total,
-            claimable_root=bytes(claimable_root),
-            may_be_vetoed=waits,
-        )
+            block = await self._block(finality)
+            return await read_state(self._web3, self._settlement, block, delay_s)
+
+    async def veto_delay_s(self) -> int:
+        """See the port."""
+        if self._delay_s is None:
+            with reading():
+                self._delay_s = int(await self._settlement.functions.DELAY().call())
+        return self._delay_s
 
     async def nonce(self, signer: Signer, *, finality: Finality = 1) -> int:
         """See the port."""
         address = self._web3.to_checksum_address(self._signer(signer).address)
         with reading():
-            if finality == 1:
-                return int(await self._web3.eth.get_transaction_count(address, "latest"))
-            if isinstance(finality, BlockTag):
-                return int(await self._web3.eth.get_transaction_count(address, finality.value))
-            head = await self._web3.eth.block_number
-            block = max(0, head - finality + 1)
+            block = await self._block(finality)
             return int(await self._web3.eth.get_transaction_count(address, block))
+
+    async def _block(self, finality: Finality) -> BlockIdentifier:
+        """Return the newest block that is final in that sense, as a node wants it named."""
+        if finality == 1:
+            return "latest"
+        if isinstance(finality, BlockTag):
+            # By its number: the word may mean a later block from one question to the next.
+            return BlockNumber(await self.height(finality))
+        return BlockNumber(max(0, await self._web3.eth.block_number - finality + 1))
 
     async def height(self, tag: BlockTag) -> int:
         """See the port."""
@@ -184,7 +183,13 @@ class EvmSettlementChain(SettlementChain):
             commitment.data_hash,
         ]
         data = self._settlement.encode_abi("commit", args=arguments)
-        return await self._sign(Purpose.COMMIT, commitment.epoch, 0, nonce=nonce, data=data)
+        signed = await self._sign(Purpose.COMMIT, commitment.epoch, 0, nonce=nonce, data=data)
+        if isinstance(signed, Refusal):
+            with reading():
+                allowed = str(await self._settlement.functions.settler().call())
+            if is_nobody(allowed):
+                return Refusal(NO_SETTLER)
+        return signed
 
     async def sign_claims(self, chunk: ClaimChunk, *, nonce: int) -> SignedTransaction | Refusal:
         """See the port."""
@@ -237,13 +242,16 @@ class EvmSettlementChain(SettlementChain):
             transaction=bytes(receipt["transactionHash"]),
         )
 
-    async def claimed(self, twins: Sequence[bytes]) -> tuple[int, ...]:
+    async def claimed(self, twins: Sequence[bytes], *, finality: Finality = 1) -> tuple[int, ...]:
         """See the port."""
         amounts: list[int] = []
         with reading():
+            block = await self._block(finality)
             for start in range(0, len(twins), CLAIMED_BATCH):
-                batch = list(twins[start : start + CLAIMED_BATCH])
-                amounts.extend(await self._settlement.functions.claimed_of(batch).call())
+                call = self._settlement.functions.claimed_of(
+                    list(twins[start : start + CLAIMED_BATCH])
+                )
+                amounts.extend(await call_at(call, block))
         return tuple(amounts)
 
     async def balance(self, address: bytes) -> int:

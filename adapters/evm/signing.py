@@ -118,6 +118,7 @@ class CallSigner:
             raw=raw,
             fees=fees,
             signed_at=market.time,
+            sender=signer.address,
         )
 
     def _choose(self, market: Market, over: Fees | None) -> Fees | None:

@@ -10,13 +10,32 @@ from bot.domain.settlement import Commitment, Earnings, Epoch, EpochState
 
 def read_epoch(row: tuple[Any, ...], earnings: Sequence[tuple[Any, ...]]) -> Epoch:
     """Return the epoch of a row and of those of its earnings."""
-    number, state, fee_root, fee_total, log_root, log_size, data_hash, cutoff = row
+    number, state, fee_root, fee_total, log_root, log_size, data_hash, cutoff, begun_at = row
     return Epoch(
         commitment=Commitment(number, fee_root, fee_total, log_root, log_size, data_hash),
         earnings=tuple(Earnings(*item) for item in earnings),
         cutoff=cutoff,
         state=EpochState(state),
+        begun_at=begun_at,
     )
+
+
+async def put_closed(connection: aiosqlite.Connection, epoch: Epoch) -> None:
+    """Store a lost or vetoed epoch, in place of the open one that had its number."""
+    said = epoch.commitment
+    await connection.execute("DELETE FROM epoch_earnings WHERE epoch = ?", (epoch.number,))
+    await connection.execute(
+        "INSERT INTO epochs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number) "
+        "DO UPDATE SET state = excluded.state, cutoff = excluded.cutoff, "
+        "fee_root = excluded.fee_root, fee_total = excluded.fee_total, "
+        "log_root = excluded.log_root, log_size = excluded.log_size, "
+        "data_hash = excluded.data_hash, begun_at = excluded.begun_at",
+        (
+            *(epoch.number, epoch.state, said.fee_root, said.fee_total, said.log_root),
+            *(said.log_size, said.data_hash, epoch.cutoff, epoch.begun_at),
+        ),
+    )
+    await add_earnings(connection, epoch)
 
 
 async def add_earnings(connection: aiosqlite.Connection, epoch: Epoch) -> None:

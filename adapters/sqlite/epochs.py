@@ -3,7 +3,7 @@
 from typing import Any
 
 from adapters.sqlite.database import Database
-from adapters.sqlite.epoch_rows import add_earnings, read_epoch
+from adapters.sqlite.epoch_rows import add_earnings, put_closed, read_epoch
 from adapters.sqlite.leases import LEASE_TABLE, read_lease, take_lease
 from adapters.sqlite.transactions import (
     TRANSACTION_TABLES,
@@ -37,16 +37,18 @@ CREATE TABLE IF NOT EXISTS chain_pin (
 
 CREATE TABLE IF NOT EXISTS epochs (
   number INTEGER PRIMARY KEY,
-  state TEXT NOT NULL CHECK (state IN ('planned', 'signed', 'sent', 'mined', 'final', 'lost')),
+  state TEXT NOT NULL
+    CHECK (state IN ('planned', 'signed', 'sent', 'mined', 'final', 'lost', 'vetoed')),
   fee_root BLOB NOT NULL,
   fee_total INTEGER NOT NULL,
   log_root BLOB NOT NULL,
   log_size INTEGER NOT NULL,
   data_hash BLOB NOT NULL,
-  cutoff INTEGER NOT NULL
+  cutoff INTEGER NOT NULL,
+  begun_at INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS one_open_epoch ON epochs ((1))
-  WHERE state NOT IN ('final', 'lost');
+  WHERE state NOT IN ('final', 'lost', 'vetoed');
 
 CREATE TABLE IF NOT EXISTS epoch_earnings (
   epoch INTEGER NOT NULL REFERENCES epochs (number),
@@ -66,7 +68,8 @@ CREATE TABLE IF NOT EXISTS epoch_earnings (
 SCHEMA = _TABLES + TRANSACTION_TABLES + LEASE_TABLE
 
 _PIN = "chain_id, genesis_hash, settlement, token, code_hash"
-_EPOCH = "number, state, fee_root, fee_total, log_root, log_size, data_hash, cutoff"
+_EPOCH = "number, state, fee_root, fee_total, log_root, log_size, data_hash, cutoff, begun_at"
+_CLOSED = "('final', 'lost', 'vetoed')"
 
 
 class SqliteEpochStore(EpochStore):
@@ -121,9 +124,9 @@ class SqliteEpochStore(EpochStore):
         commitment = epoch.commitment
         async with self._database.transaction() as connection:
             cursor = await connection.execute(
-                "INSERT INTO epochs SELECT ?, 'planned', ?, ?, ?, ?, ?, ? "
+                "INSERT INTO epochs SELECT ?, 'planned', ?, ?, ?, ?, ?, ?, ? "  # noqa: S608
                 "WHERE ? = (SELECT coalesce(max(number), 0) + 1 FROM epochs) "
-                "AND NOT EXISTS (SELECT 1 FROM epochs WHERE state NOT IN ('final', 'lost'))",
+                f"AND NOT EXISTS (SELECT 1 FROM epochs WHERE state NOT IN {_CLOSED})",
                 (
                     epoch.number,
                     commitment.fee_root,
@@ -132,6 +135,7 @@ class SqliteEpochStore(EpochStore):
                     commitment.log_size,
                     commitment.data_hash,
                     epoch.cutoff,
+                    epoch.begun_at,
                     epoch.number,
                 ),
             )
@@ -144,10 +148,9 @@ class SqliteEpochStore(EpochStore):
         """See the port."""
         if epoch.state is not EpochState.LOST:
             raise InvariantError(f"epoch {epoch.number} is {epoch.state}, not lost")
-        said = epoch.commitment
         async with self._database.transaction() as connection:
             cursor = await connection.execute(
-                "SELECT 1 FROM epochs WHERE number >= ? AND state IN ('final', 'lost')",
+                f"SELECT 1 FROM epochs WHERE number >= ? AND state IN {_CLOSED}",  # noqa: S608
                 (epoch.number,),
             )
             if await cursor.fetchone() is not None:
@@ -156,28 +159,38 @@ class SqliteEpochStore(EpochStore):
                 "UPDATE chain_transactions SET state = 'final' "
                 "WHERE purpose = 'commit' AND state IN ('signed', 'sent', 'mined')"
             )
-            await connection.execute("UPDATE epochs SET state = 'final' WHERE state <> 'lost'")
-            await connection.execute("DELETE FROM epoch_earnings WHERE epoch = ?", (epoch.number,))
             await connection.execute(
-                "INSERT INTO epochs VALUES (?, 'lost', ?, ?, ?, ?, ?, ?) ON CONFLICT (number) "
-                "DO UPDATE SET state = 'lost', cutoff = excluded.cutoff, "
-                "fee_root = excluded.fee_root, fee_total = excluded.fee_total, "
-                "log_root = excluded.log_root, log_size = excluded.log_size, "
-                "data_hash = excluded.data_hash",
-                (
-                    *(epoch.number, said.fee_root, said.fee_total, said.log_root, said.log_size),
-                    *(said.data_hash, epoch.cutoff),
-                ),
+                f"UPDATE epochs SET state = 'final' WHERE state NOT IN {_CLOSED}"  # noqa: S608
             )
-            await add_earnings(connection, epoch)
+            await put_closed(connection, epoch)
+
+    async def veto(self, epoch: Epoch) -> bool:
+        """See the port."""
+        if epoch.state is not EpochState.VETOED:
+            raise InvariantError(f"epoch {epoch.number} is {epoch.state}, not vetoed")
+        async with self._database.transaction() as connection:
+            cursor = await connection.execute(
+                f"SELECT coalesce(max(number), 0) FROM epochs WHERE state IN {_CLOSED}"  # noqa: S608
+            )
+            row = await cursor.fetchone()
+            if row is None or int(row[0]) + 1 != epoch.number:
+                return False
+            # One durable step: a commit that was vetoed is never in flight beside its epoch's end.
+            await connection.execute(
+                "UPDATE chain_transactions SET state = 'dead', block_number = NULL, "
+                "block_hash = NULL, included = NULL, gas_used = NULL "
+                "WHERE purpose = 'commit' AND state IN ('signed', 'sent', 'mined')"
+            )
+            await put_closed(connection, epoch)
+        return True
 
     async def open_epoch(self) -> Epoch | None:
         """See the port."""
-        return await self._epoch("state NOT IN ('final', 'lost')", ())
+        return await self._epoch(f"state NOT IN {_CLOSED}", ())
 
     async def last_final(self) -> Epoch | None:
         """See the port."""
-        return await self._epoch("state IN ('final', 'lost') ORDER BY number DESC LIMIT 1", ())
+        return await self._epoch(f"state IN {_CLOSED} ORDER BY number DESC LIMIT 1", ())
 
     async def epoch(self, number: int) -> Epoch | None:
         """See the port."""

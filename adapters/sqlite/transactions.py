@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS chain_transactions (
   purpose TEXT NOT NULL CHECK (purpose IN ('commit', 'claim')),
   epoch INTEGER NOT NULL REFERENCES epochs (number),
   chunk INTEGER NOT NULL,
+  sender BLOB NOT NULL,
   nonce INTEGER NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('signed', 'sent', 'mined', 'final', 'dead')),
   attempts INTEGER NOT NULL,
@@ -39,7 +40,7 @@ CREATE TABLE IF NOT EXISTS chain_transactions (
 CREATE UNIQUE INDEX IF NOT EXISTS one_living_job
   ON chain_transactions (purpose, epoch, chunk) WHERE state <> 'dead';
 CREATE UNIQUE INDEX IF NOT EXISTS one_living_nonce
-  ON chain_transactions (purpose, nonce) WHERE state <> 'dead';
+  ON chain_transactions (purpose, sender, nonce) WHERE state <> 'dead';
 CREATE INDEX IF NOT EXISTS transactions_in_flight
   ON chain_transactions (purpose) WHERE state IN ('signed', 'sent', 'mined');
 
@@ -47,13 +48,14 @@ CREATE TABLE IF NOT EXISTS chain_attempts (
   hash BLOB PRIMARY KEY,
   transaction_id INTEGER NOT NULL REFERENCES chain_transactions (id),
   purpose TEXT NOT NULL,
+  sender BLOB NOT NULL,
   nonce INTEGER NOT NULL,
   attempt INTEGER NOT NULL,
   raw BLOB NOT NULL,
   max_fee_wei INTEGER NOT NULL,
   tip_wei INTEGER NOT NULL,
   signed_at INTEGER NOT NULL,
-  UNIQUE (purpose, nonce, attempt)
+  UNIQUE (purpose, sender, nonce, attempt)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS attempts_of_transaction ON chain_attempts (transaction_id);
 CREATE TRIGGER IF NOT EXISTS attempts_stay_as_signed BEFORE UPDATE ON chain_attempts
@@ -62,7 +64,9 @@ CREATE TRIGGER IF NOT EXISTS attempts_stay BEFORE DELETE ON chain_attempts
   BEGIN SELECT RAISE(ABORT, 'attempts are never deleted'); END;
 """
 
-_ROW = "id, purpose, epoch, chunk, nonce, state, block_number, block_hash, included, gas_used"
+_ROW = (
+    "id, purpose, epoch, chunk, sender, nonce, state, block_number, block_hash, included, gas_used"
+)
 
 
 async def add_transaction(connection: aiosqlite.Connection, signed: SignedTransaction) -> bool:
@@ -76,9 +80,10 @@ async def add_transaction(connection: aiosqlite.Connection, signed: SignedTransa
         return False
     try:
         cursor = await connection.execute(
-            "INSERT INTO chain_transactions (purpose, epoch, chunk, nonce, state, attempts) "
-            "VALUES (?, ?, ?, ?, 'signed', 1)",
-            (signed.purpose, signed.epoch, signed.chunk, signed.nonce),
+            "INSERT INTO chain_transactions "
+            "(purpose, epoch, chunk, sender, nonce, state, attempts) "
+            "VALUES (?, ?, ?, ?, ?, 'signed', 1)",
+            (signed.purpose, signed.epoch, signed.chunk, signed.sender, signed.nonce),
         )
     except sqlite3.IntegrityError:
         return False
@@ -114,7 +119,8 @@ async def move_transaction(
 ) -> bool:
     """Take a job to another state, and a commit's epoch with it; see the port's `move`."""
     found = await _find(connection, transaction)
-    if found is None:
+    is_dead = transaction.state is TransactionState.DEAD
+    if found is None or (is_dead and not await _may_come_back(connection, transaction)):
         return False
     signed = transaction.signed
     block: tuple[object, ...] = (None, None, None, None)
@@ -155,6 +161,9 @@ def check_move(
     """
     if to not in TRANSACTION_MOVES[transaction.state]:
         raise InvariantError(f"a transaction can't go from {transaction.state} to {to}")
+    is_dead = transaction.state is TransactionState.DEAD
+    if is_dead and transaction.signed.purpose is not Purpose.COMMIT:
+        raise InvariantError("only a commit comes back from the dead")
     if (inclusion is not None) != (to is TransactionState.MINED):
         raise InvariantError("an inclusion belongs to the move to mined, and to no other")
     hashes = {one.hash for one in transaction.attempts}
@@ -169,9 +178,9 @@ def check_attempt(transaction: StoredTransaction, signed: SignedTransaction) -> 
         InvariantError: they are none, or nothing can be added in that state.
     """
     old = transaction.signed
-    job = (old.purpose, old.epoch, old.chunk, old.nonce)
-    if job != (signed.purpose, signed.epoch, signed.chunk, signed.nonce):
-        raise InvariantError("another job or nonce is no attempt at this one")
+    job = (old.purpose, old.epoch, old.chunk, old.sender, old.nonce)
+    if job != (signed.purpose, signed.epoch, signed.chunk, signed.sender, signed.nonce):
+        raise InvariantError("another job, account or nonce is no attempt at this one")
     if transaction.state not in REPLACEABLE:
         raise InvariantError(f"nothing is added to a transaction that is {transaction.state}")
 
@@ -187,6 +196,18 @@ async def _find(connection: aiosqlite.Connection, transaction: StoredTransaction
     return None if row is None else int(row[0])
 
 
+async def _may_come_back(connection: aiosqlite.Connection, transaction: StoredTransaction) -> bool:
+    """Whether a dead commit's epoch still waits for one, and nothing living has its nonce."""
+    signed = transaction.signed
+    cursor = await connection.execute(
+        "SELECT 1 FROM epochs WHERE number = ? AND state = 'planned' AND NOT EXISTS ("
+        "SELECT 1 FROM chain_transactions WHERE purpose = ? AND state <> 'dead' "
+        "AND (epoch = ? OR (sender = ? AND nonce = ?)))",
+        (signed.epoch, signed.purpose, signed.epoch, signed.sender, signed.nonce),
+    )
+    return await cursor.fetchone() is not None
+
+
 async def _is_known(connection: aiosqlite.Connection, transaction_hash: bytes) -> bool:
     cursor = await connection.execute(
         "SELECT 1 FROM chain_attempts WHERE hash = ?", (transaction_hash,)
@@ -199,12 +220,13 @@ async def _insert_attempt(
 ) -> None:
     # Numbered across dead transactions too: the chain may give a nonce back that they had.
     await connection.execute(
-        "INSERT INTO chain_attempts SELECT ?, ?, ?, ?, coalesce(max(attempt) + 1, 0), ?, ?, ?, ? "
-        "FROM chain_attempts WHERE purpose = ? AND nonce = ?",
+        "INSERT INTO chain_attempts "
+        "SELECT ?, ?, ?, ?, ?, coalesce(max(attempt) + 1, 0), ?, ?, ?, ? "
+        "FROM chain_attempts WHERE purpose = ? AND sender = ? AND nonce = ?",
         (
-            *(signed.hash, transaction_id, signed.purpose, signed.nonce, signed.raw),
-            *(signed.fees.max_fee_wei, signed.fees.tip_wei, signed.signed_at),
-            *(signed.purpose, signed.nonce),
+            *(signed.hash, transaction_id, signed.purpose, signed.sender, signed.nonce),
+            *(signed.raw, signed.fees.max_fee_wei, signed.fees.tip_wei, signed.signed_at),
+            *(signed.purpose, signed.sender, signed.nonce),
         ),
     )
 
@@ -214,7 +236,8 @@ async def _move_epoch(connection: aiosqlite.Connection, epoch: int, state: Epoch
 
 
 async def _read(connection: aiosqlite.Connection, row: tuple[Any, ...]) -> StoredTransaction:
-    row_id, purpose, epoch, chunk, nonce, state, number, block_hash, included, gas_used = row
+    row_id, purpose, epoch, chunk, sender, nonce, state, *block, included, gas_used = row
+    number, block_hash = block
     cursor = await connection.execute(
         "SELECT hash, raw, attempt, max_fee_wei, tip_wei, signed_at FROM chain_attempts "
         "WHERE transaction_id = ? ORDER BY attempt",
@@ -231,6 +254,7 @@ async def _read(connection: aiosqlite.Connection, row: tuple[Any, ...]) -> Store
             attempt=attempt,
             fees=Fees(max_fee, tip),
             signed_at=signed_at,
+            sender=sender,
         )
         for digest, raw, attempt, max_fee, tip, signed_at in await cursor.fetchall()
     ]

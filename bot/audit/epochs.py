@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from bot.audit.findings import Findings
 from bot.audit.funding import TreasuryFunds, note_funding
@@ -21,7 +22,15 @@ from bot.domain.ledger import creator_account, settled_account
 from bot.domain.manifest import parse_manifest
 from bot.domain.payment import Payer
 from bot.domain.restored import LOST_FEES, epoch_of, is_of_lost_book
-from bot.domain.settlement import NANO_PER_UNIT, NO_PAYOUT, Earnings, Epoch, EpochState, to_units
+from bot.domain.settlement import (
+    NANO_PER_UNIT,
+    NO_PAYOUT,
+    Commitment,
+    Earnings,
+    Epoch,
+    EpochState,
+    to_units,
+)
 from bot.domain.statements import SealStatement
 from bot.ports.audit import StoredRecords
 from bot.ports.chain import SettlementChain
@@ -67,6 +76,10 @@ async def audit_epochs(
         elif epoch.state is EpochState.LOST:
             findings.count("epochs of a lost book")
             _check_lost(records, epoch, seals, findings)
+        elif epoch.state is EpochState.VETOED:
+            findings.count("vetoed epochs")
+            before = found[number - 2] if number > 1 else None
+            _check_vetoed(records, epoch, before, findings)
         else:
             findings.count("epochs")
             _check_epoch(records, logs, epoch, findings)
@@ -121,6 +134,22 @@ def _check_lost(
             committed.get(twin, 0) >= to_units(nano),
             f"{where}: twin {twin.hex()[:16]} earned more before it was lost",
         )
+
+
+def _check_vetoed(
+    records: StoredRecords, epoch: Epoch, before: Epoch | None, findings: Findings
+) -> None:
+    """Check that a vetoed number committed nothing: its contents are those of the one before."""
+    where = f"epoch {epoch.number}"
+    nothing = Commitment(epoch.number, bytes(32), 0, bytes(32), 0, bytes(32))
+    said = replace(before.commitment, epoch=epoch.number) if before else nothing
+    earnings = before.earnings if before else ()
+    findings.expect(
+        (epoch.commitment, epoch.earnings) == (said, earnings),
+        f"{where}: was vetoed, and does not say what the one before says",
+    )
+    settled = any(t.key == f"settle:epoch:{epoch.number}" for t in records.ledger)
+    findings.expect(not settled, f"{where}: was vetoed, and the ledger settled it")
 
 
 def _check_epoch(

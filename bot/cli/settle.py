@@ -158,7 +158,8 @@ async def _settle_now(settings: Settings, timeout_s: int) -> int:
         with printing.step_bar() as bar:
             reason = await _follow(publisher, bar, timeout_s, find_cause)
         final = await stores.epochs.last_final()
-    if final is None or (before is not None and final.number == before.number):
+    is_new = final is not None and (before is None or final.number != before.number)
+    if final is None or not is_new or final.state == "vetoed":
         printing.print_result(reason or "Nothing is new since the last epoch.")
         return 0
     printing.print_result(

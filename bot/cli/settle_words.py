@@ -79,7 +79,7 @@ def _print_facts(found: "Preview") -> None:
     ]
     for name, value in rows:
         table.add_row(name, Text(printable(value)))
-    printing.out.print(table)
+    printing.print_table(table)
 
 
 def _account(found: "Preview", allowed: str, ours: str) -> str:
@@ -108,7 +108,7 @@ def _print_twins(found: "Preview") -> None:
             f"{item.cumulative_units / _UNIT:.6f}",
             f"{units / _UNIT:.6f}" if found.claimed else "?",
         )
-    printing.out.print(table)
+    printing.print_table(table)
     if len(rows) > _MOST_TWINS:
         printing.out.print(f"… and {len(rows) - _MOST_TWINS} more twins (--json names them all).")
 
@@ -197,9 +197,15 @@ def print_standing(found: "Standing") -> None:
                 waits_for(line),
             )
     if found.rows:
-        printing.out.print(table)
+        printing.print_table(table)
     else:
         printing.out.print("Nothing was settled yet.")
+    for number in found.vetoed:
+        said = (
+            f"The guardian has vetoed epoch {number}: nothing of it was paid, and all of it is in "
+            "the next one."
+        )
+        printing.out.print(Text(said, style="yellow"))
     if found.on_chain is None:
         printing.out.print(Text(f"The chain was not asked: {printable(found.why_not)}"))
     else:
@@ -227,6 +233,7 @@ def describe_standing(found: "Standing") -> dict[str, object]:
     """Return the newest epochs for machines."""
     return {
         "on_chain": found.on_chain,
+        "vetoed": list(found.vetoed),
         "why_not": found.why_not,
         "publisher": None if found.lease is None else found.lease.owner,
         "epochs": [
@@ -272,7 +279,7 @@ def print_adoption(found: "Adoption") -> None:
             f"{moves.get(twin, 0) / 10**9:.9f}",
             f"{carried.get(twin, 0) / 10**9:.9f}",
         )
-    printing.err.print(table)
+    printing.print_table(table, printing.err)
     printing.say("Nobody is paid by this: the book learns what the chain has committed.")
     if found.waits:
         printing.say(f"It can't be done yet: {found.waits}.")

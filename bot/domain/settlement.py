@@ -124,6 +124,11 @@ class EpochState(StrEnum):
     MINED = "mined"
     FINAL = "final"
     LOST = "lost"  # on the chain; the book that made it was lost (`bot.settlement.restored`)
+    VETOED = "vetoed"  # its number is used up, its contents are those of the one before
+
+
+CLOSED = frozenset({EpochState.FINAL, EpochState.LOST, EpochState.VETOED})
+"""States in which nothing is left to do; the next number may be planned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +139,14 @@ class Epoch:
         commitment: never changes once the epoch is stored.
         earnings: in the order of the claim tree's leaves.
         cutoff: see `EarningsSnapshot`.
+        begun_at: when it was planned, found vetoed or taken over, in seconds since 1970.
     """
 
     commitment: Commitment
     earnings: tuple[Earnings, ...]
     cutoff: int
     state: EpochState = EpochState.PLANNED
+    begun_at: int = 0
 
     @property
     def number(self) -> int:
@@ -198,12 +205,15 @@ class ContractState:
         claimed_total: token units paid to creators so far.
         claimable_root: the fee root against which claims are checked now.
         may_be_vetoed: whether the guardian can still take it back.
+        was_vetoed: the newest number was vetoed: the commitment has that number, and for the rest
+            what the epoch before says.
     """
 
     commitment: Commitment
     claimed_total: int
     claimable_root: bytes
     may_be_vetoed: bool = False
+    was_vetoed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

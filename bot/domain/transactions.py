@@ -30,7 +30,7 @@ class Purpose(StrEnum):
 
 
 class TransactionState(StrEnum):
-    """How far a transaction has come; `dead` can never take effect any more."""
+    """How far a transaction has come; `dead` can't take effect any more, as far as is final."""
 
     SIGNED = "signed"
     SENT = "sent"
@@ -45,8 +45,9 @@ TRANSACTION_MOVES: dict[TransactionState, frozenset[TransactionState]] = {
     TransactionState.MINED: frozenset(TransactionState)
     - {TransactionState.SIGNED, TransactionState.MINED},
     TransactionState.FINAL: frozenset(),
-    TransactionState.DEAD: frozenset(),
+    TransactionState.DEAD: frozenset({TransactionState.SENT}),
 }
+"""From `dead` only a commit comes back, after a reorganisation deeper than the finality."""
 
 REPLACEABLE = frozenset({TransactionState.SIGNED, TransactionState.SENT, TransactionState.FINAL})
 """States in which another attempt may be added: not while a block holds one of them. A final
@@ -94,6 +95,7 @@ class SignedTransaction:
         chunk: index of the claim chunk; 0 for a commit.
         attempt: counts those of one signer's nonce, from 0; the store gives it.
         signed_at: the newest block's time when it was signed, in seconds since 1970.
+        sender: 20 bytes; each account counts its own nonces, and a settler may be replaced.
     """
 
     purpose: Purpose
@@ -105,6 +107,7 @@ class SignedTransaction:
     attempt: int = 0
     fees: Fees = _UNKNOWN
     signed_at: int = 0
+    sender: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

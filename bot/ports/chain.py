@@ -43,8 +43,16 @@ class SettlementChain(Protocol):
         """
         ...
 
-    async def contract(self) -> ContractState:
-        """Return the contract's newest commitment and what it has paid."""
+    async def contract(self, *, finality: Finality = 1) -> ContractState:
+        """Return the contract's newest commitment and what it has paid.
+
+        Args:
+            finality: as of the newest block that is final in that sense; 1 is the newest.
+        """
+        ...
+
+    async def veto_delay_s(self) -> int:
+        """Return how long after a commit the guardian can veto it; it never changes."""
         ...
 
     async def nonce(self, signer: Signer, *, finality: Finality = 1) -> int:
@@ -107,8 +115,13 @@ class SettlementChain(Protocol):
         """Return the block that holds the transaction; None while none does."""
         ...
 
-    async def claimed(self, twins: Sequence[bytes]) -> tuple[int, ...]:
-        """Return what each twin has been paid so far, in token units, in the order asked."""
+    async def claimed(self, twins: Sequence[bytes], *, finality: Finality = 1) -> tuple[int, ...]:
+        """Return what each twin has been paid so far, in token units, in the order asked.
+
+        Args:
+            twins: 32 bytes each.
+            finality: as in `contract`.
+        """
         ...
 
     async def balance(self, address: bytes) -> int:

@@ -53,11 +53,25 @@ class EpochStore(Protocol):
         ...
 
     async def open_epoch(self) -> Epoch | None:
-        """Return the one epoch that is not final."""
+        """Return the one epoch that is not closed: neither final nor lost nor vetoed."""
         ...
 
     async def last_final(self) -> Epoch | None:
-        """Return the final or lost epoch with the highest number."""
+        """Return the final, lost or vetoed epoch with the highest number."""
+        ...
+
+    async def veto(self, epoch: Epoch) -> bool:
+        """Store a vetoed epoch as the newest one, in place of the open one of its number.
+
+        Commits in flight are dead in the same step. False when its number is not the one after
+        that of `last_final`.
+
+        Args:
+            epoch: with the contents that the contract has fallen back to.
+
+        Raises:
+            InvariantError: the epoch is not in state `vetoed`.
+        """
         ...
 
     async def epoch(self, number: int) -> Epoch | None:
@@ -80,8 +94,8 @@ class EpochStore(Protocol):
         """Store a signed transaction, before anything is broadcast.
 
         A commit takes its epoch from `planned` to `signed` in the same step. Its attempt number is
-        the next one of the signer's nonce: 0, unless a dead transaction had it. False when a living
-        transaction has the same job (purpose, epoch, chunk) or the same signer and nonce, or when
+        the next one of the sender's nonce: 0, unless a dead transaction had it. False when a living
+        transaction has the same job (purpose, epoch, chunk) or the same sender and nonce, or when
         the epoch is not `planned` (commit) or not `final` (claim).
         """
         ...
@@ -95,7 +109,8 @@ class EpochStore(Protocol):
         """Take a transaction from the state given to another one.
 
         A commit takes its epoch along in the same step: to the state of the same name, and from
-        anywhere back to `planned` when the transaction is `dead`.
+        anywhere back to `planned` when the transaction is `dead`. From there it comes back only
+        where its epoch is still `planned` and nothing living has its nonce; else False.
 
         Args:
             transaction: as it was read; its state and attempts are compared with the stored ones.

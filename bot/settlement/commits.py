@@ -1,15 +1,25 @@
 """The commits of epochs: plans one, signs it, follows it to final, and mends what a chain loses."""
 
 import asyncio
+from dataclasses import replace
 
 import structlog
 
 from bot.domain.errors import InvariantError
 from bot.domain.settlement import ContractState, Epoch, EpochState
-from bot.domain.transactions import Purpose, Refusal, Signer, StoredTransaction, TransactionState
+from bot.domain.transactions import (
+    Finality,
+    Purpose,
+    Refusal,
+    Signer,
+    StoredTransaction,
+    TransactionState,
+)
 from bot.ports.chain import SettlementChain
+from bot.ports.clock import Clock
 from bot.ports.settlement import EarningsReader, EpochStore
 from bot.settlement.courier import Courier, Progress, Step
+from bot.settlement.due import now_of
 from bot.settlement.epoch import plan_epoch, plan_settlement
 from bot.settlement.second import SecondOpinion
 
@@ -26,13 +36,17 @@ class EpochCommits:
         store: EpochStore,
         earnings: EarningsReader,
         courier: Courier,
+        finality: Finality,
         second: SecondOpinion | None,
+        clock: Clock | None,
     ) -> None:
         self._chain = chain
         self._store = store
         self._earnings = earnings
         self._courier = courier
+        self._finality = finality
         self._second = second
+        self._clock = clock
 
     async def advance(self, last_number: int) -> Step | None:
         """Take the epoch one step further; None when there is nothing to commit.
@@ -53,6 +67,8 @@ class EpochCommits:
             return Step(Progress.MOVED)
         if state.commitment.epoch < (final.number if final else 0):
             return await self._heal(state)
+        if epoch is not None and await self._bring_to_life(state, epoch):
+            return Step(Progress.MOVED)
         self._compare(state, final, epoch)
         if epoch is None:
             is_due = (final.number if final else 0) < last_number
@@ -71,6 +87,21 @@ class EpochCommits:
         if step.progress is Progress.CONFIRMED:
             return await self._finish(epoch, final, transaction)
         return step
+
+    async def _bring_to_life(self, state: ContractState, epoch: Epoch) -> bool:
+        """Take up again a commit that was given up for good, where the chain has it after all.
+
+        Its nonce had gone to other bytes, and a reorganisation deeper than the finality took these
+        off the chain. It is ours: its bytes are here, and the contract holds exactly this epoch.
+        """
+        if epoch.state is not EpochState.PLANNED or state.commitment != epoch.commitment:
+            return False
+        for transaction in await self._store.transactions(Purpose.COMMIT, epoch.number):
+            found = [await self._chain.inclusion(one.hash) for one in transaction.attempts]
+            if any(one is not None and one.succeeded for one in found):
+                _log.error("epoch.given_up_too_soon", epoch=epoch.number)
+                return await self._store.move(transaction, TransactionState.SENT)
+        return False
 
     def _compare(self, state: ContractState, final: Epoch | None, epoch: Epoch | None) -> None:
         """Refuse to go on when the contract says something that this book never committed."""
@@ -109,10 +140,12 @@ class EpochCommits:
         raise InvariantError(f"{lost}, which another book had committed: it can't be sent again")
 
     async def _plan(self, final: Epoch | None) -> Step | None:
+        begun_at = now_of(self._clock)
         snapshot = await self._earnings.freeze()
-        epoch = await asyncio.to_thread(plan_epoch, snapshot, final)
-        if epoch is None:
+        planned = await asyncio.to_thread(plan_epoch, snapshot, final)
+        if planned is None:
             return None
+        epoch = replace(planned, begun_at=begun_at)
         # Killed before this line: nothing happened, and the next plan is as good as this one.
         if await self._store.plan(epoch):
             _log.info(
@@ -132,7 +165,8 @@ class EpochCommits:
     async def _finish(
         self, epoch: Epoch, final: Epoch | None, transaction: StoredTransaction
     ) -> Step:
-        state = await self._chain.contract()
+        # As of a block that stays: the end of the time for a veto is a fact of the chain's, too.
+        state = await self._chain.contract(finality=self._finality)
         if state.commitment != epoch.commitment:
             return Step(Progress.WAITING, f"the contract does not show epoch {epoch.number} yet")
         if state.may_be_vetoed:

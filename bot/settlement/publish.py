@@ -3,7 +3,7 @@
 ```
 planned --rehearse, sign, store bytes--> signed --> sent --> mined --final, contents equal--> final
    ^                                        |         |        |
-   +----- dead: nonce gone or reverted -----+---------+--------+
+   +----- dead: nonce gone or reverted -----+---------+--------+--- vetoed: the next number
 ```
 What happens between signed and final is the courier's business, dearer attempts included. Three
 things stop a second payment independently: a nonce is used once, the contract wants exactly the
@@ -12,6 +12,7 @@ next epoch number, and claims are cumulative. The settler's key signs nothing el
 
 import asyncio
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 import structlog
@@ -26,13 +27,16 @@ from bot.domain.errors import (
 from bot.domain.settlement import Epoch
 from bot.domain.transactions import Finality, Purpose
 from bot.ports.chain import SettlementChain
+from bot.ports.clock import Clock
 from bot.ports.settlement import EarningsReader, EpochStore
 from bot.settlement.commits import EpochCommits
 from bot.settlement.courier import PATIENCE_S, Courier, Progress, Step
+from bot.settlement.due import DueEpoch
 from bot.settlement.lease import PublisherLease
 from bot.settlement.relay import ClaimRelay
 from bot.settlement.second import SecondOpinion
 from bot.settlement.takeover import Takeover
+from bot.settlement.vetoed import Vetoes, standing
 
 MAX_STEPS = 200
 """Steps of one tick; 10,000 creators are 157 chunks of four steps, done in a few ticks."""
@@ -49,7 +53,7 @@ class PublisherState(StrEnum):
     """Everything that was earned is committed and paid out, as far as it can be."""
     WAITING = "waiting"
     DEFERRED = "deferred"
-    """The chain knows more leaves than a log that was restored: it has to grow past them."""
+    """Until the clock's next moment: a restored log has to grow, or the guardian has vetoed."""
     HALTED = "halted"
     """A person must look; nothing is written to the chain until the reason is gone."""
 
@@ -77,6 +81,7 @@ class EpochPublisher:
         second: SettlementChain | None = None,
         lease: PublisherLease | None = None,
         patience_s: int = PATIENCE_S,
+        clock: Clock | None = None,
     ) -> None:
         """Wire the publisher.
 
@@ -91,6 +96,7 @@ class EpochPublisher:
             second: the same contract through another node, which must agree before `final`.
             lease: None where nobody else can write to the book.
             patience_s: after how much of the chain's time fees are raised.
+            clock: says when epochs begin; None where they begin only when they are asked for.
         """
         self._chain = chain
         self._store = store
@@ -102,11 +108,29 @@ class EpochPublisher:
             chain=chain, store=store, finality=finality, patience_s=patience_s, second=opinion
         )
         self._commits = EpochCommits(
-            chain=chain, store=store, earnings=earnings, courier=courier, second=opinion
+            chain=chain,
+            store=store,
+            earnings=earnings,
+            courier=courier,
+            finality=finality,
+            second=opinion,
+            clock=clock,
         )
         relay = ClaimRelay(chain=chain, store=store, courier=courier, min_units=min_claim_units)
         self._relay = relay if relays else None
-        self._takeover = Takeover(chain=chain, store=store, earnings=earnings)
+        self._vetoes = Vetoes(
+            chain=chain, store=store, finality=finality, second=opinion, clock=clock
+        )
+        self._takeover = Takeover(
+            chain=chain,
+            store=store,
+            earnings=earnings,
+            finality=finality,
+            second=opinion,
+            clock=clock,
+        )
+        self._due = DueEpoch(store=store, clock=clock)
+        self._last = PublisherStatus(PublisherState.IDLE)
         self._one_at_a_time = asyncio.Lock()
 
     async def tick(self, *, begin: bool = True) -> PublisherStatus:
@@ -116,27 +140,45 @@ class EpochPublisher:
         for what the chain or the store does: the status says it.
 
         Args:
-            begin: plan a new epoch where none is open.
+            begin: an epoch is due. It begins now or, where one is open, once that is final; a later
+                tick without this goes on with it.
         """
         async with self._one_at_a_time:
+            if begin:
+                self._due.ask()
             try:
-                status = await self._work(begin=begin)
+                status = await self._work()
             except (TransientError, OutcomeUnknownError) as error:
                 status = PublisherStatus(PublisherState.WAITING, str(error))
             except (ConfigurationError, InvariantError) as error:
                 status = PublisherStatus(PublisherState.HALTED, str(error))
-                _log.error("settlement.halted", reason=status.reason)
         if status.state is PublisherState.WAITING:
             _log.info("settlement.waiting", reason=status.reason)
-        if status.state is PublisherState.DEFERRED:
-            _log.warning("settlement.deferred", reason=status.reason)
+        if status != self._last:
+            # What stays so is asked for again every few seconds, and said once.
+            if status.state is PublisherState.HALTED:
+                _log.error("settlement.halted", reason=status.reason)
+            if status.state is PublisherState.DEFERRED:
+                _log.warning("settlement.deferred", reason=status.reason)
+        self._last = status
         return status
 
+    async def catch_up(self, beginning: datetime, every_s: float) -> None:
+        """Let an epoch be due where none has begun since the clock's newest moment; for a start.
+
+        Args:
+            beginning: the clock's first moment.
+            every_s: from one to the next.
+        """
+        await self._due.catch_up(beginning, every_s)
+
     async def is_under_way(self) -> bool:
-        """Whether something that was begun waits for the next tick; asks the store alone."""
+        """Whether something waits for the next tick; asks the store alone."""
+        if self._due.is_due:
+            return True
         if await self._store.open_epoch() or await self._store.in_flight(Purpose.CLAIM):
             return True
-        final = await self._store.last_final()
+        final = await standing(self._store)
         return final is not None and self._relay is not None and not self._relay.is_done(final)
 
     async def close(self) -> None:
@@ -151,7 +193,7 @@ class EpochPublisher:
         Where the log has to grow first, nothing is committed, and nothing is waited for.
 
         Returns:
-            the newest final epoch; None when there has never been anything to commit.
+            the newest epoch that stands; None when there has never been anything to commit.
 
         Raises:
             InvariantError: the publisher halted.
@@ -167,28 +209,37 @@ class EpochPublisher:
             raise ChainUnavailableError(status.reason) from error
         if status.state is PublisherState.HALTED:
             raise InvariantError(status.reason)
-        return await self._store.last_final()
+        return await standing(self._store)
 
-    async def _work(self, *, begin: bool) -> PublisherStatus:
+    async def _work(self) -> PublisherStatus:
         taken = await self._lease.hold() if self._lease else None
         if taken is not None:
             return PublisherStatus(PublisherState.WAITING, taken)
         await self._check_identity()
-        taking = await self._takeover.advance()
-        if taking is not None:
-            deferred = taking.progress is Progress.DEFERRED
-            state = PublisherState.DEFERRED if deferred else PublisherState.WAITING
-            return PublisherStatus(state, taking.reason)
+        for look in (self._vetoes.advance, self._takeover.advance):
+            found = await look()
+            if found is not None and found.progress is Progress.DEFERRED:
+                # Not before the clock's next moment: the same again would only cost more.
+                self._due.drop()
+                return PublisherStatus(PublisherState.DEFERRED, found.reason)
+            if found is not None:
+                return PublisherStatus(PublisherState.WAITING, found.reason)
+        return await self._settle()
+
+    async def _settle(self) -> PublisherStatus:
         step: Step | None = None
         # One new epoch a tick: fees that arrive while it settles wait for the next tick, or on a
         # busy service the claims would never get their turn.
-        newest = await self._store.open_epoch() or await self._store.last_final()
-        last_number = (newest.number if newest else 0) + begin
+        number = await self._due.begin_tick()
+        last_number = number + self._due.is_due
         for _ in range(MAX_STEPS):
             taken = await self._lease.hold() if self._lease else None
             if taken is not None:
                 return PublisherStatus(PublisherState.WAITING, taken)
             step = await self._commits.advance(last_number)
+            await self._due.note_begun(number)
+            if step is None:
+                self._due.drop()  # nothing is new
             if step is None or step.progress is Progress.WAITING:
                 # Claims of earlier epochs go on while a commit waits.
                 relayed = await self._relay.advance() if self._relay else None

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 from bot.crypto.eip712 import encode_address
+from bot.domain.outcomes import may_follow
 from bot.domain.settlement import Commitment
-from bot.domain.statements import Outcome
 from bot.domain.times import encode_time
 from bot.domain.twin_log import TwinEntry
 from bot.ports.recount import VaultFacts
@@ -160,17 +160,13 @@ def _place(own: OwnReceipt, found: list[tuple[int, TwinEntry]], size: int) -> _P
     outcome, leaf = own.outcome
     stands = [index for index, entry in found if entry.outcome is outcome]
     if leaf >= size:
-        # Of a reply that was reversed later, the proof shows the later outcome alone.
+        # Of a reply that was reversed later, the proof shows the latest outcome alone.
         said = [entry.outcome for _, entry in found]
-        early = said != [Outcome.DELIVERED] or outcome not in {Outcome.WITHDRAWN, Outcome.REFUNDED}
         sentence = f"{own.name} was {outcome.word} after this epoch: the twin log says so before."
-        require(11, sentence, that=not said or not early)
+        require(11, sentence, that=may_follow(said, outcome))
         return None
     sentence = f"{own.name} was {outcome.word} before this epoch, and the twin log leaves it out."
     require(11, sentence, that=bool(stands))
-    last = found[-1][1].outcome
-    sentence = f"{own.name} was {outcome.word}, and the twin log goes on to say {last.word}."
-    require(11, sentence, that=last is outcome or outcome is Outcome.DELIVERED)
     return _Placed(own.name, leaf, stands[0])
 
 

@@ -14,6 +14,7 @@ from bot.ports.chain import SettlementChain
 from bot.ports.settlement import EpochStore
 from bot.settlement.claims import CHUNK_LEAVES, ClaimTree
 from bot.settlement.courier import Courier, Progress, Step
+from bot.settlement.vetoed import standing
 
 MAX_REVERTED = 3
 """A chunk that was reverted so often, although its rehearsal passed, waits for the next epoch."""
@@ -63,7 +64,7 @@ class ClaimRelay:
         in_flight = await self._store.in_flight(Purpose.CLAIM)
         if in_flight is not None:
             return await self._advance(in_flight)
-        epoch = await self._store.last_final()
+        epoch = await standing(self._store)
         if epoch is None or epoch.state is EpochState.LOST:
             return None  # the leaves of a lost epoch are lost too
         state = await self._chain.contract()

@@ -4,7 +4,9 @@ Nothing is signed or sent through it. What the first node shows is believed wher
 the same; otherwise the publisher waits, and says what differs.
 """
 
-from bot.domain.errors import ConfigurationError, TransientError
+from collections.abc import Mapping
+
+from bot.domain.errors import ConfigurationError, InvariantError, TransientError
 from bot.domain.settlement import ContractState
 from bot.domain.transactions import Finality, Inclusion, StoredTransaction
 from bot.ports.chain import SettlementChain
@@ -38,17 +40,70 @@ class SecondOpinion:
             wrong = await self._compare_chain()
             if wrong is not None:
                 return wrong
-            there = await self._chain.contract()
+            there = await self._chain.contract(finality=self._finality)
         except (TransientError, ConfigurationError) as error:
             return _silent(error)
         if there.commitment != state.commitment:
-            return (
-                f"{_LEAD} shows other contents of the contract: epoch {there.commitment.epoch} "
-                f"with {there.commitment.fee_total} token units, and the first one epoch "
-                f"{state.commitment.epoch} with {state.commitment.fee_total}"
-            )
+            return _differs(there, state)
         if there.may_be_vetoed:
             return f"{_LEAD} says that epoch {there.commitment.epoch} can still be vetoed"
+        return None
+
+    async def doubt_veto(self, state: ContractState) -> str | None:
+        """Return why the second node does not confirm that the newest epoch was vetoed."""
+        doubt = await self.doubt_contents(state)
+        if doubt is not None:
+            return doubt
+        try:
+            there = await self._chain.contract(finality=self._finality)
+        except (TransientError, ConfigurationError) as error:
+            return _silent(error)
+        is_same = there.was_vetoed and there.commitment == state.commitment
+        return None if is_same else f"{_LEAD} shows no veto"
+
+    async def doubt_lost(self, state: ContractState, claimed: Mapping[bytes, int]) -> str | None:
+        """Return why the second node does not confirm an epoch that the book is to take over.
+
+        Nothing in the book speaks for such an epoch, so a node that only waits is waited for, and
+        one that contradicts halts.
+
+        Args:
+            state: what the first node calls final.
+            claimed: token units that it has paid by then, by twin.
+
+        Raises:
+            InvariantError: the two contradict each other.
+        """
+        doubt = await self.doubt_identity()
+        if doubt is not None:
+            return doubt
+        try:
+            there = await self._chain.contract(finality=self._finality)
+            paid = await self._chain.claimed(list(claimed), finality=self._finality)
+        except (TransientError, ConfigurationError) as error:
+            return _silent(error)
+        if there.commitment.epoch < state.commitment.epoch:
+            return f"{_LEAD} does not call epoch {state.commitment.epoch} final yet"
+        wrong = None if there.commitment == state.commitment else _differs(there, state)
+        if wrong is None and there.claimed_total != state.claimed_total:
+            return f"{_LEAD} does not call the same claims final yet"
+        if wrong is None and paid != tuple(claimed.values()):
+            wrong = f"{_LEAD} shows other payouts than the first one"
+        if wrong is not None:
+            raise InvariantError(
+                f"{wrong}: epoch {state.commitment.epoch} is not taken over on the word of one "
+                "node; see which of rpc_url and second_rpc_url in [settlement] is wrong"
+            )
+        return None
+
+    async def doubt_identity(self) -> str | None:
+        """Return why the second node can't confirm anything; it may serve another chain."""
+        try:
+            wrong = await self._compare_chain()
+        except (TransientError, ConfigurationError) as error:
+            return _silent(error)
+        if wrong is not None:
+            raise InvariantError(f"{wrong}: correct second_rpc_url in [settlement]")
         return None
 
     async def doubt_loss(self, transaction: StoredTransaction) -> str | None:
@@ -92,6 +147,14 @@ async def why_not_final(
     if now.block_number > line:
         return f"block {now.block_number} is above the {finality} one, {line}"
     return None
+
+
+def _differs(there: ContractState, here: ContractState) -> str:
+    return (
+        f"{_LEAD} shows other contents of the contract: epoch {there.commitment.epoch} "
+        f"with {there.commitment.fee_total} token units, and the first one epoch "
+        f"{here.commitment.epoch} with {here.commitment.fee_total}"
+    )
 
 
 def _silent(error: Exception) -> str:

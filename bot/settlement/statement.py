@@ -5,6 +5,7 @@ from bot.domain.settlement import NO_PAYOUT, EarningsStatement, Epoch
 from bot.domain.transactions import Purpose, TransactionState
 from bot.ports.chain import SettlementChain
 from bot.ports.settlement import EarningsReader, EpochStore
+from bot.settlement.vetoed import standing
 
 
 class EarningsStatements:
@@ -23,7 +24,7 @@ class EarningsStatements:
         A chain that can't be asked leaves its two figures None; a twin without receipts has zeros.
         """
         earned = await self._earnings.earned(twin)
-        epoch = await self._store.last_final()
+        epoch = await standing(self._store)
         payout = earned.payout if earned else NO_PAYOUT
         claimed, balance = await self._ask_chain(twin, payout)
         committed = _committed(epoch, twin)

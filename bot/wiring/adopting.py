@@ -10,8 +10,11 @@ from bot.logs import configure_logs
 from bot.ports.chain import SettlementChain
 from bot.receipts.log import tree_root
 from bot.settlement.restored import plan_restored
+from bot.settlement.second import SecondOpinion
 from bot.settlement.takeover import Takeover
-from bot.wiring.settling import LOG, open_book, open_look
+from bot.settlement.vetoed import is_unnoted_veto
+from bot.wiring.rpc_chain import read_place
+from bot.wiring.settling import LOG, Look, open_book, open_look
 from bot.wiring.stores import Stores, open_stores
 
 
@@ -53,6 +56,11 @@ async def _review(stores: Stores, chain: SettlementChain) -> Adoption:
         )
     state = await chain.contract()
     there = state.commitment
+    if is_unnoted_veto(state, await stores.epochs.last_final()):
+        raise UserError(
+            f"The guardian has vetoed epoch {there.epoch}, and the chain says for the rest what "
+            "this book knows: nothing is to be adopted, the service goes on by itself. Start it."
+        )
     final, current = await stores.epochs.last_final(), await stores.epochs.open_epoch()
     known = final.number if final else 0
     is_ours = (
@@ -100,11 +108,31 @@ async def _check_log(stores: Stores, there: Commitment) -> None:
         )
 
 
+def _takeover(settings: Settings, look: Look, stores: Stores) -> Takeover:
+    """Return what takes over: nothing that is not final, or that the second node contradicts."""
+    from adapters.host.system import SystemClock
+
+    place = read_place(settings.settlement)
+    finality = 1 if place is None else place.finality
+    second = None
+    if look.second is not None:
+        second = SecondOpinion(chain=look.second, store=stores.epochs, finality=finality)
+    return Takeover(
+        chain=look.chain,
+        store=stores.epochs,
+        earnings=stores.earnings,
+        finality=finality,
+        second=second,
+        clock=SystemClock(),
+    )
+
+
 async def adopt(settings: Settings, reviewed: Adoption) -> None:
     """Take over what was reviewed.
 
     Raises:
-        UserError: something else is there by now, or something has to pass first.
+        UserError: something else is there by now, something has to pass first, or two nodes
+            contradict each other.
         ConfigurationError: a service runs on the folder.
     """
     from adapters.files.data_folder import DataFolder
@@ -117,9 +145,12 @@ async def adopt(settings: Settings, reviewed: Adoption) -> None:
                 raise ConfigurationError("The chain is gone.")
             if await _review(stores, look.chain) != reviewed or reviewed.waits:
                 raise UserError(reviewed.waits or "The chain has moved on meanwhile: look again.")
-            takeover = Takeover(chain=look.chain, store=stores.epochs, earnings=stores.earnings)
+            takeover = _takeover(settings, look, stores)
             await stores.epochs.pin(await look.chain.identity())
-            waits = await takeover.adopt(reviewed.commitment)
+            try:
+                waits = await takeover.adopt(reviewed.commitment)
+            except InvariantError as error:
+                raise UserError(f"This can't be adopted: {error}.") from error
             if waits is not None:
                 raise UserError(f"It can't be adopted yet: {waits.reason}")
     finally:

@@ -182,7 +182,14 @@ class _Builder:
         stores = await enter(open_stores(self._folder))
         self._progress("Opening the chain", None)
         settled = await enter(
-            open_settlement(self._rpc, self._folder, self._keys, self._clock, stores)
+            open_settlement(
+                self._rpc,
+                self._folder,
+                self._keys,
+                self._clock,
+                stores,
+                money=self._settings.money,
+            )
         )
         self._keys, log = await enter(
             open_checked_log(self._settings.log, self._folder, self._keys, stores, settled.chain)

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from bot.config import SettlementSettings
+from bot.config import MoneySettings, SettlementSettings
 from bot.crypto.eip712 import encode_address
 from bot.domain.errors import ChainUnavailableError, ConfigurationError
 from bot.domain.money import NANO
 from bot.domain.settlement import ChainIdentity
 from bot.ports.checks import Finding, State
+from bot.wiring.anchor_checks import explain_short_time
 from bot.wiring.epoch_checks import look_at_epochs
 from bot.wiring.rpc_chain import (
     RpcChain,
@@ -23,7 +24,10 @@ _LATER = "Replies go on; fees are settled when it is back. See whether the RPC's
 
 
 async def look_at_rpc_chain(
-    settings: SettlementSettings, folder: Path, promised_nano: int
+    settings: SettlementSettings,
+    folder: Path,
+    promised_nano: int,
+    money: MoneySettings | None = None,
 ) -> list[Finding] | None:
     """Look at the real chain that the configuration names; None where it names none.
 
@@ -31,6 +35,7 @@ async def look_at_rpc_chain(
         settings: from the configuration.
         folder: the data folder, which may be empty yet.
         promised_nano: what the sponsorship still promises to creators.
+        money: from the configuration; None to leave disputes out.
 
     Raises:
         ConfigurationError: the configuration is wrong, or the chain is another one.
@@ -41,13 +46,18 @@ async def look_at_rpc_chain(
     try:
         async with open_rpc_chain(rpc) as chain:
             here = await chain.identity()
-            said = (await chain.contract()).commitment
+            state, delay_s = await chain.contract(), await chain.veto_delay_s()
         findings = [await _look(rpc, promised_nano), *await _look_again(rpc, here)]
     except ChainUnavailableError as error:
         what = f"the RPC does not answer now ({error})."
         return [Finding("chain", State.WARNING, what, _LATER)]
+    short = None if money is None else explain_short_time(money, delay_s)
+    if short is not None:
+        what, _, remedy = short.partition(". ")
+        findings.append(Finding("chain", State.FAULT, f"{what}.", remedy))
     other = await _compare(here, folder)
-    return [*findings, *(other or await look_at_epochs(said, folder))]
+    epochs = await look_at_epochs(state.commitment, folder, was_vetoed=state.was_vetoed)
+    return [*findings, *(other or epochs)]
 
 
 async def _look_again(rpc: RpcChain, here: ChainIdentity) -> list[Finding]:

@@ -227,7 +227,9 @@ class _Doctor:
         from adapters.evm.client import EvmSettlementChain
         from adapters.evm.embedded import EmbeddedChain
 
-        found = await look_at_rpc_chain(self._settings.settlement, self._path, self._left_nano)
+        found = await look_at_rpc_chain(
+            self._settings.settlement, self._path, self._left_nano, self._settings.money
+        )
         if found is not None:
             return found
         if not (self._path / CHAIN).exists():

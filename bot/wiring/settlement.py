@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.config import SettlementSettings
+from bot.config import MoneySettings, SettlementSettings
 from bot.domain.errors import (
     ChainUnavailableError,
     ConfigurationError,
@@ -25,6 +25,7 @@ from bot.ports.clock import Clock
 from bot.settlement.anchors import CommittedAnchors
 from bot.settlement.lease import PublisherLease
 from bot.settlement.publish import EpochPublisher
+from bot.wiring.anchor_checks import explain_short_time
 from bot.wiring.keys import ServiceKeys
 from bot.wiring.rpc_chain import RpcChain, open_rpc_chain, open_second, read_place
 from bot.wiring.stores import Stores, open_chain, open_chain_snapshot
@@ -52,9 +53,23 @@ class OpenSettlement:
 
 @asynccontextmanager
 async def open_settlement(
-    rpc: RpcChain | None, folder: Path, keys: ServiceKeys, clock: Clock, stores: Stores
+    rpc: RpcChain | None,
+    folder: Path,
+    keys: ServiceKeys,
+    clock: Clock,
+    stores: Stores,
+    *,
+    money: MoneySettings | None = None,
 ) -> AsyncIterator[OpenSettlement]:
     """Open the chain that was configured; None means the embedded one.
+
+    Args:
+        rpc: the real chain.
+        folder: the data folder.
+        keys: for the embedded chain.
+        clock: says when epochs begin.
+        stores: the book.
+        money: looked at together with the contract's delay; None where nobody can dispute.
 
     Raises:
         ConfigurationError: it can't be used, or is another one than was configured.
@@ -65,7 +80,11 @@ async def open_settlement(
 
         async with open_chain(folder, keys, clock) as embedded:
             publisher = EpochPublisher(
-                chain=embedded, store=stores.epochs, earnings=stores.earnings, lease=lease
+                chain=embedded,
+                store=stores.epochs,
+                earnings=stores.earnings,
+                lease=lease,
+                clock=clock,
             )
             try:
                 yield OpenSettlement(embedded, CHAIN_ID, publisher, None)
@@ -82,8 +101,9 @@ async def open_settlement(
             second=second,
             lease=lease,
             patience_s=rpc.patience_s,
+            clock=clock,
         )
-        notices = [*await _look(chain, stores), *await _look_again(second)]
+        notices = [*await _look(chain, stores, money), *await _look_again(second)]
         try:
             yield OpenSettlement(
                 chain=chain,
@@ -125,8 +145,10 @@ async def _look_again(second: SettlementChain | None) -> tuple[str, ...]:
     return ()
 
 
-async def _look(chain: SettlementChain, stores: Stores) -> tuple[str, ...]:
-    """Look at a real chain once, and say what keeps settlement waiting.
+async def _look(
+    chain: SettlementChain, stores: Stores, money: MoneySettings | None
+) -> tuple[str, ...]:
+    """Look at a real chain once, and say what keeps settlement waiting or disputes unfair.
 
     Raises:
         ConfigurationError: it is not the one that was configured, and nothing was settled yet.
@@ -134,6 +156,7 @@ async def _look(chain: SettlementChain, stores: Stores) -> tuple[str, ...]:
     pinned = await stores.epochs.pinned()
     try:
         here = await chain.identity()
+        delay_s = await chain.veto_delay_s()
     except ChainUnavailableError as error:
         return (f"The chain's RPC does not answer now ({error}). {_WAITS}",)
     except ConfigurationError as error:
@@ -141,7 +164,12 @@ async def _look(chain: SettlementChain, stores: Stores) -> tuple[str, ...]:
             raise
         # It was right once. Fans should not go without replies because a node was changed.
         return (f"{error} {_WAITS}",)
-    return () if pinned in {None, here} else (f"{_moved(pinned, here)} {_WAITS}",)
+    if pinned not in {None, here}:
+        return (f"{_moved(pinned, here)} {_WAITS}",)
+    short = None if money is None else explain_short_time(money, delay_s)
+    if short is not None and pinned is None:
+        raise ConfigurationError(short)
+    return () if short is None else (short,)
 
 
 def _moved(pinned: ChainIdentity | None, here: ChainIdentity) -> str:

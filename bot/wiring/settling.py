@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from bot.config import Settings
 from bot.domain.errors import BotError, UserError
-from bot.domain.settlement import Epoch, Lease
+from bot.domain.settlement import Epoch, EpochState, Lease
 from bot.domain.transactions import Inclusion, Purpose, StoredTransaction
 from bot.logs import configure_logs
 from bot.ports.chain import SettlementChain
 from bot.settlement.publish import EpochPublisher
+from bot.settlement.vetoed import is_unnoted_veto
 from bot.wiring.keys import ServiceKeys
 from bot.wiring.rpc_chain import open_rpc_chain, open_second, read_place, read_rpc_chain
 from bot.wiring.settlement import open_settlement
@@ -113,12 +114,20 @@ class Standing:
         on_chain: the contract's newest epoch; None where it can't be asked.
         why_not: why it can't.
         lease: who publishes.
+        unnoted: the number of a veto that the book does not know yet; 0 for none.
     """
 
     rows: tuple[Row, ...]
     on_chain: int | None
     why_not: str
     lease: Lease | None
+    unnoted: int = 0
+
+    @property
+    def vetoed(self) -> tuple[int, ...]:
+        """Numbers that the guardian has vetoed."""
+        found = [row.epoch.number for row in self.rows if row.epoch.state is EpochState.VETOED]
+        return (*found, *([self.unnoted] if self.unnoted else ()))
 
 
 async def look_back(settings: Settings) -> Standing:
@@ -130,11 +139,14 @@ async def look_back(settings: Settings) -> Standing:
     """
     async with open_book(settings) as stores, open_look(settings) as look:
         chain = None if look is None else look.chain
-        on_chain, why_not = None, "" if chain else "there is no chain yet"
+        on_chain, why_not, unnoted = None, "" if chain else "there is no chain yet", 0
         try:
             if chain is not None:
                 await chain.identity()
-                on_chain = (await chain.contract()).commitment.epoch
+                state = await chain.contract()
+                on_chain = state.commitment.epoch
+                if is_unnoted_veto(state, await stores.epochs.last_final()):
+                    unnoted = on_chain
         except BotError as error:
             why_not, chain = str(error), None
         final, current = await stores.epochs.last_final(), await stores.epochs.open_epoch()
@@ -145,7 +157,7 @@ async def look_back(settings: Settings) -> Standing:
             if epoch is not None:
                 rows.append(Row(epoch, await _lines(stores, chain, number)))
         lease = await stores.epochs.holder()
-    return Standing(tuple(rows), on_chain, why_not, lease)
+    return Standing(tuple(rows), on_chain, why_not, lease, unnoted)
 
 
 async def _lines(stores: Stores, chain: SettlementChain | None, number: int) -> tuple[Line, ...]:

@@ -1,16 +1,20 @@
 """What every settlement chain must do, over the fake and over the embedded chain."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
+from bot.domain.errors import ChainUnavailableError
 from bot.domain.settlement import ClaimChunk, Commitment, Epoch
 from bot.domain.transactions import Refusal, SignedTransaction, Signer
 from bot.ports.chain import Broadcast, SettlementChain
 from bot.settlement.claims import ClaimTree, claim_order, to_leaf
 from tests.fakes.chain import MemoryChain
-from tests.fakes.settlement_rig import Rig, earnings_of, payout_of, twin_id
+from tests.fakes.settlement_rig import TREASURY_KEY, Rig, earnings_of, payout_of, twin_id
+
+DELAY_S = 3_600
+Slow = tuple[SettlementChain, Callable[[], Awaitable[None]]]
 
 
 @pytest.fixture(params=["memory", "embedded"])
@@ -48,6 +52,70 @@ async def relay(chain: SettlementChain, chunk: ClaimChunk) -> SignedTransaction 
     if isinstance(signed, SignedTransaction):
         await chain.send(signed)
     return signed
+
+
+@pytest.fixture(params=["memory", "embedded"])
+async def slow(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Slow]:
+    """A contract with a time for vetoes, and its guardian's veto."""
+    if request.param == "memory":
+        memory = MemoryChain(delay_s=DELAY_S)
+
+        async def veto() -> None:
+            memory.veto()
+
+        yield memory, veto
+        return
+    rig = await Rig.open(tmp_path, delay_s=DELAY_S)
+
+    async def veto_by_transaction() -> None:
+        receipt = await rig.transact(rig.settlement.functions.veto(), TREASURY_KEY)
+        assert receipt["status"] == 1
+
+    yield rig.chain, veto_by_transaction
+    await rig.close()
+
+
+async def test_a_veto_uses_up_the_number_and_leaves_the_contents_before(slow: Slow) -> None:
+    chain, veto = slow
+    fresh = await chain.contract()
+    await publish(chain, epoch_of(1))
+    before = await chain.contract()
+    await veto()
+    after = await chain.contract()
+
+    assert await chain.veto_delay_s() == DELAY_S
+    assert [one.was_vetoed for one in (fresh, before, after)] == [False, False, True]
+    assert after.commitment == Commitment(1, bytes(32), 0, bytes(32), 0, bytes(32))
+    assert not after.may_be_vetoed
+
+
+async def test_a_contract_without_a_delay_is_never_vetoed(chain: SettlementChain) -> None:
+    await publish(chain, epoch_of(1))
+
+    assert await chain.veto_delay_s() == 0
+    assert not (await chain.contract()).was_vetoed
+
+
+async def test_a_contract_at_a_depth_says_what_it_said_there(chain: SettlementChain) -> None:
+    await publish(chain, epoch_of(1))
+    await publish(chain, epoch_of(2, nano=7_000_000))
+    await relay(chain, ClaimTree.of_epoch(epoch_of(2, nano=7_000_000)).chunk(2, 0))
+    twins = [twin_id(0)]
+
+    epochs = [(await chain.contract(finality=depth)).commitment.epoch for depth in (1, 2, 3)]
+    paid = [await chain.claimed(twins, finality=depth) for depth in (1, 2)]
+
+    assert epochs == [2, 2, 1]
+    assert paid == [(7_000,), (0,)]
+
+
+async def test_a_contract_that_is_not_final_itself_is_waited_for(tmp_path: Path) -> None:
+    rig = await Rig.open(tmp_path)
+    try:
+        with pytest.raises(ChainUnavailableError, match="the contract itself is not final yet"):
+            await rig.chain.contract(finality=99)
+    finally:
+        await rig.close()
 
 
 async def test_a_fresh_contract_has_committed_and_paid_nothing(chain: SettlementChain) -> None:

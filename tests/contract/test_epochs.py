@@ -469,3 +469,113 @@ async def test_attempts_can_neither_be_changed_nor_deleted(tmp_path: Path) -> No
             async with database.transaction() as connection:
                 await connection.execute(statement)
     await database.close()
+
+
+def vetoed(number: int) -> Epoch:
+    epoch = epoch_of(number)
+    stands = replace(epoch.commitment, fee_total=9, fee_root=b"o" * 32)
+    return replace(epoch, commitment=stands, state=EpochState.VETOED, cutoff=50, begun_at=1_234)
+
+
+@pytest.mark.parametrize("reached", ["nothing", "planned", "signed", "sent", "mined"])
+async def test_a_vetoed_epoch_takes_the_place_of_the_open_one_and_its_commit_is_dead(
+    store: EpochStore, reached: str
+) -> None:
+    await take_to_final(store, 1)
+    if reached != "nothing":
+        assert await store.plan(epoch_of(2))
+    if reached in {"signed", "sent", "mined"}:
+        assert await store.record(signed_of(2, nonce=1))
+    if reached in {"sent", "mined"}:
+        assert await store.move(await current(store), TransactionState.SENT)
+    if reached == "mined":
+        assert await mine(store)
+
+    assert await store.veto(vetoed(2))
+
+    assert await store.open_epoch() is None
+    assert await store.last_final() == await store.epoch(2) == vetoed(2)
+    assert await store.in_flight(Purpose.COMMIT) is None
+    commits = await store.transactions(Purpose.COMMIT, 2)
+    assert {one.state for one in commits} <= {TransactionState.DEAD}
+    assert [one.block_number for one in commits] == [None] * len(commits)
+    assert len(commits) == (reached in {"signed", "sent", "mined"})
+    assert await store.plan(epoch_of(3))
+    assert await store.record(signed_of(3, nonce=1))
+
+
+async def test_a_vetoed_epoch_is_the_next_one_and_noted_once(store: EpochStore) -> None:
+    await take_to_final(store, 1)
+
+    assert not await store.veto(vetoed(1))
+    assert not await store.veto(vetoed(3))
+    assert await store.veto(vetoed(2))
+    assert not await store.veto(vetoed(2))
+    assert await store.veto(vetoed(3))
+    with pytest.raises(InvariantError):
+        await store.veto(epoch_of(4))
+    first = await store.epoch(1)
+    assert first is not None
+    assert first.state is EpochState.FINAL
+
+
+async def test_a_vetoed_epoch_anchors_nothing_and_relays_nothing(store: EpochStore) -> None:
+    assert await store.veto(vetoed(1))
+
+    assert await store.anchoring(0) is None
+    assert not await store.record(signed_of(1, purpose=Purpose.CLAIM))
+
+
+async def test_a_takeover_leaves_vetoed_epochs_as_they_are(store: EpochStore) -> None:
+    assert await store.veto(vetoed(1))
+    await store.take_over(replace(epoch_of(2), state=EpochState.LOST))
+
+    first = await store.epoch(1)
+    assert first is not None
+    assert first.state is EpochState.VETOED
+
+
+async def test_a_dead_commit_comes_back_while_its_epoch_waits_for_one(store: EpochStore) -> None:
+    await store.plan(epoch_of(1))
+    await store.record(signed_of(1))
+    assert await store.move(await current(store), TransactionState.DEAD)
+    (dead,) = await store.transactions(Purpose.COMMIT, 1)
+
+    assert await store.record(signed_of(1, nonce=1))
+    assert not await store.move(dead, TransactionState.SENT), "another one is on its way"
+    assert await store.move(await current(store), TransactionState.DEAD)
+    assert await store.move(dead, TransactionState.SENT)
+
+    epoch = await store.open_epoch()
+    assert epoch is not None
+    assert epoch.state is EpochState.SENT
+    assert (await current(store)).signed.hash == dead.signed.hash
+
+
+async def test_a_dead_commit_stays_dead_once_its_epoch_is_over(store: EpochStore) -> None:
+    await store.plan(epoch_of(1))
+    await store.record(signed_of(1))
+    assert await store.veto(vetoed(1))
+    (dead,) = await store.transactions(Purpose.COMMIT, 1)
+
+    assert not await store.move(dead, TransactionState.SENT)
+
+
+async def test_dead_claims_stay_dead(store: EpochStore) -> None:
+    await take_to_final(store, 1)
+    await store.record(signed_of(1, purpose=Purpose.CLAIM))
+    assert await store.move(await current(store, Purpose.CLAIM), TransactionState.DEAD)
+    (dead,) = await store.transactions(Purpose.CLAIM, 1)
+
+    with pytest.raises(InvariantError):
+        await store.move(dead, TransactionState.SENT)
+
+
+async def test_each_account_counts_its_own_nonces(store: EpochStore) -> None:
+    await take_to_final(store, 1)
+    await store.plan(epoch_of(2))
+    same = signed_of(2, nonce=0)
+
+    assert not await store.record(same)
+    assert await store.record(replace(same, sender=b"n" * 20))
+    assert (await current(store)).signed.sender == b"n" * 20

@@ -52,11 +52,12 @@ class World:
     """What a block leaves behind."""
 
     commitment: Commitment = NOTHING
+    before: Commitment = NOTHING
     claimed: dict[bytes, int] = field(default_factory=dict)
     balances: dict[bytes, int] = field(default_factory=dict)
 
     def copy(self) -> "World":
-        return World(self.commitment, dict(self.claimed), dict(self.balances))
+        return World(self.commitment, self.before, dict(self.claimed), dict(self.balances))
 
 
 @dataclass(slots=True)
@@ -79,6 +80,7 @@ class MemoryChain(SettlementChain):
     available: bool = True
     refuse_signing: str = ""
     may_be_vetoed: bool = False
+    delay_s: int = 0
     base_fee_wei: int = 10**9
     tip_wei: int = 10**9
     max_fee_wei: int | None = None
@@ -125,16 +127,41 @@ class MemoryChain(SettlementChain):
         )
         self._append(mined, self._world())
 
+    def commit(self, commitment: Commitment) -> None:
+        """Mine a commit of somebody else who has the settler's key."""
+        world = self._world().copy()
+        if not _commit(world, commitment):
+            raise InvariantError("the contract takes no such commit")
+        self._append(Mined(repr(commitment).encode(), Signer.SETTLER, -1, succeeded=True), world)
+
+    def veto(self) -> None:
+        """Mine the guardian's veto of the newest commit."""
+        world = self._world().copy()
+        world.commitment = replace(world.before, epoch=world.commitment.epoch)
+        self.may_be_vetoed = False
+        self._append(None, world)
+
     async def identity(self) -> ChainIdentity:
         self._ask()
         return self.chain_identity
 
-    async def contract(self) -> ContractState:
+    async def contract(self, *, finality: Finality = 1) -> ContractState:
         self._ask()
-        world = self._world()
+        world = self._world_at(finality)
         paid = sum(world.claimed.values())
         root = bytes(32) if self.may_be_vetoed else world.commitment.fee_root
-        return ContractState(world.commitment, paid, root, self.may_be_vetoed)
+        # What an earlier number said is said again: only a veto does that (a commit's hash of its
+        # publication holds its number).
+        said = replace(world.commitment, epoch=0)
+        earlier = [NOTHING, *(one.commitment for _, _, one in self.blocks)]
+        vetoed = world.commitment.epoch > 0 and any(
+            replace(one, epoch=0) == said and one.epoch < world.commitment.epoch for one in earlier
+        )
+        return ContractState(world.commitment, paid, root, self.may_be_vetoed, vetoed)
+
+    async def veto_delay_s(self) -> int:
+        self._ask()
+        return self.delay_s
 
     async def nonce(self, signer: Signer, *, finality: Finality = 1) -> int:
         self._ask()
@@ -195,9 +222,9 @@ class MemoryChain(SettlementChain):
                 return Inclusion(*block, transaction_hash)
         return None
 
-    async def claimed(self, twins: Sequence[bytes]) -> tuple[int, ...]:
+    async def claimed(self, twins: Sequence[bytes], *, finality: Finality = 1) -> tuple[int, ...]:
         self._ask()
-        return tuple(self._world().claimed.get(twin, 0) for twin in twins)
+        return tuple(self._world_at(finality).claimed.get(twin, 0) for twin in twins)
 
     async def balance(self, address: bytes) -> int:
         self._ask()
@@ -209,6 +236,12 @@ class MemoryChain(SettlementChain):
 
     def _world(self) -> World:
         return self.blocks[-1][2] if self.blocks else World()
+
+    def _world_at(self, finality: Finality) -> World:
+        line = self._line(finality)
+        if line == len(self.blocks):
+            return self._world()
+        return self.blocks[line - 1][2] if line else World()
 
     def _next(self, signer: Signer) -> int:
         return sum(mined is not None and mined.signer is signer for _, mined, _ in self.blocks)
@@ -278,6 +311,8 @@ def _commit(world: World, new: Commitment) -> bool:
     same_log = new.log_size == old.log_size and new.epoch > 1
     if new.epoch != old.epoch + 1 or not grows or (same_log and new.log_root != old.log_root):
         return False
+    # A vetoed number leaves the account that stood before as the older one.
+    world.before = old
     world.commitment = replace(new)
     return True
 

@@ -7,6 +7,7 @@ from bot.domain.errors import InvariantError
 from bot.domain.payment import Payer
 from bot.domain.restored import LOST_FEES, Restored, TwinBook, lost_fees
 from bot.domain.settlement import (
+    CLOSED,
     NANO_PER_UNIT,
     ChainIdentity,
     Commitment,
@@ -30,7 +31,6 @@ from bot.domain.transactions import (
 from bot.domain.twin_log import TwinEntry, TwinLog
 from bot.ports.settlement import EarningsReader, EpochStore
 
-DONE = (EpochState.FINAL, EpochState.LOST)
 LIVING = (TransactionState.SIGNED, TransactionState.SENT, TransactionState.MINED)
 
 
@@ -63,22 +63,22 @@ class MemoryEpochStore(EpochStore):
         return True
 
     async def open_epoch(self) -> Epoch | None:
-        found = [e for e in self.epochs.values() if e.state not in DONE]
+        found = [e for e in self.epochs.values() if e.state not in CLOSED]
         return found[0] if found else None
 
     async def last_final(self) -> Epoch | None:
-        found = [e for e in self.epochs.values() if e.state in DONE]
+        found = [e for e in self.epochs.values() if e.state in CLOSED]
         return found[-1] if found else None
 
     async def epoch(self, number: int) -> Epoch | None:
         return self.epochs.get(number)
 
     async def take_over(self, epoch: Epoch) -> None:
-        done = [one.number for one in self.epochs.values() if one.state in DONE]
+        done = [one.number for one in self.epochs.values() if one.state in CLOSED]
         if epoch.state is not EpochState.LOST or epoch.number <= max(done, default=0):
             raise InvariantError("not lost")
         for number, found in self.epochs.items():
-            if found.state not in DONE:
+            if found.state not in CLOSED:
                 self.epochs[number] = replace(found, state=EpochState.FINAL)
         self.stored = [
             replace(one, state=TransactionState.FINAL)
@@ -87,6 +87,32 @@ class MemoryEpochStore(EpochStore):
             for one in self.stored
         ]
         self.epochs[epoch.number] = epoch
+
+    async def veto(self, epoch: Epoch) -> bool:
+        if epoch.state is not EpochState.VETOED:
+            raise InvariantError("not vetoed")
+        done = [one.number for one in self.epochs.values() if one.state in CLOSED]
+        if epoch.number != max(done, default=0) + 1:
+            return False
+        self.stored = [
+            StoredTransaction(one.newest, TransactionState.DEAD, others=one.attempts[:-1])
+            if one.state in LIVING and one.signed.purpose is Purpose.COMMIT
+            else one
+            for one in self.stored
+        ]
+        self.epochs[epoch.number] = epoch
+        return True
+
+    def _may_come_back(self, signed: SignedTransaction) -> bool:
+        living = [
+            one.signed
+            for one in self.stored
+            if one.signed.purpose is signed.purpose and one.state is not TransactionState.DEAD
+        ]
+        taken = [
+            one for one in living if one.epoch == signed.epoch or _nonce(one) == _nonce(signed)
+        ]
+        return self.epochs[signed.epoch].state is EpochState.PLANNED and not taken
 
     async def record(self, transaction: SignedTransaction) -> bool:
         epoch = self.epochs.get(transaction.epoch)
@@ -98,7 +124,7 @@ class MemoryEpochStore(EpochStore):
             same = other.signed.purpose is transaction.purpose
             job = (other.signed.epoch, other.signed.chunk) == (transaction.epoch, transaction.chunk)
             is_living = other.state is not TransactionState.DEAD
-            if same and is_living and (job or other.signed.nonce == transaction.nonce):
+            if same and is_living and (job or _nonce(other.signed) == _nonce(transaction)):
                 return False
             if transaction.hash in {one.hash for one in other.attempts}:
                 return False
@@ -116,6 +142,12 @@ class MemoryEpochStore(EpochStore):
     ) -> bool:
         if to not in TRANSACTION_MOVES[transaction.state]:
             raise InvariantError("no such move")
+        is_commit = transaction.signed.purpose is Purpose.COMMIT
+        if transaction.state is TransactionState.DEAD:
+            if not is_commit:
+                raise InvariantError("only a commit comes back from the dead")
+            if not self._may_come_back(transaction.signed):
+                return False
         if (inclusion is not None) != (to is TransactionState.MINED):
             raise InvariantError("an inclusion belongs to mined")
         if inclusion is not None and inclusion.transaction not in _hashes(transaction):
@@ -133,8 +165,8 @@ class MemoryEpochStore(EpochStore):
 
     async def replace(self, transaction: StoredTransaction, signed: SignedTransaction) -> bool:
         old = transaction.signed
-        job = (old.purpose, old.epoch, old.chunk, old.nonce)
-        if job != (signed.purpose, signed.epoch, signed.chunk, signed.nonce):
+        job = (old.purpose, old.epoch, old.chunk, _nonce(old))
+        if job != (signed.purpose, signed.epoch, signed.chunk, _nonce(signed)):
             raise InvariantError("another job")
         if transaction.state not in REPLACEABLE:
             raise InvariantError("nothing can be added now")
@@ -158,7 +190,7 @@ class MemoryEpochStore(EpochStore):
 
     def _next_attempt(self, signed: SignedTransaction) -> int:
         return sum(
-            (one.purpose, one.nonce) == (signed.purpose, signed.nonce)
+            (one.purpose, _nonce(one)) == (signed.purpose, _nonce(signed))
             for stored in self.stored
             for one in stored.attempts
         )
@@ -182,6 +214,10 @@ class MemoryEpochStore(EpochStore):
     async def transactions(self, purpose: Purpose, epoch: int) -> tuple[StoredTransaction, ...]:
         wanted = (purpose, epoch)
         return tuple(t for t in self.stored if (t.signed.purpose, t.signed.epoch) == wanted)
+
+
+def _nonce(signed: SignedTransaction) -> tuple[bytes, int]:
+    return signed.sender, signed.nonce
 
 
 def _hashes(transaction: StoredTransaction) -> set[bytes]:
@@ -234,7 +270,7 @@ class MemoryEarnings(EarningsReader):
         return self._append(twin, TwinEntry(seq, nano, payer, outcome, tag))
 
     def reverse(self, twin: bytes, entry: TwinEntry, outcome: Outcome) -> TwinEntry:
-        """Append a second outcome of a receipt."""
+        """Append a later outcome of a receipt."""
         return self._append(twin, replace(entry, outcome=outcome))
 
     def _append(self, twin: bytes, entry: TwinEntry) -> TwinEntry:

@@ -3,10 +3,11 @@
 import asyncio
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, cast
 
 from bot.domain.errors import ChainUnavailableError
-from bot.service import Chore, Service
+from bot.service import BEGINNING, Chore, Service
 
 EVERY_S = 0.05
 
@@ -21,6 +22,7 @@ class Settling:
     running: int = 0
     most: int = 0
     waits: bool = False
+    asked: tuple[datetime, float] | None = None
 
     async def tick(self, *, begin: bool = True) -> None:
         self.begun.append(begin)
@@ -35,6 +37,9 @@ class Settling:
 
     async def is_under_way(self) -> bool:
         return self.waits
+
+    async def catch_up(self, beginning: datetime, every_s: float) -> None:
+        self.asked = (beginning, every_s)
 
     async def publish(self, _store: object) -> None:
         """Be the signer of heads too."""
@@ -95,6 +100,12 @@ async def test_what_is_under_way_goes_on_between_two_epochs_and_begins_none() ->
         await asyncio.sleep(5 * EVERY_S)
 
     assert {True, False} == set(settling.begun)
+
+
+async def test_a_start_asks_for_what_fell_due_while_nothing_ran() -> None:
+    settling = Settling()
+    async with service(settling, every_s=3600.0):
+        assert settling.asked == (BEGINNING, 3600.0)
 
 
 async def test_a_chore_that_fails_is_done_again_the_next_time() -> None:

@@ -7,9 +7,10 @@ import pytest
 
 from bot.cli import printing, settle
 from bot.cli.commands import run
-from bot.cli.settle_words import waits_for
+from bot.cli.settle_words import describe_standing, print_standing, waits_for
 from bot.domain.errors import ChainUnavailableError
 from bot.domain.fees import Fees
+from bot.domain.settlement import Commitment, Epoch, EpochState
 from bot.domain.transactions import (
     Inclusion,
     Purpose,
@@ -18,7 +19,7 @@ from bot.domain.transactions import (
     TransactionState,
 )
 from bot.settlement.publish import EpochPublisher, PublisherState, PublisherStatus
-from bot.wiring.settling import Line
+from bot.wiring.settling import Line, Row, Standing
 
 SIGNED = SignedTransaction(Purpose.COMMIT, 1, 0, 0, b"h" * 32, b"raw", fees=Fees(3 * 10**9, 1))
 BLOCK = Inclusion(7, b"b" * 32, True, 90_000, 2, b"h" * 32)  # noqa: FBT003
@@ -130,3 +131,17 @@ def test_each_transaction_says_what_it_waits_for(
     state: TransactionState, found: Inclusion | None, words: str
 ) -> None:
     assert waits_for(Line(StoredTransaction(SIGNED, state), found)) == words
+
+
+def test_a_veto_is_named_in_the_status(capsys: pytest.CaptureFixture[str]) -> None:
+    nothing = Commitment(1, bytes(32), 0, bytes(32), 0, bytes(32))
+    row = Row(Epoch(nothing, (), 0, EpochState.VETOED), ())
+    found = Standing((row,), on_chain=2, why_not="", lease=None, unnoted=2)
+
+    print_standing(found)
+
+    told = " ".join(capsys.readouterr().out.split())
+    assert "1 vetoed" in told
+    for epoch in (1, 2):
+        assert f"The guardian has vetoed epoch {epoch}: nothing of it was paid" in told
+    assert describe_standing(found)["vetoed"] == [1, 2]

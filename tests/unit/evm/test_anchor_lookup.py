@@ -351,7 +351,7 @@ async def test_a_claim_that_the_chain_does_not_bear_out_is_false(
     assert report.agreed.state.is_false
 
 
-async def test_a_vetoed_epoch_is_false_and_halts_the_operator(node: Anvil, tmp_path: Path) -> None:
+async def test_a_vetoed_epoch_is_false_and_anchors_nothing(node: Anvil, tmp_path: Path) -> None:
     async with service(node, tmp_path, delay_s=DELAY_S) as made:
         await made.append(LEAVES)
         await made.settled.publisher.tick()
@@ -371,7 +371,7 @@ async def test_a_vetoed_epoch_is_false_and_halts_the_operator(node: Anvil, tmp_p
         )
         report = await made.look(claimed)
 
-    assert status.state is PublisherState.HALTED
+    assert status.state is PublisherState.DEFERRED
     assert never is None
     assert report.agreed is not None
     assert report.agreed.state is AnchorState.VETOED

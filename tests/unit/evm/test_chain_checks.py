@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import SettlementSettings
+from bot.config import MoneySettings, SettlementSettings
 from bot.crypto.eip712 import encode_address
 from bot.domain.errors import ConfigurationError
 from bot.domain.settlement import ChainIdentity
@@ -51,6 +51,26 @@ async def test_the_embedded_chain_is_none_of_its_business(tmp_path: Path) -> Non
     assert await look_at_rpc_chain(SettlementSettings(), tmp_path, 0) is None
 
 
+async def test_a_reply_that_can_not_be_anchored_in_time_is_a_fault(
+    settings: SettlementSettings, tmp_path: Path
+) -> None:
+    enough = MoneySettings(anchor_hours=4, epoch_seconds=3_600)
+    short = MoneySettings(anchor_hours=3, epoch_seconds=3_600)
+
+    fine = await look_at_rpc_chain(settings, tmp_path, PROMISED_NANO, enough)
+    found = await look_at_rpc_chain(settings, tmp_path, PROMISED_NANO, short)
+
+    assert fine is not None
+    assert [one.state for one in fine] == [State.OK]
+    assert found is not None
+    assert [one.state for one in found] == [State.OK, State.FAULT]
+    assert found[1].sentence == (
+        "[money] anchor_hours is 3, and a paid reply may be on the chain only after 3.0 hours: "
+        "twice the contract's 0 s for a veto and epoch_seconds, and an hour for finality."
+    )
+    assert found[1].remedy.endswith("set anchor_hours to 4 or more.")
+
+
 async def test_what_can_be_paid_is_held_against_what_was_promised(
     settings: SettlementSettings, tmp_path: Path
 ) -> None:
@@ -93,7 +113,8 @@ async def test_a_node_that_is_away_is_a_warning_and_a_wrong_chain_is_refused(
     ("change", "words"),
     [
         ({"chain_id": 0, "token": ""}, "needs chain_id, token"),
-        ({"contract": "0x" + "aB" * 20}, r"\[settlement\] contract '0xaB.*is no address"),
+        ({"contract": "0x" + "aB" * 20}, r"contract 0xaB.*is not a valid checksummed address"),
+        ({"contract": "zoe.eth"}, r"\[settlement\] contract 'zoe.eth' is no address"),
         ({"rpc_url": ""}, "means nothing without rpc_url"),
         ({"contract": "0x" + "00" * 20}, r"\[settlement\] contract is the zero address"),
         ({"token": "0x" + "00" * 20}, r"\[settlement\] token is the zero address"),

@@ -236,3 +236,55 @@ async def test_a_publisher_that_relays_nothing_commits_all_the_same(house: House
     assert status.state is PublisherState.IDLE
     assert (state.commitment.fee_total, state.claimed_total) == (5_000, 0)
     assert await house.store.transactions(Purpose.CLAIM, 1) == ()
+
+
+@pytest.mark.parametrize("signed_again", [False, True], ids=["planned", "signed again"])
+async def test_what_was_given_up_and_is_on_the_chain_after_all_counts(
+    house: House,
+    signed_again: bool,  # noqa: FBT001
+) -> None:
+    house.earn(5_000_000)
+    house.chain.automine = False
+    publisher = house.publisher()
+    await publisher.tick()
+    first = house.chain.pool[0]
+    house.chain.pool.clear()
+    house.chain.spend_nonce(Signer.SETTLER)
+    house.chain.refuse_signing = "" if signed_again else "not now"
+    await publisher.tick()
+    dead = (await house.store.transactions(Purpose.COMMIT, 1))[0]
+    assert dead.state is TransactionState.DEAD
+    # Deeper than the finality of one block: the foreign transaction was never there.
+    house.chain.reorganise(1)
+    house.chain.pool.insert(0, first)
+    house.chain.mine()
+    house.chain.automine = True
+    house.chain.refuse_signing = ""
+
+    done = await house.publisher().tick()
+
+    assert done.state is PublisherState.IDLE
+    commits = await house.store.transactions(Purpose.COMMIT, 1)
+    states = [one.state for one in commits if one.signed.hash == first.hash]
+    assert states == [TransactionState.FINAL]
+    assert {one.state for one in commits[1:]} <= {TransactionState.DEAD}
+    assert house.book.keys == ["settle:epoch:1"]
+    assert (await house.chain.contract()).claimed_total == 5_000
+
+
+async def test_an_epoch_that_somebody_else_has_committed_alike_halts(house: House) -> None:
+    house.earn(5_000_000)
+    house.chain.automine = False
+    await house.publisher().tick()
+    house.chain.pool.clear()
+    house.chain.spend_nonce(Signer.SETTLER)
+    house.chain.refuse_signing = "not now"
+    await house.publisher().tick()
+    (dead,) = await house.store.transactions(Purpose.COMMIT, 1)
+    assert dead.state is TransactionState.DEAD
+    house.chain.commit(house.store.epochs[1].commitment)
+
+    status = await house.publisher().tick()
+
+    assert status.state is PublisherState.HALTED
+    assert "ahead of the book" in status.reason

@@ -322,6 +322,26 @@ async def test_a_reply_newer_than_the_epoch_is_no_contradiction(published: Publi
     assert "not decided by then: reply 8, reply 2" in found.steps[10].sentence
 
 
+async def test_a_reply_that_was_withdrawn_and_then_refunded_is_no_contradiction() -> None:
+    made = Published()
+    made.earn(FEE)
+    bought = made.earn(FEE, Payer.PAID)
+    withdrawn = made.book.reverse(TWIN, bought, Outcome.WITHDRAWN)
+    seen = made.own(withdrawn)  # what its fan has saved before the platform took the money back
+    await made.commit()
+    early = recount(await made.evidence(receipts=[seen]))
+    made.book.reverse(TWIN, bought, Outcome.REFUNDED)
+    later = recount(await made.evidence(receipts=[made.own(bought)]))
+    await made.commit()
+    both = [seen, made.own(bought)]
+
+    found = recount(await made.evidence(receipts=both))
+
+    assert (early.verdict, later.verdict, found.verdict) == (Verdict.PROVED,) * 3
+    assert "not decided by then: reply 2" in later.steps[10].sentence
+    assert made.epochs[-1].earnings[0].cumulative_nano == FEE
+
+
 async def test_an_outcome_before_its_time_is_refuted(published: Published) -> None:
     first = (await published.log()).entries[1]
     late = replace(published.own(first), outcome=(Outcome.DELIVERED, 99))

@@ -1,6 +1,8 @@
 """A book that was put back from an old copy, and a chain that knows more: what a seal allows."""
 
 import copy
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -11,9 +13,12 @@ from bot.domain.payment import Payer
 from bot.domain.restored import LOST_FEES, TwinBook
 from bot.domain.settlement import Commitment, Epoch, EpochState
 from bot.domain.statements import SealStatement
-from bot.domain.transactions import Purpose, TransactionState
+from bot.domain.transactions import BlockTag, Purpose, TransactionState
 from bot.settlement.publish import PublisherState
 from bot.settlement.restored import plan_restored
+from bot.settlement.second import SecondOpinion
+from bot.settlement.takeover import Takeover
+from tests.fakes.chain import MemoryChain
 from tests.fakes.settlement_house import House, settle
 from tests.fakes.settlement_rig import earnings_of, payout_of, twin_id
 
@@ -297,3 +302,139 @@ def test_what_may_have_been_held_counts_only_as_far_as_it_was_paid() -> None:
     assert plan.moves == ((twin_id(0), 5_000),)
     assert plan.carried == ((LOST_FEES, 1_000),)
     assert (paid.moves, paid.carried) == (((twin_id(0), 6_000),), ())
+
+
+async def test_nothing_is_taken_over_that_is_not_final() -> None:
+    house = await _sealed()
+    await _grow(house)
+    house.finality = BlockTag.FINALIZED
+    publisher = house.publisher()
+
+    early = await publisher.tick()
+    kept = list(house.store.epochs)
+    house.chain.mine(empty=4)
+    await publisher.tick(begin=False)
+
+    assert (early.state, early.reason) == (
+        PublisherState.WAITING,
+        "epoch 2 on the chain is not final yet",
+    )
+    assert kept == [1]
+    assert house.store.epochs[2].state is EpochState.LOST
+
+
+async def test_claims_that_are_not_final_yet_are_waited_for() -> None:
+    house = await _sealed()
+    await _grow(house)
+    # The commit is final, its claims are in the newest block.
+    house.finality = 2
+    newest, final = await house.chain.contract(), await house.chain.contract(finality=2)
+    assert (newest.commitment, newest.claimed_total) == (final.commitment, 8 * UNITS)
+    assert final.claimed_total < newest.claimed_total
+    publisher = house.publisher()
+
+    early = await publisher.tick()
+    house.chain.mine(empty=1)
+    await publisher.tick(begin=False)
+
+    assert early.reason == "claims of the epochs that were lost are not final yet"
+    assert house.store.epochs[2].state is EpochState.LOST
+
+
+async def test_one_node_alone_takes_nothing_over() -> None:
+    house = await _sealed()
+    await _grow(house)
+    blocks = house.chain.blocks
+    second = MemoryChain(blocks=list(blocks[:-2]))
+    house.second = second
+
+    behind = await house.publisher().tick()
+    second.blocks = list(blocks)
+    second.available = False
+    silent = await house.publisher().tick()
+    second.available = True
+    kept = list(house.store.epochs)
+    agreed = await house.publisher().tick()
+
+    assert behind.state is silent.state is PublisherState.WAITING
+    assert behind.reason == "the second RPC does not call epoch 2 final yet"
+    assert "gives no answer that counts" in silent.reason
+    assert kept == [1]
+    assert house.store.epochs[2].state is EpochState.LOST
+    assert "the second RPC" in agreed.reason  # for the commit that comes next
+
+
+@pytest.mark.parametrize(
+    ("lie", "words"),
+    [
+        (
+            lambda one: replace(one, fee_total=10**9),
+            "shows other contents of the contract: epoch 2",
+        ),
+        (
+            lambda one: replace(one, data_hash=b"z" * 32),
+            "shows other contents of the contract: epoch 2",
+        ),
+        (lambda one: replace(one, epoch=3), "shows other contents of the contract: epoch 3"),
+        (None, "shows other payouts than the first one"),
+    ],
+    ids=["total", "publication", "number", "payouts"],
+)
+async def test_two_nodes_that_contradict_each_other_halt_a_takeover(
+    lie: Callable[[Commitment], Commitment] | None, words: str
+) -> None:
+    house = await _sealed()
+    await _grow(house)
+    world = house.chain.blocks[-1][2].copy()
+    if lie is not None:
+        world.commitment = lie(world.commitment)
+    else:
+        world.claimed[twin_id(0)] += UNITS
+        world.claimed[twin_id(1)] -= UNITS
+    house.second = MemoryChain(blocks=[*house.chain.blocks[:-1], (b"x" * 32, None, world)])
+
+    status = await house.publisher().tick()
+
+    assert status.state is PublisherState.HALTED
+    assert words in status.reason
+    assert "epoch 2 is not taken over on the word of one node" in status.reason
+    assert list(house.store.epochs) == [1]
+    assert house.book.carried == {}
+
+
+async def test_a_second_node_of_another_chain_halts_a_takeover() -> None:
+    house = await _sealed()
+    await _grow(house)
+    identity = replace(house.chain.chain_identity, genesis_hash=b"x" * 32)
+    house.second = MemoryChain(blocks=house.chain.blocks, chain_identity=identity)
+
+    status = await house.publisher().tick()
+
+    assert status.state is PublisherState.HALTED
+    assert "serves another chain or contract: correct second_rpc_url" in status.reason
+    assert list(house.store.epochs) == [1]
+
+
+async def test_what_an_operator_adopts_must_be_final_and_confirmed_too() -> None:
+    house = await _lose()
+    await _grow(house)
+    there = (await house.chain.contract()).commitment
+    await house.store.pin(await house.chain.identity())
+    second = MemoryChain(blocks=list(house.chain.blocks))
+    opinion = SecondOpinion(chain=second, store=house.store, finality=2)
+    takeover = Takeover(
+        chain=house.chain, store=house.store, earnings=house.book, finality=2, second=opinion
+    )
+    house.chain.reorganise(1)  # the claims
+    early = await takeover.adopt(there)
+    house.chain.mine(empty=1)
+    second.blocks[-1][2].commitment = replace(there, fee_total=7)
+    second.mine(empty=1)
+    with pytest.raises(InvariantError, match="not taken over on the word of one node"):
+        await takeover.adopt(there)
+    second.blocks = list(house.chain.blocks)
+
+    assert early is not None
+    assert early.reason == "epoch 2 on the chain is not final yet"
+    assert await takeover.adopt(there) is None
+    assert house.store.epochs[2].commitment == there

@@ -1,5 +1,6 @@
 """The check-up where the chain and the book are not at the same epoch."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from bot.crypto.dsse import encode_envelope, sign_envelope
 from bot.crypto.ed25519 import public_key_of
 from bot.crypto.signed_note import VerifierKey
 from bot.domain.leaf import SealLeaf
-from bot.domain.settlement import Commitment
+from bot.domain.settlement import Commitment, Epoch, EpochState
 from bot.domain.statements import SEAL_TYPE, SealStatement
 from bot.ports.checks import State
 from bot.receipts.log import CheckpointSigner, append_leaf
@@ -72,3 +73,24 @@ async def test_where_book_and_chain_agree_there_is_no_line(tmp_path: Path) -> No
         pass
 
     assert nowhere == await look_at_epochs(_commitment(0, epoch=0), tmp_path) == []
+
+
+@pytest.mark.parametrize("is_noted", [False, True])
+async def test_a_veto_is_a_warning_and_no_sign_of_an_old_copy(
+    tmp_path: Path,
+    is_noted: bool,  # noqa: FBT001
+) -> None:
+    nothing = Commitment(1, bytes(32), 0, bytes(32), 0, bytes(32))
+    async with open_stores(tmp_path) as stores:
+        if is_noted:
+            await stores.epochs.veto(Epoch(nothing, (), 0, EpochState.VETOED))
+
+    (found,) = await look_at_epochs(nothing, tmp_path, was_vetoed=True)
+    (false,) = await look_at_epochs(
+        replace(nothing, epoch=2, fee_total=9), tmp_path, was_vetoed=True
+    )
+
+    assert found.state is State.WARNING
+    assert found.sentence.startswith("the guardian has vetoed epoch 1: nothing of it was paid")
+    assert "set_settler" in found.remedy
+    assert false.state is State.FAULT
