@@ -13,6 +13,7 @@ from typing import Any, cast
 import pytest
 
 from bot.domain.errors import OutcomeUnknownError, StoreBusyError
+from bot.domain.settlement import Commitment
 from bot.domain.transactions import Purpose, TransactionState
 from bot.ports.chain import SettlementChain
 from bot.ports.settlement import EarningsReader, EpochStore
@@ -21,7 +22,7 @@ from tests.fakes.chain import MemoryChain
 from tests.fakes.epochs import MemoryEarnings, MemoryEpochStore
 from tests.fakes.settlement_rig import Opener, Rig, payout_of, twin_id
 
-WRITES = frozenset({"pin", "plan", "record", "move", "send", "settle"})
+WRITES = frozenset({"pin", "plan", "record", "move", "send", "settle", "veto"})
 # What one epoch writes, in order: its commit, the book, one chunk of claims. A test below holds
 # this list against a clean run.
 STEPS = (
@@ -171,6 +172,45 @@ async def test_a_fault_anywhere_costs_nothing(epoch: int, at: int, kind: Kind) -
     final = await store.last_final()
     assert final is not None
     await assert_settled(chain, store, book, epochs=final.number)
+
+
+# What a tick writes that meets two vetoes in a row, and the tick after it that begins an epoch.
+VETO_STEPS = ("pin", "veto", "veto", "pin", *STEPS[1:])
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("at", range(len(VETO_STEPS)), ids=lambda at: f"{at} {VETO_STEPS[at]}")
+async def test_a_fault_around_a_veto_costs_nothing(at: int, kind: Kind) -> None:
+    chain, store, book = MemoryChain(), MemoryEpochStore(), MemoryEarnings()
+    earn(book, 5_000_000)
+    await publisher_over(chain, store, book, Trap()).settle_now()
+    earn(book, 1_000_001)
+    chain.may_be_vetoed = True
+    await publisher_over(chain, store, book, Trap()).tick()
+    chain.veto()
+    chain.commit(Commitment(3, b"f" * 32, 10**9, b"l" * 32, 10**6, b"d" * 32))
+    chain.veto()
+    trap = Trap(at, kind)
+    publisher = publisher_over(chain, store, book, trap)
+
+    try:
+        for _ in range(2):
+            await publisher.tick()
+    except Killed:
+        publisher = publisher_over(chain, store, book, Trap())
+    seen = tuple(trap.seen)
+    while (status := await publisher.tick()).state is not PublisherState.IDLE:
+        assert status.state is not PublisherState.HALTED, status.reason
+
+    assert seen[: at + 1] == VETO_STEPS[: at + 1]
+    states = [store.epochs[number].state for number in range(1, 5)]
+    assert states == ["final", "vetoed", "vetoed", "final"]
+    assert book.keys == ["settle:epoch:1", "settle:epoch:4"]
+    for item in book.earnings.values():
+        assert await chain.balance(item.payout) == item.cumulative_units
+        assert book.settled[item.twin] == item.cumulative_units * 1_000
+    (vetoed,) = await store.transactions(Purpose.COMMIT, 2)
+    assert vetoed.state is TransactionState.DEAD
 
 
 @pytest.mark.parametrize("kind", [Kind.KILLED_BEFORE, Kind.KILLED_AFTER])
