@@ -735,11 +735,11 @@ SHAPES: Json = {
     "receipt": where(
         {"v": "twinproof-receipt/2", "type": ("reply", "fixed"), "twin": HEX32, "manifest": HEX32,
          "seq": POSITIVE, "attempt": range(65536), "numbering": ("operator", "platform"),
-         "model": {"gguf": HEX32, "library": title(64), "build": HEX32, "profile": "exact/1",
+         "model": {"gguf": HEX32, "library": text(64, 1), "build": HEX32, "profile": "exact/1",
                    "verdict": ("exact", "tolerant")},
          "seed": {"slot_tag": HEX16, "beacon": (None,)},
          "fields": {"root": HEX32, "count": range(12, 13)},
-         "price": {"nano": INT, "token": text(), "creator_nano": INT, "operator_nano": INT,
+         "price": {"nano": INT, "token": text(64, 1), "creator_nano": INT, "operator_nano": INT,
                    "free_daily": INT},
          "rule": (None, text()), "rate_table": (None, HEX32), "payer": tuple(PAYERS),
          "registry_block": (None, {"chain": POSITIVE, "number": INT, "hash": HEX32}),

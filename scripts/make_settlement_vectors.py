@@ -42,7 +42,16 @@ _REFUSED = {
     "promotional credit with a fee": _raw(nano=1, payer=3),
     "delivered twice": _raw() * 2,
     "withdrawn before it was delivered": _raw(outcome=3) + _raw(),
-    "refunded after it was withdrawn": _raw() + _raw(outcome=3) + _raw(outcome=4),
+    "refunded after it was withdrawn, never delivered": _raw(outcome=3) + _raw(outcome=4),
+    "withdrawn after it was refunded": _raw() + _raw(outcome=4) + _raw(outcome=3),
+    "withdrawn twice": _raw() + _raw(outcome=3) * 2,
+    "refunded twice": _raw() + _raw(outcome=4) * 2,
+    "withdrawn, refunded, and withdrawn again": _raw()
+    + _raw(outcome=3)
+    + _raw(outcome=4)
+    + _raw(outcome=3),
+    "delivered after it was withdrawn and refunded": _raw(outcome=3) + _raw(outcome=4) + _raw(),
+    "refunded under another fee": _raw(nano=5) + _raw(nano=5, outcome=3) + _raw(nano=6, outcome=4),
     "one receipt, two fees": _raw(nano=5) + _raw(nano=6, outcome=3),
     "one number, two receipts": _raw() + _raw(tag="22"),
 }
@@ -65,6 +74,9 @@ def make_log() -> TwinLog:
         (6, 0, Payer.PROMOTIONAL, Outcome.DELIVERED),
         (7, FEE, Payer.PAID, Outcome.UNDELIVERED),
         (9, FEE, Payer.SPONSOR, Outcome.DELIVERED),
+        (10, FEE, Payer.PAID, Outcome.DELIVERED),
+        (10, FEE, Payer.PAID, Outcome.WITHDRAWN),
+        (10, FEE, Payer.PAID, Outcome.REFUNDED),
     )
     return TwinLog(TwinEntry(seq, nano, payer, out, _tag(seq)) for seq, nano, payer, out in said)
 

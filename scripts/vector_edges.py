@@ -12,7 +12,7 @@ from bot.domain.statements import SEAL_TYPE
 from bot.domain.terms import MAX_REDRAWS
 from bot.generation.rendering import render
 from scripts.vector_log import fixed_key
-from scripts.vector_parts import FIELDS, RENDERING, SLOT, SPANS, Parts
+from scripts.vector_parts import FIELDS, MANIFEST, RENDERING, SLOT, SPANS, Parts
 from scripts.vector_strict import (
     IDENTITY,
     LARGEST_SAMPLER,
@@ -93,6 +93,16 @@ def bad_strict() -> list[tuple[int, str, str, bytes]]:
          Strict(manifest={"engine.library": "llama\u200b-cpp"})),
         (1, "library-new-format", "the library holds a formatting character of Unicode 15.0",
          Strict(manifest={"engine.library": "llama\U00013439cpp"})),
+        (1, "receipt-library-empty", "a receipt of a library without a name",
+         Strict(receipt={"model.library": ""})),
+        (1, "receipt-library-long", "a receipt of a library whose name has 65 characters",
+         Strict(receipt={"model.library": "x" * 65})),
+        (1, "receipt-token-empty", "a receipt in a token without a name",
+         Strict(receipt={"price.token": ""})),
+        (1, "receipt-token-long", "a receipt in a token whose name has 65 characters",
+         Strict(receipt={"price.token": "x" * 65})),
+        (4, "receipt-library-other", "the receipt's library has a zero-width space more",
+         Strict(receipt={"model.library": f"{MANIFEST.library}\u200b"})),
         (1, "origin-space", "the origin holds a no-break space",
          Strict(origin="log.example\u00a0x")),
         (1, "origin-tab", "the origin holds a tab", Strict(origin="log.example\tx")),

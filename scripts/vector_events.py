@@ -22,10 +22,11 @@ from bot.domain.fields import (
 from bot.domain.ids import receipt_tag_of
 from bot.domain.leaf import OutcomeLeaf
 from bot.domain.order import OrderAction, TwinOrder
+from bot.domain.payment import Payer, Payment
 from bot.domain.statements import MAX_ATTEMPT, OUTCOME_TYPE, Outcome, OutcomeStatement
 from bot.generation.rendering import render
 from bot.receipts.bundle import ProofBundle, encode_bundle
-from scripts.vector_log import order_leaf, reply_leaf
+from scripts.vector_log import fixed_key, order_leaf, reply_leaf
 from scripts.vector_parts import (
     FIELDS,
     MANIFEST,
@@ -72,7 +73,7 @@ def good_events() -> list[tuple[str, str, bytes]]:
     withdrawn = Recipe(
         outcome=Outcome.WITHDRAWN,
         outcome_leaf=Outcome.WITHDRAWN,
-        other_leaves={OUTCOME_INDEX - 1: _delivered(first.receipt.digest)},
+        other_leaves={OUTCOME_INDEX - 1: _said(Outcome.DELIVERED, first.receipt.digest)},
     )
     refunded = "the creator's order cut the reply off, and it was refunded"
     recipes = [
@@ -82,6 +83,8 @@ def good_events() -> list[tuple[str, str, bytes]]:
         ("good-cut", refunded, make_bundle(cut)),
         ("good-merged", "three messages that are answered together", _bundle(_merged(3))),
         ("good-withdrawn", "delivered, and later taken back", make_bundle(withdrawn)),
+        ("good-refunded-after-withdrawn", "delivered, taken back, and refunded after that",
+         _taken_back(2)),
         ("good-quotes-last-attempt", "the next turn, which quotes the third reply",
          _bundle(_next_turn(make_bundle(stopped), SHORT["output"]))),
     ]  # fmt: skip
@@ -101,7 +104,11 @@ def good_events() -> list[tuple[str, str, bytes]]:
 def bad_events() -> list[tuple[int, str, str, bytes]]:
     """Build bundles that lie about parts, attempts, halts and what they replace."""
     cases = [*_bad_shapes(), *_bad_endings(), *_bad_attempts()]
-    return [(step, name, about, make_strict(strict)) for step, name, about, strict in cases]
+    return [
+        *((step, name, about, make_strict(strict)) for step, name, about, strict in cases),
+        (9, "outcome-earlier-leaf", "stated as refunded, and proved by the withdrawal before that",
+         encode_bundle(_refund_at_the_withdrawal())),
+    ]  # fmt: skip
 
 
 def _bad_shapes() -> list[tuple[int, str, str, Strict]]:
@@ -237,12 +244,37 @@ def _next_turn(previous: ProofBundle, output: tuple[int, ...]) -> Fields:
     )
 
 
-def _delivered(receipt: bytes) -> bytes:
+def _said(outcome: Outcome, receipt: bytes) -> bytes:
     """Return the leaf of an earlier outcome of a receipt."""
     tag = receipt_tag_of(receipt)
-    body = OutcomeStatement(tag, Outcome.DELIVERED).encode()
+    body = OutcomeStatement(tag, outcome).encode()
     statement = dsse.sign_envelope(OUTCOME_TYPE, body, OPERATOR_KEY)
-    return OutcomeLeaf(statement.digest, tag, Outcome.DELIVERED).encode()
+    return OutcomeLeaf(statement.digest, tag, outcome).encode()
+
+
+def _taken_back(shown: int) -> ProofBundle:
+    """Make a reply that its fan withdrew, and whose credit the platform took back later.
+
+    Args:
+        shown: which of its three outcomes the bundle holds, from 0; the log holds all of them.
+    """
+    said = (Outcome.DELIVERED, Outcome.WITHDRAWN, Outcome.REFUNDED)
+    paid = Recipe(
+        payment=Payment(Payer.PAID, fixed_key("rate table")),
+        outcome=said[shown],
+        outcome_leaf=said[shown],
+        outcome_index=REPLY_INDEX + 1 + shown,
+    )
+    receipt = make_bundle(paid).receipt.digest
+    leaves = {REPLY_INDEX + 1 + place: _said(one, receipt) for place, one in enumerate(said)}
+    return make_bundle(replace(paid, other_leaves=leaves))
+
+
+def _refund_at_the_withdrawal() -> ProofBundle:
+    """Prove by the leaf of a withdrawal what was refunded after it."""
+    refunded, withdrawn = _taken_back(2), _taken_back(1)
+    assert refunded.outcome is not None and withdrawn.outcome is not None  # noqa: S101, PT018 - they were just made
+    return replace(refunded, outcome=replace(refunded.outcome, log=withdrawn.outcome.log))
 
 
 def _with_parts(parts: list[Parts]) -> Strict:

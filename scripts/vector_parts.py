@@ -177,6 +177,7 @@ class Recipe:
     receipt: Parts = field(default_factory=dict)
     outcome: Outcome = Outcome.DELIVERED
     outcome_leaf: Outcome = Outcome.DELIVERED
+    outcome_index: int = OUTCOME_INDEX
     logged: bool = True
     other_leaves: dict[int, bytes] = field(default_factory=dict)
     seals: tuple[dsse.Envelope, ...] = ()
@@ -205,7 +206,7 @@ def make_bundle(recipe: Recipe) -> ProofBundle:
         leaves[index] = leaf
     if recipe.logged:
         leaves[REPLY_INDEX] = reply
-    leaves[OUTCOME_INDEX] = outcome
+    leaves[recipe.outcome_index] = outcome
     if recipe.order is not None:
         leaves[recipe.order_index] = order_leaf(recipe.order)
     log = MadeLog(leaves, _note(recipe, leaves))
@@ -215,7 +216,7 @@ def make_bundle(recipe: Recipe) -> ProofBundle:
         manifest=encode_manifest(recipe.manifest),
         manifest_signature=eip712.sign_digest(recipe.creator_key, digest),
         log=log.prove(REPLY_INDEX, reply),
-        outcome=OutcomeProof(statement, log.prove(OUTCOME_INDEX, outcome)),
+        outcome=OutcomeProof(statement, log.prove(recipe.outcome_index, outcome)),
         revocation=_revocation(recipe, log),
         anchor=None if recipe.anchor is None else log.anchor(REPLY_INDEX, recipe.anchor),
         seals=recipe.seals,

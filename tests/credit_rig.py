@@ -84,6 +84,7 @@ class CreditRig:
             ),
             anchored=self._is_anchored,
             anchor_hours=self.anchor_hours,
+            dispute_days=30,
             token="tUSD",  # noqa: S106  a symbol
             clock=stage.clock,
             entropy=stage.entropy,

@@ -32,7 +32,9 @@ def make_intent(number: int, *, fan: str = "ana", **changes: object) -> Intent:
         twin=TWIN,
         manifest=MANIFEST.manifest_hash,
         conversation=CONVERSATION,
-        message=IncomingMessage("mira", SURFACE, fan, f"m{number}", "hi 🐙\nthere"),
+        message=IncomingMessage(
+            "mira", SURFACE, fan, f"m{number}", "hi 🐙\nthere", server="harbour"
+        ),
         spans=(
             Span(SpanKind.PERSONA, (1, 2)),
             Span(SpanKind.FAN, (3,), sha256(b"r")),

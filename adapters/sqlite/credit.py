@@ -27,6 +27,14 @@ SELECT p.platform, p.charge_id, p.account, p.unit, p.count, p.nano, p.test, p.ra
        ) p
   LEFT JOIN refunds r ON r.platform = p.platform AND r.charge_id = p.charge_id
 """
+_MISSED_SINCE = """
+SELECT EXISTS (
+  SELECT 1 FROM purchases p
+    JOIN refunds r ON r.platform = p.platform AND r.charge_id = p.charge_id
+    JOIN ledger_transactions t ON t.key = 'refund:' || p.platform || ':' || p.charge_id
+   WHERE p.account = ? AND p.test = 0 AND r.taken_nano < p.nano
+     AND t.id > (SELECT id FROM ledger_transactions WHERE key = ?))
+"""
 _ADD_USE = (
     "INSERT INTO usage (scope, slot, nano, count) VALUES (?, ?, ?, ?) "
     "ON CONFLICT (scope, slot) DO UPDATE SET nano = nano + excluded.nano, "
@@ -105,10 +113,12 @@ class CreditTables(Statements):
         return [_read_purchase(row) for row in found]
 
     async def waiting_purchases(self) -> list[StoredPurchase]:
-        """Return the purchases that were worth 0, oldest first."""
+        """Return the purchases that are worth 0 and were not refunded, oldest first."""
         found = await self.few(
             "SELECT platform, charge_id, account, unit, count, 0, test, NULL, at, "
-            "NULL, NULL, NULL, NULL FROM unpriced_purchases ORDER BY at, charge_id"
+            "NULL, NULL, NULL, NULL FROM unpriced_purchases p WHERE NOT EXISTS (SELECT 1 "
+            "FROM refunds r WHERE r.platform = p.platform AND r.charge_id = p.charge_id) "
+            "ORDER BY at, charge_id"
         )
         return [_read_purchase(row)[0] for row in found]
 
@@ -132,6 +142,11 @@ class CreditTables(Statements):
             f"{_PURCHASES} WHERE p.platform = ? AND p.charge_id = ?", platform, charge_id
         )
         return None if row is None else _read_purchase(row)[1]
+
+    async def missed_since(self, account: str, key: str) -> bool:
+        """Whether a refund found too little credit after a ledger key was posted."""
+        found = await self.integer(_MISSED_SINCE, account, key)
+        return bool(found)
 
     async def agreement(self, account: str, twin: bytes, price_nano: int) -> PriceAgreement | None:
         """Return what a fan was told of a twin's price."""

@@ -22,8 +22,7 @@ CREATE TABLE IF NOT EXISTS unpriced_purchases (
 CREATE TABLE IF NOT EXISTS refunds (
   platform TEXT NOT NULL, charge_id TEXT NOT NULL, taken_nano INTEGER NOT NULL,
   reversed_nano INTEGER NOT NULL, lost_nano INTEGER NOT NULL, at TEXT NOT NULL,
-  PRIMARY KEY (platform, charge_id),
-  FOREIGN KEY (platform, charge_id) REFERENCES purchases(platform, charge_id)
+  PRIMARY KEY (platform, charge_id)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS price_agreements (
   account TEXT NOT NULL, twin BLOB NOT NULL, price_nano INTEGER NOT NULL, asked TEXT NOT NULL,
@@ -69,8 +68,32 @@ CREDIT_APPEND_ONLY = ("purchases", "refunds")
 _OVERDRAWN = """
 CREATE TRIGGER IF NOT EXISTS balances_not_overdrawn_{verb} AFTER {verb} ON balances
 WHEN NEW.nano < 0 AND NEW.account NOT GLOB 'equity:*' AND NEW.account NOT GLOB 'channel:*'
- AND NEW.account NOT GLOB 'loss:*'
+ AND NEW.account NOT GLOB 'loss:*' AND NEW.account NOT GLOB 'owed:*'
 BEGIN SELECT RAISE(ABORT, 'an account is overdrawn'); END;
 """
-NO_OVERDRAFT = "".join(_OVERDRAWN.format(verb=verb) for verb in ("insert", "update"))
+_OVERPAID = """
+CREATE TRIGGER IF NOT EXISTS balances_not_overpaid_{verb} AFTER {verb} ON balances
+WHEN NEW.nano > 0 AND NEW.account GLOB 'owed:*'
+BEGIN SELECT RAISE(ABORT, 'more is set off than is owed'); END;
+"""
+NO_OVERDRAFT = "".join(
+    trigger.format(verb=verb)
+    for trigger in (_OVERDRAWN, _OVERPAID)
+    for verb in ("insert", "update")
+)
 """The classes are those of `bot.domain.ledger.DEBIT_CLASSES`; a test compares them."""
+
+REFUNDED_ONCE = """
+CREATE TRIGGER IF NOT EXISTS refunds_of_something BEFORE INSERT ON refunds
+WHEN NOT EXISTS (SELECT 1 FROM purchases p
+                  WHERE p.platform = NEW.platform AND p.charge_id = NEW.charge_id)
+ AND NOT EXISTS (SELECT 1 FROM unpriced_purchases p
+                  WHERE p.platform = NEW.platform AND p.charge_id = NEW.charge_id
+                    AND 0 = NEW.taken_nano + NEW.reversed_nano + NEW.lost_nano)
+BEGIN SELECT RAISE(ABORT, 'a refund of nothing'); END;
+CREATE TRIGGER IF NOT EXISTS purchases_not_refunded BEFORE INSERT ON purchases
+WHEN EXISTS (SELECT 1 FROM refunds r
+              WHERE r.platform = NEW.platform AND r.charge_id = NEW.charge_id)
+BEGIN SELECT RAISE(ABORT, 'a refunded purchase is worth nothing any more'); END;
+"""
+"""What waited for its worth and was refunded meanwhile is never credited, whoever tries."""

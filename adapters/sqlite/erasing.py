@@ -14,7 +14,7 @@ PLAIN_TABLES = frozenset(
         *("chain_attempts", "publisher_lease"),
         *("rate_tables", "purchases", "unpriced_purchases", "refunds", "held_fees"),
         *("usage", "usage_of"),
-        *("discord_webhooks", "discord_talk", "telegram_talkative"),
+        *("discord_webhooks", "discord_talk", "discord_entitlements", "telegram_talkative"),
         "telegram_stars",
         *("creator_drafts", "signing_tickets", "avatars", "spoken_pauses", "telegram_managed"),
     }
@@ -96,8 +96,8 @@ UPDATE replies SET fan_text = '', text = '', fan_tokens = '[]', output_tokens = 
  WHERE intent IN {_THEIRS}
 """
 INTENTS = f"""
-UPDATE intents SET bot = '', chat = '', thread = '', message_id = '', fan = '', text = '',
-       spans = '[]', context = '[]', parts = '[]', opening_key = x'',
+UPDATE intents SET bot = '', chat = '', thread = '', server = '', message_id = '', fan = '',
+       text = '', spans = '[]', context = '[]', parts = '[]', opening_key = x'',
        regenerate = NULL, replaces = NULL, older = NULL, older_tokens = NULL,
        conversation = COALESCE(
          (SELECT receipt_hash FROM replies WHERE replies.intent = intents.key),

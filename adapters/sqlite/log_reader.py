@@ -17,13 +17,14 @@ from bot.ports.transparency import CheckpointRow, LogReader, StoredCosignature
 
 _T = TypeVar("_T")
 _CITED = """
-SELECT l.leaf, m.body, m.signature, o.body, o.signature, a.outcome_statement, b.reversal_statement,
-  s.envelope, v.envelope, t.envelope
+SELECT l.leaf, m.body, m.signature, o.body, o.signature,
+  a.outcome_statement, b.reversal_statement, c.refund_statement, s.envelope, v.envelope, t.envelope
 FROM log_leaves l
   LEFT JOIN manifests m ON m.log_index = l.idx
   LEFT JOIN orders o ON o.log_index = l.idx
   LEFT JOIN replies a ON a.outcome_index = l.idx
   LEFT JOIN replies b ON b.reversal_index = l.idx
+  LEFT JOIN replies c ON c.refund_index = l.idx
   LEFT JOIN seals s ON s.log_index = l.idx
   LEFT JOIN verdicts v ON v.log_index = l.idx
   LEFT JOIN rate_tables t ON t.log_index = l.idx

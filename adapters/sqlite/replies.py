@@ -221,6 +221,14 @@ class SqliteTransaction(
             *(outcome, statement, log_index, receipt_hash),
         )
 
+    async def set_refund(self, receipt_hash: bytes, *, statement: bytes, log_index: int) -> None:
+        """Refund a reply that was delivered and then withdrawn, once."""
+        await self.change_one(
+            "UPDATE replies SET refund_statement = ?, refund_index = ? "
+            "WHERE receipt_hash = ? AND reversal = 'withdrawn' AND refund_index IS NULL",
+            *(statement, log_index, receipt_hash),
+        )
+
 
 def _part_values(intent: Intent, message_id: str) -> Mapping[str, object]:
     return {

@@ -26,8 +26,8 @@ Row = tuple[object, ...]
 _MANIFEST = ("hash", "twin", "body", "signature", "persona", "log_index")
 _INTENT = (
     *("key", "slot_tag", "attempt", "twin", "manifest", "conversation", "twin_slug", "platform"),
-    *("bot", "chat", "thread", "message_id", "fan", "text", "spans", "context", "prefix_tokens"),
-    *("vrf_proof", "seed", "opening_key", "price_nano", "created_at", "state"),
+    *("bot", "chat", "thread", "server", "message_id", "fan", "text", "spans", "context"),
+    *("prefix_tokens", "vrf_proof", "seed", "opening_key", "price_nano", "created_at", "state"),
     *("void_statement", "parts", "regenerate", "replaces", "rule", "rejected"),
     *("chain_start", "older", "older_tokens", "log_size"),
     *("payer", "rate_table", "registry_chain", "registry_number", "registry_hash"),
@@ -38,6 +38,7 @@ _REPLY = (
     *("opening_key", "envelope", "sealed", "log_index"),
     *("outcome", "outcome_statement", "outcome_index", "attempt", "halt"),
     *("reversal", "reversal_statement", "reversal_index", "rejected"),
+    *("refund_statement", "refund_index"),
 )
 _ORDER = ("hash", "twin", "number", "body", "signature", "log_index")
 _TURN = ("turn", "receipt_hash", "fan_tokens", "output_tokens", "outcome", "reversal", "finish")
@@ -114,6 +115,7 @@ def intent_values(intent: Intent) -> dict[str, object]:
         "conversation": intent.conversation,
         "twin_slug": message.twin,
         **asdict(message.surface),
+        "server": message.server,
         "message_id": message.message_id,
         "fan": message.fan,
         "text": message.text,
@@ -157,6 +159,7 @@ def read_intent(row: Row) -> Intent:
             fan=text["fan"],
             message_id=text["message_id"],
             text=text["text"],
+            server=text["server"],
         ),
         spans=_read_spans(values["spans"]),
         context=_tokens(values["context"]),

@@ -4,7 +4,12 @@ Append-only where money or proofs depend on it: triggers refuse an UPDATE or DEL
 long stands last in a row, so that reading the rest does not read it.
 """
 
-from adapters.sqlite.credit_schema import CREDIT_APPEND_ONLY, CREDIT_SCHEMA, NO_OVERDRAFT
+from adapters.sqlite.credit_schema import (
+    CREDIT_APPEND_ONLY,
+    CREDIT_SCHEMA,
+    NO_OVERDRAFT,
+    REFUNDED_ONCE,
+)
 
 _REPLIES = """
 CREATE TABLE IF NOT EXISTS manifests (
@@ -15,8 +20,8 @@ CREATE TABLE IF NOT EXISTS intents (
   key TEXT PRIMARY KEY, slot_tag BLOB NOT NULL, attempt INTEGER NOT NULL, twin BLOB NOT NULL,
   manifest BLOB NOT NULL REFERENCES manifests(hash), conversation BLOB NOT NULL,
   twin_slug TEXT NOT NULL, platform TEXT NOT NULL, bot TEXT NOT NULL, chat TEXT NOT NULL,
-  thread TEXT NOT NULL, message_id TEXT NOT NULL, fan TEXT NOT NULL, text TEXT NOT NULL,
-  spans TEXT NOT NULL, context TEXT NOT NULL, prefix_tokens INTEGER NOT NULL,
+  thread TEXT NOT NULL, server TEXT NOT NULL, message_id TEXT NOT NULL, fan TEXT NOT NULL,
+  text TEXT NOT NULL, spans TEXT NOT NULL, context TEXT NOT NULL, prefix_tokens INTEGER NOT NULL,
   vrf_proof BLOB NOT NULL, seed BLOB NOT NULL, opening_key BLOB NOT NULL,
   price_nano INTEGER NOT NULL, created_at TEXT NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('open', 'done', 'void')),
@@ -51,8 +56,11 @@ CREATE TABLE IF NOT EXISTS replies (
   log_index INTEGER NOT NULL UNIQUE, attempt INTEGER NOT NULL, halt TEXT,
   rejected INTEGER NOT NULL,
   outcome TEXT, outcome_index INTEGER UNIQUE, reversal TEXT, reversal_index INTEGER UNIQUE,
-  outcome_statement BLOB, reversal_statement BLOB, envelope BLOB NOT NULL, sealed BLOB NOT NULL,
+  refund_index INTEGER UNIQUE, outcome_statement BLOB, reversal_statement BLOB,
+  refund_statement BLOB, envelope BLOB NOT NULL, sealed BLOB NOT NULL,
   CHECK (reversal IS NULL OR outcome = 'delivered'),
+  CHECK (refund_index IS NULL OR reversal IS 'withdrawn'),
+  CHECK ((refund_index IS NULL) = (refund_statement IS NULL)),
   UNIQUE (twin, seq), UNIQUE (conversation, turn, attempt)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS orders (
@@ -105,4 +113,4 @@ APPEND_ONLY_SCHEMA = "\n".join(
     for table in (*_APPEND_ONLY, *CREDIT_APPEND_ONLY, "postings")
     for verb in ("UPDATE", "DELETE")
 )
-APPEND_ONLY_SCHEMA += NO_OVERDRAFT
+APPEND_ONLY_SCHEMA += NO_OVERDRAFT + REFUNDED_ONCE

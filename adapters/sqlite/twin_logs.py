@@ -1,6 +1,6 @@
 """Twins' logs, joined from receipts, outcomes and the ledger (formats.md section 14).
 
-A reply is one row and up to two entries. Reading runs in the connection's thread and joining in
+A reply is one row and up to three entries. Reading runs in the connection's thread and joining in
 another one: a book may have hundreds of thousands of entries.
 """
 
@@ -15,12 +15,14 @@ from bot.domain.payment import Payer
 from bot.domain.statements import Outcome
 from bot.domain.twin_log import TwinEntry, TwinLog
 
-_Row: TypeAlias = tuple[bytes, int, int, str, bytes, str, int, str | None, int | None, int]
+_Row: TypeAlias = tuple[
+    bytes, int, int, str, bytes, str, int, str | None, int | None, int | None, int
+]  # fmt: skip
 _OUTCOMES = {one.word: one for one in Outcome}
 _PAYERS = {one.word: one for one in Payer}
 _COLUMNS = """
 SELECT r.twin, r.seq, r.creator_nano, i.payer, r.receipt_tag,
-       r.outcome, r.outcome_index, r.reversal, r.reversal_index, m.id IS NOT NULL
+       r.outcome, r.outcome_index, r.reversal, r.reversal_index, r.refund_index, m.id IS NOT NULL
   FROM replies r JOIN intents i ON i.key = r.intent
   LEFT JOIN ledger_transactions m ON m.key = 'mature:' || r.intent
 """
@@ -52,15 +54,23 @@ def join_outcomes(found: Iterable[rows.Row], log_size: int) -> dict[bytes, TwinO
     """Put rows together: every twin's entries, and what of them is held."""
     outcomes: dict[bytes, TwinOutcomes] = defaultdict(TwinOutcomes)
     for row in found:
-        twin, seq, nano, payer, tag, outcome, index, reversal, late, is_mature = cast("_Row", row)
+        twin, seq, nano, payer, tag, outcome, index, reversal, late, last, is_mature = cast(
+            "_Row", row
+        )
         own = outcomes[twin]
-        entry = TwinEntry(seq, nano, _PAYERS[payer], _OUTCOMES[outcome], tag)
-        own.found.append((index, entry))
-        stands = entry.outcome is Outcome.DELIVERED
-        if reversal is not None and late is not None and late < log_size:
-            after = _OUTCOMES[reversal]
-            stands = stands and after is not Outcome.REFUNDED
-            own.found.append((late, TwinEntry(seq, nano, entry.payer, after, tag)))
-        if stands and entry.payer is Payer.PAID and not is_mature:
+        said = [(index, _OUTCOMES[outcome])]
+        if reversal is not None and late is not None:
+            said.append((late, _OUTCOMES[reversal]))
+        if last is not None:
+            said.append((last, Outcome.REFUNDED))
+        words = [word for leaf, word in said if leaf < log_size]
+        paid_by = _PAYERS[payer]
+        own.found += [
+            (leaf, TwinEntry(seq, nano, paid_by, word, tag))
+            for leaf, word in said
+            if leaf < log_size
+        ]
+        stands = words[0] is Outcome.DELIVERED and Outcome.REFUNDED not in words
+        if stands and paid_by is Payer.PAID and not is_mature:
             own.held_nano += nano
     return outcomes

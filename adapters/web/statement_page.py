@@ -69,6 +69,7 @@ def render_page(statement: MonthlyStatement, token: str) -> str:
     parts = (
         _head(statement, title, token),
         _section("In short", _totals(statement, total)),
+        _funding(statement),
         _section("By day", _plot(days) + _days(days, total)),
         _section("Settled on-chain", _epochs(statement)),
         _section("Every reply", _rows(statement)),
@@ -101,6 +102,15 @@ def _head(statement: MonthlyStatement, title: str, token: str) -> str:
 
 def _section(title: str, content: str) -> str:
     return f"<section><h2>{title}</h2>{content}</section>\n"
+
+
+def _funding(statement: MonthlyStatement) -> str:
+    """Say what stands behind the twin's fees, all of them and now."""
+    if statement.funding is None:
+        return ""
+    words = statement.funding.words(statement.token)
+    lines = "".join(f"<p>{escape(sentence)}</p>" for sentence in words)
+    return _section("Now, of all months: what is funded", lines)
 
 
 def _totals(statement: MonthlyStatement, total: Sums) -> str:

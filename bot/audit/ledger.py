@@ -2,8 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from bot.audit.credit import audit_credit
+from bot.audit.debts import Debts, debts_of
 from bot.audit.findings import Findings
 from bot.domain.ledger import (
     OPERATOR_FEES,
@@ -12,12 +14,14 @@ from bot.domain.ledger import (
     held_account,
     hold_account,
     may_be_negative,
+    may_be_positive,
+    owed_account,
     settled_account,
 )
 from bot.domain.payment import Payer
 from bot.domain.restored import epoch_of
 from bot.domain.statements import Outcome
-from bot.ledger.fees import payer_of, plan_capture, source_of
+from bot.ledger.fees import account_of, payer_of, plan_capture, plan_reverse, source_of
 from bot.ports.audit import StoredRecords
 from bot.ports.stores import Intent, StoredReply
 
@@ -40,12 +44,18 @@ def audit_ledger(records: StoredRecords, findings: Findings) -> None:
     findings.expect(dict(sums) == records.balances, "ledger: a cached balance is not the sum")
     by_key = {transaction.key: transaction for transaction in records.ledger}
     replies = {reply.intent: reply for reply in records.replies}
+    debts = debts_of(records)
     for intent in records.intents:
-        _check_hold(intent, replies.get(intent.key), by_key, sums, findings)
+        _check_hold(intent, replies.get(intent.key), _Book(by_key, sums, debts), findings)
     _check_keys(records, findings)
     _check_earned(records, by_key, sums, findings)
-    audit_credit(records, by_key, sums, findings)
-    negative = [a for a, nano in sums.items() if nano < 0 and not may_be_negative(a)]
+    audit_credit(records, by_key, sums, debts, findings)
+    negative = [
+        account
+        for account, nano in sums.items()
+        if (nano < 0 and not may_be_negative(account))
+        or (nano > 0 and not may_be_positive(account))
+    ]
     findings.expect(not negative, f"ledger: overdrawn: {', '.join(negative)}")
 
 
@@ -64,14 +74,16 @@ def _check_keys(records: StoredRecords, findings: Findings) -> None:
     findings.expect(not stray, f"ledger: {stray} transactions of no intent")
 
 
-def _check_hold(
-    intent: Intent,
-    reply: StoredReply | None,
-    by_key: _Ledger,
-    sums: Mapping[str, int],
-    findings: Findings,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Book:
+    by_key: _Ledger
+    sums: Mapping[str, int]
+    debts: Debts
+
+
+def _check_hold(intent: Intent, reply: StoredReply | None, book: _Book, findings: Findings) -> None:
     """Check how an intent's price was held, and how that ended."""
+    by_key = book.by_key
     where = f"intent {intent.key}"
     payer = intent.payment.payer
     hold, end = by_key.get(f"hold:{intent.key}"), by_key.get(f"end-hold:{intent.key}")
@@ -93,17 +105,53 @@ def _check_hold(
         (end.kind if end else None) == wanted,
         f"{where}: its hold ended by {end and end.kind}, expected {wanted}",
     )
-    nano, left = sums.get(hold_account(intent.key), 0), 0 if end else intent.price_nano
+    nano, left = book.sums.get(hold_account(intent.key), 0), 0 if end else intent.price_nano
     findings.expect(nano == left, f"{where}: {nano} nano held, expected {left}")
     if end is not None and wanted == "release":
-        back = {posting.account: posting.nano for posting in end.postings}
-        findings.expect(
-            back == {account: -nano for account, nano in held.items()},
-            f"{where}: its hold was released to somebody else",
-        )
+        _check_release(intent, hold, end, book.debts, findings)
     if end is not None and reply is not None and wanted == "capture":
         _check_capture(reply, payer, end, findings)
     _check_after(intent, reply, payer, by_key, findings)
+    reverse = by_key.get(f"reverse:{intent.key}")
+    if reverse is not None and reply is not None:
+        _check_reverse(reply, hold, reverse, findings)
+
+
+def _check_release(
+    intent: Intent,
+    hold: LedgerTransaction,
+    end: LedgerTransaction,
+    debts: Debts,
+    findings: Findings,
+) -> None:
+    """Check that a hold went back to its payer, and before that against what its fan owed."""
+    source, set_off = source_of(hold), debts.set_off.get(end.key, 0)
+    back = {posting.account: posting.nano for posting in end.postings}
+    wanted = {one.account: -one.nano for one in hold.postings}
+    if set_off:
+        owing = owed_account(account_of(source))
+        wanted = {**wanted, source: wanted[source] - set_off, owing: set_off}
+    findings.expect(
+        back == {account: nano for account, nano in wanted.items() if nano},
+        f"intent {intent.key}: its hold was released to somebody else",
+    )
+
+
+def _check_reverse(
+    reply: StoredReply, hold: LedgerTransaction, reverse: LedgerTransaction, findings: Findings
+) -> None:
+    """Check that a fee was taken back whole, for what its own fan owed."""
+    plan = plan_reverse(
+        reply.intent,
+        reply.twin,
+        price_nano=reply.price_nano,
+        creator_nano=reply.creator_nano,
+        account=account_of(source_of(hold)),
+    )
+    findings.expect(
+        set(reverse.postings) == set(plan.postings),
+        f"receipt {reply.receipt_id}: its fee went back to somebody else",
+    )
 
 
 def _check_capture(
@@ -134,7 +182,7 @@ def _check_after(
 ) -> None:
     """Check what follows a delivery: only bought credit is taken back, or matures; never both."""
     where = f"intent {intent.key}"
-    refunded = reply is not None and reply.reversal == Outcome.REFUNDED.word
+    refunded = reply is not None and reply.taken_back
     matured, taken = (f"{step}:{intent.key}" in by_key for step in ("mature", "reverse"))
     findings.expect(
         taken or not refunded, f"{where}: refunded after its delivery, and the fee stayed paid"
@@ -159,8 +207,8 @@ def _check_earned(
     payers = {intent.key: intent.payment.payer for intent in records.intents}
     for reply in records.replies:
         payer = payers.get(reply.intent, Payer.FREE)
-        refunded = reply.reversal == Outcome.REFUNDED.word
-        if reply.outcome != Outcome.DELIVERED.word or payer is Payer.PROMOTIONAL or refunded:
+        kept = reply.outcome == Outcome.DELIVERED.word and not reply.taken_back
+        if not kept or payer is Payer.PROMOTIONAL:
             continue
         waits = payer is Payer.PAID and f"mature:{reply.intent}" not in by_key
         own = held_account if waits else creator_account

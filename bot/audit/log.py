@@ -89,7 +89,9 @@ def audit_leaves(records: StoredRecords, findings: Findings) -> None:
     cited.update(seal.log_index for seal in records.seals)
     cited.update(table.log_index for table in records.rates)
     for reply in records.replies:
-        indices = (reply.log_index, reply.outcome_index, reply.reversal_index)
+        indices = (
+            *(reply.log_index, reply.outcome_index, reply.reversal_index, reply.refund_index),
+        )
         cited.update(index for index in indices if index is not None)
     void = {(i.slot_tag, i.attempt) for i in records.intents if i.state == "void"}
     for index in range(len(records.leaves)):

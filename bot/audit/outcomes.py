@@ -1,4 +1,4 @@
-"""Outcomes: at most two of a reply, in the one allowed order, each stated and logged."""
+"""Outcomes: at most three of a reply, in an order that is allowed, each stated and logged."""
 
 from bot.audit.findings import Findings
 from bot.audit.log import leaf_at
@@ -6,11 +6,12 @@ from bot.crypto.dsse import parse_envelope, verify_envelope
 from bot.domain.fields import Finish
 from bot.domain.ids import receipt_tag_of
 from bot.domain.leaf import OutcomeLeaf
+from bot.domain.outcomes import may_follow
 from bot.domain.statements import OUTCOME_TYPE, Outcome, OutcomeStatement
 from bot.ports.audit import StoredRecords
 from bot.ports.stores import StoredReply
 
-_REVERSALS = frozenset({Outcome.WITHDRAWN.word, Outcome.REFUNDED.word})
+_OUTCOMES = {one.word: one for one in Outcome}
 
 
 def check_outcomes(
@@ -23,13 +24,13 @@ def check_outcomes(
         MismatchError: it is not signed by the operator.
     """
     where = f"receipt {reply.receipt_id}"
+    late = (reply.refund_statement, reply.refund_index)
     decided = [
         (reply.outcome, reply.outcome_statement, reply.outcome_index),
         (reply.reversal, reply.reversal_statement, reply.reversal_index),
+        (None if late == (None, None) else Outcome.REFUNDED.word, *late),
     ]
-    if reply.reversal is not None:
-        allowed = reply.outcome == Outcome.DELIVERED.word and reply.reversal in _REVERSALS
-        findings.expect(allowed, f"{where}: {reply.reversal} can't follow {reply.outcome}")
+    _check_order([word for word, _, _ in decided], where, findings)
     cut = reply.finish == Finish.CUT
     paid = reply.outcome == Outcome.DELIVERED.word
     findings.expect(not (cut and paid), f"{where}: was cut off, and not refunded")
@@ -45,6 +46,17 @@ def check_outcomes(
         _check_stated(records, reply, (word, statement, index), signing_key, findings)
 
 
+def _check_order(words: list[str | None], where: str, findings: Findings) -> None:
+    """Check that each word may follow those before it; one without words before it may not."""
+    for place, word in enumerate(words[1:], start=1):
+        if word is None:
+            continue
+        before = [_OUTCOMES[one] for one in words[:place] if one in _OUTCOMES]
+        known = len(before) == place and word in _OUTCOMES
+        allowed = known and may_follow(before, _OUTCOMES[word])
+        findings.expect(allowed, f"{where}: {word} can't follow {words[place - 1]}")
+
+
 def _check_stated(
     records: StoredRecords,
     reply: StoredReply,
@@ -57,7 +69,7 @@ def _check_stated(
     envelope = parse_envelope(stored)
     verify_envelope(envelope, payload_type=OUTCOME_TYPE, key=signing_key)
     statement = OutcomeStatement.parse(envelope.payload)
-    outcome = Outcome.__members__.get(word.upper())
+    outcome = _OUTCOMES.get(word)
     if outcome is None:
         findings.wrong.append(f"{where}: there is no outcome {word!r}")
         return

@@ -71,13 +71,10 @@ def _verify(
 def _outcome(
     records: StoredRecords, reply: StoredReply, head: StoredCheckpoint
 ) -> OutcomeProof | None:
-    outcomes = (
-        (reply.reversal_statement, reply.reversal_index),
-        (reply.outcome_statement, reply.outcome_index),
-    )
-    for statement, index in outcomes:
-        if statement is not None and index is not None and index < head.size:
-            return OutcomeProof(parse_envelope(statement), _proof(records, index, head))
+    for said in reversed(reply.outcomes):
+        if said.log_index < head.size:
+            proof = _proof(records, said.log_index, head)
+            return OutcomeProof(parse_envelope(said.statement), proof)
     return None
 
 

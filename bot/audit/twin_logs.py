@@ -57,6 +57,7 @@ def read_logs(records: StoredRecords, findings: Findings) -> dict[bytes, Audited
         for word, index in (
             (reply.outcome, reply.outcome_index),
             (reply.reversal, reply.reversal_index),
+            (Outcome.REFUNDED.word, reply.refund_index),
         ):
             if word in _OUTCOMES and index is not None:  # another word is named as what it is
                 tag = receipt_tag_of(reply.receipt_hash)
@@ -139,8 +140,7 @@ def _wrong_rows(
         zip(found.rows, own.log.entries, own.replies, strict=False)
     ):
         after = own.log.tally(index + 1).earned_nano
-        step = "end-hold" if row.outcome.word == reply.outcome else "reverse"
-        number = numbers.get(f"{step}:{reply.intent}")
+        number = numbers.get(f"{_step_of(row.outcome, reply)}:{reply.intent}")
         epoch = next((n for n, size in sizes if own.leaves[index] < size), None)
         said = (row.index, row.leaf, row.receipt_id, row.seq, row.payer, row.outcome)
         wanted = (index, own.leaves[index], reply.receipt_id, entry.seq, entry.payer, entry.outcome)
@@ -149,3 +149,10 @@ def _wrong_rows(
             wrong.append(index)
         before = after
     return sorted(wrong)
+
+
+def _step_of(outcome: Outcome, reply: StoredReply) -> str:
+    """Return what an outcome does to the fee; a withdrawal after delivery does nothing."""
+    if outcome.word == reply.outcome:
+        return "end-hold"
+    return "reverse" if outcome is Outcome.REFUNDED else "nothing"

@@ -84,8 +84,9 @@ def list_(config: Path | None, data: Path | None, as_json: bool) -> int:  # noqa
             "account": one.name,
             "bought": format_nano(paid),
             "promotional": format_nano(given),
+            "owes": format_nano(owes),
         }
-        for one, paid, given in book.accounts
+        for one, paid, given, owes in book.accounts
     ]
     payments = [_payment(*both) for both in book.purchases]
     questions = [

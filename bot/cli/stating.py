@@ -63,6 +63,8 @@ def _print(found: MonthlyStatement, file: Path | None) -> None:
         f"  {payer.word}: {format_nano(sums.by_payer[payer])} for {count}"
         for payer, count in sorted(delivered.items(), key=lambda one: one[0].value)
     ]
+    if found.funding is not None:
+        lines += ["Now, of all months:", *found.funding.words(printable(found.token))]
     if file is not None:
         lines.append(f"{len(found.rows)} rows are in {file}.")
     for line in lines:

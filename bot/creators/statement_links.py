@@ -4,7 +4,7 @@ A link is in this process's memory alone. After a restart the creator asks again
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from bot.crypto.encoding import encode_b64url
@@ -26,6 +26,7 @@ class _Link:
     name: str
     token: str
     made_at: datetime
+    paid_nano: int | None
 
 
 class StatementLinks(StatementDesk):
@@ -38,10 +39,15 @@ class StatementLinks(StatementDesk):
         self._base_url = base_url
         self._links: OrderedDict[bytes, _Link] = OrderedDict()
 
-    def issue(self, *, twin: bytes, name: str, token: str) -> str:
-        """Return a new link to a twin's statements; whoever has it can read them."""
+    def issue(self, *, twin: bytes, name: str, token: str, paid_nano: int | None = None) -> str:
+        """Return a new link to a twin's statements; whoever has it can read them.
+
+        `paid_nano` is what the chain has paid by now: the page itself asks no chain.
+        """
         secret = encode_b64url(self._entropy.random_bytes(TOKEN_BYTES))
-        self._links[sha256(secret.encode())] = _Link(twin, name, token, self._clock.now())
+        self._links[sha256(secret.encode())] = _Link(
+            twin, name, token, self._clock.now(), paid_nano
+        )
         while len(self._links) > MOST_LINKS:
             self._links.popitem(last=False)
         return f"{self._base_url}/statement/{secret}"
@@ -53,8 +59,12 @@ class StatementLinks(StatementDesk):
             raise UserError("This link leads nowhere: ask for your earnings again.")
         if now - link.made_at > WORKS_FOR:
             raise LinkExpiredError("This link is too old: ask for your earnings again.")
+        records = await self._fees.fees(link.twin)
+        if records.funding is not None and link.paid_nano is not None:
+            paid = replace(records.funding, paid=link.paid_nano, paid_at=link.made_at)
+            records = replace(records, funding=paid)
         return statement_of(
-            await self._fees.fees(link.twin),
+            records,
             twin=link.twin,
             name=link.name,
             token=link.token,

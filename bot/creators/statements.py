@@ -4,6 +4,7 @@ from typing import Protocol
 
 from bot.creators.standing import Standing
 from bot.creators.statement_links import StatementLinks
+from bot.domain.manifest import Manifest
 from bot.domain.settlement import NANO_PER_UNIT
 from bot.ports.creator_store import DraftContent
 from bot.ports.views import EarningsLine
@@ -51,13 +52,18 @@ class CreatorStatements:
             chain_balance_nano=None if balance is None else balance * NANO_PER_UNIT,
             last_tx=None if statement.commit_hash is None else f"0x{statement.commit_hash.hex()}",
             held_nano=statement.held_nano,
-            statement=self._link(manifest.twin, manifest.name, manifest.price_token),
+            statement=self._link(manifest, statement.claimed_units),
         )
 
-    def _link(self, twin: bytes, name: str, token: str) -> str:
+    def _link(self, manifest: Manifest, claimed_units: int | None) -> str:
         if self._links is None:
             return ""
-        return self._links.issue(twin=twin, name=name, token=token)
+        return self._links.issue(
+            twin=manifest.twin,
+            name=manifest.name,
+            token=manifest.price_token,
+            paid_nano=None if claimed_units is None else claimed_units * NANO_PER_UNIT,
+        )
 
     async def reports(self, standing: Standing | None) -> int:
         """Return how many people have complained."""

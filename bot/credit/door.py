@@ -124,7 +124,8 @@ class CreditDoor(FanCredit):
     def _words(self, bought: StoredPurchase, refund: StoredRefund | None) -> str:
         words = f"{bought.at:%Y-%m-%d}, {words_of(bought.unit, bought.count)}"
         worth = f"{format_nano(bought.nano)} {self._rates.token}"
-        words += f": {worth}" if bought.nano else ": waits for the operator"
+        waits = "" if refund is not None else ": waits for the operator"
+        words += f": {worth}" if bought.nano else waits
         words += " (a test)" if bought.test else ""
         return words if refund is None else f"{words}, refunded"
 

@@ -2,9 +2,16 @@
 
 ```
 credit   one transaction: purchase, ledger                    the charge's id is the key of both
-refund   one transaction: what is left of the credit, held fees that it paid, newest first, each
-         with its outcome in the log; the rest is the operator's loss
+refund   one transaction: what is left of the credit; the rest is owed by the account. Fees that it
+         has paid and that are held are taken back for what is owed, newest first, each whole where
+         so much is owed, and with its outcome in the log
 ```
+What is still owed then, the operator has lost: nobody is asked for it. It is kept in mind: it falls
+by what replies that were begun before the refund bring back (`bot.twins.holds`), by the price of a
+dispute that is upheld, and by later refunds, which take older fees back for all that is owed. Fees
+of replies that were begun after the latest refund that missed something were paid with what was
+bought since: they are taken back for what the refund of that misses, and for nothing older.
+
 Killed before either, nothing has happened and the platform tells it again; killed after, what is
 told again changes nothing.
 """
@@ -23,6 +30,7 @@ from bot.ports.credit import Credited, Purchase, Refunded
 from bot.ports.credit_book import StoredPurchase, StoredRefund
 from bot.ports.stores import Store, StoreTransaction
 from bot.twins.endings import Endings
+from bot.twins.holds import is_of_refunded_money, owed_by
 
 PAGE = 100
 MAX_ID, MAX_COUNT = 256, 1_000_000
@@ -74,8 +82,9 @@ class Purchases:
     async def _credit(self, tx: StoreTransaction, purchase: Purchase) -> Credited | None:
         """Credit a payment; None if its worth is not known, and it is noted only."""
         person = purchase.person
-        known = await tx.find_purchase(person.platform, purchase.charge_id)
-        if known is not None and known.nano:
+        charge = (person.platform, purchase.charge_id)
+        known = await tx.find_purchase(*charge)
+        if known is not None and (known.nano or await tx.find_refund(*charge)):
             return Credited(known.nano, await _left(tx, known.account), again=True)
         worth = self._rates.worth(purchase.unit)
         if known is None:
@@ -109,7 +118,8 @@ class Purchases:
                 continue
             async with self._store.transaction() as tx:
                 known = await tx.find_purchase(noted.platform, noted.charge_id)
-                if known is not None and known.nano == 0:
+                refunded = await tx.find_refund(noted.platform, noted.charge_id)
+                if known is not None and known.nano == 0 and refunded is None:
                     await _book(tx, known, *worth)
                     credited += 1
         return credited
@@ -128,8 +138,6 @@ class Purchases:
             if ended is not None:
                 taken = (ended.taken_nano, ended.reversed_nano, ended.lost_nano)
                 return Refunded(*taken, again=True)
-            if bought.nano == 0:
-                return Refunded(0, 0, 0, again=False)  # nothing was given for it
             refund = await self._take_back(tx, bought)
         _log.warning(
             "credit.refunded",
@@ -141,41 +149,49 @@ class Purchases:
         return Refunded(refund.taken_nano, refund.reversed_nano, refund.lost_nano, again=False)
 
     async def _take_back(self, tx: StoreTransaction, bought: StoredPurchase) -> StoredRefund:
+        charge = (bought.platform, bought.charge_id)
         own = promotional_account if bought.test else fan_account
         taken = min(await tx.balance(own(bought.account)), bought.nano)
-        missing = bought.nano - taken
-        reversed_nano = 0 if bought.test else await self._reverse(tx, bought, missing)
-        lost = 0 if bought.test else missing - reversed_nano
-        await tx.post(
-            plan_refund(
-                bought.platform,
-                bought.charge_id,
-                bought.account,
-                taken_nano=taken,
-                lost_nano=lost,
-                test=bought.test,
+        missing = 0 if bought.test else bought.nano - taken
+        if bought.nano:  # for what waits for its worth nothing was given
+            await tx.post(
+                plan_refund(
+                    *charge,
+                    bought.account,
+                    taken_nano=taken,
+                    missing_nano=missing,
+                    test=bought.test,
+                )
             )
-        )
-        refund = StoredRefund(
-            bought.platform, bought.charge_id, taken, reversed_nano, lost, self._clock.now()
-        )
+        covered = min(missing, await self._reverse(tx, bought.account, missing))
+        refund = StoredRefund(*charge, taken, covered, missing - covered, self._clock.now())
         await tx.add_refund(refund)
         return refund
 
-    async def _reverse(self, tx: StoreTransaction, bought: StoredPurchase, missing: int) -> int:
-        """Take held fees back, newest first, each whole or not at all; return how much."""
-        left, before = missing, None
-        while left > 0:
-            page = await tx.held_of(bought.account, before=before, limit=PAGE)
+    async def _reverse(self, tx: StoreTransaction, account: str, missing: int) -> int:
+        """Take held fees back for what an account owes, newest first; return how much.
+
+        Args:
+            tx: in which the refund is not kept yet: it is no earlier one.
+            account: that owes.
+            missing: what this refund has added; without that there is nothing new to take.
+        """
+        owed = await owed_by(tx, account) if missing else 0
+        left, before, page_full = owed, None, True
+        while left > 0 and page_full:
+            page = await tx.held_of(account, before=before, limit=PAGE)
             for position, fee in page:
                 before = position
                 if fee.price_nano > left:
                     continue
-                if await self._endings.take_back(tx, fee, bought.platform):
+                is_older = await is_of_refunded_money(tx, fee.intent, account)
+                if not is_older and fee.price_nano > missing:
+                    continue
+                if await self._endings.take_back(tx, fee):
                     left -= fee.price_nano
-            if len(page) < PAGE:
-                break
-        return missing - left
+                    missing -= 0 if is_older else fee.price_nano
+            page_full = len(page) == PAGE
+        return owed - left
 
 
 async def _book(tx: StoreTransaction, known: StoredPurchase, each: int, table: bytes) -> int:

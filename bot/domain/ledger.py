@@ -15,11 +15,13 @@ fan:<account>        credit that a fan has bought
 promo:<account>      credit that a fan was given; it never becomes payable
 equity:promotion     gives promotional credit, and gets it back when it is spent  debit
 channel:<platform>   what a platform owes the operator for purchases             debit
-loss:operator        refunds that nobody else covers, and disputes that were upheld  debit
+owed:<account>       what a fan's refunds have left unpaid; never above zero     debit
+loss:operator        disputes that were upheld                                   debit
 equity:restored      owes what a lost book had earned and the chain has committed  debit
 ```
-An account of a debit class may be below zero, no other one ever is. A division leaves nothing over
-(the operator's share is the rest), so there is no account for rounding.
+An account of a debit class may be below zero, no other one ever is. What a fan owes counts with the
+operator's losses: nobody is asked for it, it is only set off (`bot.ledger.credit`). A division
+leaves nothing over (the operator's share is the rest), so there is no account for rounding.
 """
 
 from dataclasses import dataclass
@@ -34,7 +36,8 @@ LOSS = "loss:operator"
 RESTORED = "equity:restored"
 """Owes what a lost book had earned and the chain has committed."""
 
-DEBIT_CLASSES = ("equity:", "channel:", "loss:")
+DEBIT_CLASSES = ("equity:", "channel:", "loss:", "owed:")
+NEVER_POSITIVE = "owed:"
 
 
 def hold_account(intent: str) -> str:
@@ -72,9 +75,19 @@ def channel_account(platform: str) -> str:
     return f"channel:{platform}"
 
 
+def owed_account(account: str) -> str:
+    """Name the account of what a fan's refunds have left unpaid."""
+    return f"owed:{account}"
+
+
 def may_be_negative(account: str) -> bool:
     """Whether an account is of a debit class."""
     return account.startswith(DEBIT_CLASSES)
+
+
+def may_be_positive(account: str) -> bool:
+    """Whether an account may be above zero: nothing is set off that is not owed."""
+    return not account.startswith(NEVER_POSITIVE)
 
 
 @dataclass(frozen=True, slots=True)

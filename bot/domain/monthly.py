@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from bot.domain.errors import UserError
+from bot.domain.funding import Funding
 from bot.domain.money import format_nano
 from bot.domain.payment import Payer
 from bot.domain.statements import Outcome
@@ -17,6 +18,7 @@ from bot.domain.times import encode_time
 COLUMNS = (
     *("twin_log_index", "receipt", "seq", "time", "payer", "outcome", "token", "price", "earned"),
     *("operator", "log_leaf", "ledger_transaction", "ledger_key", "epoch", "state", "payable_from"),
+    "funded",
 )
 _MONTH = re.compile(r"(20[0-9]{2})-(0[1-9]|1[0-2])", re.ASCII)
 
@@ -35,6 +37,8 @@ class FeeRow:
         transaction: number of the ledger transaction that the outcome posted; None if none did.
         transaction_key: its key.
         epoch: number of the first final epoch whose log covers it; None before one does.
+        claimed_by: number of the first final epoch whose claim has it; that of `epoch`, or a later
+            one where it was held for a while; None while the vault has nothing for it.
         held_since: set while a platform may still take the fee back.
         payable_at: when it becomes payable; set with `held_since`, where its table is known.
     """
@@ -54,6 +58,7 @@ class FeeRow:
     epoch: int | None
     held_since: datetime | None = None
     payable_at: datetime | None = None
+    claimed_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +74,15 @@ class StatementEpoch:
 
 @dataclass(frozen=True, slots=True)
 class FeeRecords:
-    """All of one twin, from one snapshot; rows in the order of the twin log."""
+    """All of one twin, from one snapshot; rows in the order of the twin log.
+
+    Attributes:
+        funding: what stands behind its fees; None where the book was not asked.
+    """
 
     rows: Sequence[FeeRow]
     epochs: Sequence[StatementEpoch]
+    funding: Funding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +93,7 @@ class MonthlyStatement:
         month: its first day.
         rows: of replies that were admitted in that month, UTC.
         epochs: that cover any of these rows.
+        funding: what stands behind all of the twin's fees, now and not in that month.
     """
 
     twin: bytes
@@ -91,6 +102,7 @@ class MonthlyStatement:
     month: date
     rows: tuple[FeeRow, ...]
     epochs: tuple[StatementEpoch, ...]
+    funding: Funding | None = None
 
 
 def parse_month(text: str) -> date:
@@ -112,7 +124,7 @@ def statement_of(
     rows = tuple(row for row in records.rows if _month_of(row) == month)
     covering = {row.epoch for row in rows if row.epoch is not None}
     epochs = tuple(one for one in records.epochs if one.epoch in covering)
-    return MonthlyStatement(twin, name, token, month, rows, epochs)
+    return MonthlyStatement(twin, name, token, month, rows, epochs, records.funding)
 
 
 def state_of(row: FeeRow) -> str:
@@ -121,7 +133,14 @@ def state_of(row: FeeRow) -> str:
         return "held"
     if row.earned_nano == 0:
         return "nothing to pay"
-    return "payable" if row.epoch is None else "committed"
+    return "payable" if row.claimed_by is None else "committed"
+
+
+def is_funded(row: FeeRow) -> bool | None:
+    """Whether the vault has fetched a row's money; None where there is none to pay."""
+    if row.earned_nano <= 0:
+        return None
+    return state_of(row) == "committed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +193,13 @@ def encode_csv(statement: MonthlyStatement) -> bytes:
                 *(row.outcome.word, statement.token, format_nano(row.price_nano)),
                 *(format_nano(row.earned_nano), format_nano(row.operator_nano), row.leaf),
                 *(_or_empty(row.transaction), row.transaction_key or "", _or_empty(row.epoch)),
-                *(state_of(row), payable),
+                *(state_of(row), payable, _FUNDED[is_funded(row)]),
             )
         )
     return text.getvalue().encode()
+
+
+_FUNDED = {None: "", True: "yes", False: "no"}
 
 
 def _or_empty(number: int | None) -> str:

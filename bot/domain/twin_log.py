@@ -12,6 +12,7 @@ from typing import Self
 from bot.crypto.canonical import MAX_INTEGER
 from bot.crypto.errors import FormatError
 from bot.crypto.merkle import leaf_hash, root_from_nodes, tree_nodes
+from bot.domain.outcomes import may_follow
 from bot.domain.payment import Payer
 from bot.domain.statements import Outcome
 
@@ -20,7 +21,6 @@ MAX_ENTRIES = 2_000_000
 """More are refused: 100 MB; at a thousand replies a day they last for more than five years."""
 _ENTRY = struct.Struct(">QQBB32s")
 _UNPAID = frozenset({Payer.FREE, Payer.PROMOTIONAL})
-_REVERSALS = frozenset({Outcome.WITHDRAWN, Outcome.REFUNDED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,20 +153,20 @@ def check_history(entries: Sequence[TwinEntry]) -> None:
     Raises:
         FormatError: names the first entry that can't be.
     """
-    last: dict[bytes, TwinEntry] = {}
+    said: dict[bytes, list[TwinEntry]] = {}
     numbers: dict[int, bytes] = {}
     for index, entry in enumerate(entries):
         if numbers.setdefault(entry.seq, entry.receipt) != entry.receipt:
             raise FormatError(f"entry {index}: a second receipt of number {entry.seq}")
-        before = last.get(entry.receipt)
-        if before is not None:
-            same = (before.seq, before.creator_nano, before.payer)
+        before = said.setdefault(entry.receipt, [])
+        if before:
+            same = (before[0].seq, before[0].creator_nano, before[0].payer)
             if same != (entry.seq, entry.creator_nano, entry.payer):
                 raise FormatError(f"entry {index}: contradicts an earlier entry of its receipt")
-            if before.outcome is not Outcome.DELIVERED or entry.outcome not in _REVERSALS:
-                words = f"{entry.outcome.word} after {before.outcome.word}"
+            if not may_follow([one.outcome for one in before], entry.outcome):
+                words = f"{entry.outcome.word} after {before[-1].outcome.word}"
                 raise FormatError(f"entry {index}: {words}")
-        last[entry.receipt] = entry
+        before.append(entry)
 
 
 def missing_numbers(entries: Sequence[TwinEntry]) -> list[tuple[int, int]]:

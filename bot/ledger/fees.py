@@ -8,11 +8,12 @@ capture   hold:<intent>     -> creator:<twin> + fees:operator    sponsored, deli
                             -> equity:promotion                  promotional credit, delivered
 release   hold:<intent>     -> the payer                         everything else
 mature    held:<twin>       -> creator:<twin>                    no platform can take it back now
-reverse   held:<twin> + fees:operator -> channel:<platform>      a platform has taken it back
+reverse   held:<twin> + fees:operator -> owed:<account>          a platform has taken it back
 settle    creator:<twin>    -> settled:<twin>                    committed on-chain, final
 ```
-The payer is `sponsor:operator`, `fan:<account>` or `promo:<account>`. A hold ends once: capture and
-release of one intent share an idempotency key. A reply that is nobody's to pay holds nothing.
+The payer is `sponsor:operator`, `fan:<account>` or `promo:<account>`; of a hold that was begun
+before a refund, what that has left unpaid goes to `owed:<account>` first. A hold ends once: capture
+and release of one intent share an idempotency key. A reply that is nobody's to pay holds nothing.
 """
 
 from bot.domain.errors import InvariantError
@@ -23,10 +24,10 @@ from bot.domain.ledger import (
     SPONSOR,
     LedgerTransaction,
     Posting,
-    channel_account,
     creator_account,
     held_account,
     hold_account,
+    owed_account,
 )
 from bot.domain.payment import Payer
 
@@ -41,6 +42,12 @@ def plan_funding(target_nano: int, funded_nano: int) -> LedgerTransaction | None
         kind="fund",
         postings=(Posting(EQUITY, -missing), Posting(SPONSOR, missing)),
     )
+
+
+def first_draw(intent: str, rejected: int) -> str:
+    """Return the key of the attempt that an attempt goes back to; `rejected` are between them."""
+    slot, _, attempt = intent.rpartition(":")
+    return f"{slot}:{int(attempt) - rejected}" if rejected else intent
 
 
 def hold_key(intent: str) -> str:
@@ -78,6 +85,11 @@ def payer_of(source: str) -> Payer:
     return kinds[kind]
 
 
+def account_of(source: str) -> str:
+    """Return the name of the fan's account that a source belongs to."""
+    return source.partition(":")[2]
+
+
 def plan_capture(
     intent: str, twin: bytes, *, payer: Payer, price_nano: int, creator_nano: int
 ) -> LedgerTransaction:
@@ -97,12 +109,27 @@ def plan_capture(
     return LedgerTransaction(key=f"end-hold:{intent}", kind="capture", postings=(hold, *shares))
 
 
-def plan_release(intent: str, price_nano: int, source: str = SPONSOR) -> LedgerTransaction:
-    """Plan to give a hold back to where it came from."""
+def plan_release(
+    intent: str, price_nano: int, source: str = SPONSOR, *, set_off_nano: int = 0
+) -> LedgerTransaction:
+    """Plan to give a hold back to where it came from.
+
+    Args:
+        intent: whose hold.
+        price_nano: all of it.
+        source: the payer's account.
+        set_off_nano: how much of it is set against what the fan's account owes.
+
+    Raises:
+        InvariantError: something would be set off that no fan has bought.
+    """
+    if set_off_nano and payer_of(source) is not Payer.PAID:
+        raise InvariantError(f"ledger: {source} owes nothing")
+    back = split_off(account_of(source), source, price_nano, set_off_nano)
     return LedgerTransaction(
         key=f"end-hold:{intent}",
         kind="release",
-        postings=(Posting(hold_account(intent), -price_nano), Posting(source, price_nano)),
+        postings=(Posting(hold_account(intent), -price_nano), *back),
     )
 
 
@@ -119,15 +146,24 @@ def plan_mature(intent: str, twin: bytes, creator_nano: int) -> LedgerTransactio
 
 
 def plan_reverse(
-    intent: str, twin: bytes, *, price_nano: int, creator_nano: int, platform: str
+    intent: str, twin: bytes, *, price_nano: int, creator_nano: int, account: str
 ) -> LedgerTransaction:
-    """Plan to give a held fee back to the platform that has refunded what paid it."""
+    """Plan to take a held fee back for what its fan's account owes after a refund."""
     return LedgerTransaction(
         key=f"reverse:{intent}",
         kind="reverse",
         postings=(
             Posting(held_account(twin), -creator_nano),
             Posting(OPERATOR_FEES, creator_nano - price_nano),
-            Posting(channel_account(platform), price_nano),
+            Posting(owed_account(account), price_nano),
         ),
     )
+
+
+def split_off(account: str, credit: str, nano: int, set_off_nano: int) -> tuple[Posting, ...]:
+    """Return what goes to a fan's credit and, before that, against what the account owes."""
+    to_credit = Posting(credit, nano - set_off_nano)
+    if set_off_nano == 0:
+        return (to_credit,)
+    set_off = Posting(owed_account(account), set_off_nano)
+    return (set_off,) if set_off_nano == nano else (set_off, to_credit)

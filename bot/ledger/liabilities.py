@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from bot.domain.funding import uncovered
 from bot.domain.ledger import EQUITY, RESTORED, LedgerTransaction, hold_account
 from bot.domain.money import format_nano
 
@@ -20,6 +21,8 @@ class Liabilities:
         put_in: what the operator has put in.
         channels: what platforms owe for purchases.
         settled: of what was put in, what the chain has taken over.
+        unpaid: what refunds have left unpaid: fans owe it, and nobody asks them for it.
+        lost: given back in disputes that were upheld.
     """
 
     fans: int
@@ -30,6 +33,8 @@ class Liabilities:
     put_in: int
     channels: int
     settled: int
+    unpaid: int = 0
+    lost: int = 0
 
     @property
     def owed(self) -> int:
@@ -48,6 +53,12 @@ class Liabilities:
             "are on the chain."
         )
         sentences = [f"{owed} {against}"]
+        if self.unpaid or self.lost:
+            sentences.append(
+                f"Lost: {format_nano(self.lost)} in disputes, and {format_nano(self.unpaid)} that "
+                "fans owe after refunds: later refunds and disputes are set against that, and "
+                "nobody asks them for it."
+            )
         if self.uncovered:
             sentences.append(
                 f"Not covered: {format_nano(self.uncovered)}. Put more into [money] sponsorship, "
@@ -58,7 +69,9 @@ class Liabilities:
     @property
     def uncovered(self) -> int:
         """How much of that nothing stands against."""
-        return max(0, self.owed + self.settled - self.put_in - self.channels)
+        return uncovered(
+            owed=self.owed, settled=self.settled, put_in=self.put_in, channels=self.channels
+        )
 
 
 def liabilities_of(balances: Mapping[str, int], ledger: Iterable[LedgerTransaction]) -> Liabilities:
@@ -86,4 +99,6 @@ def liabilities_of(balances: Mapping[str, int], ledger: Iterable[LedgerTransacti
         put_in=-balances.get(EQUITY, 0) - balances.get(RESTORED, 0),
         channels=-sums.get("channel", 0),
         settled=sums.get("settled", 0),
+        unpaid=-sums.get("owed", 0),
+        lost=-sums.get("loss", 0),
     )

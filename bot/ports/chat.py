@@ -40,6 +40,9 @@ class IncomingMessage:
         may_merge: whether it may be answered together with the fan's next ones; an ordinary
             message may, a command or a form, which each wait for an answer of their own, may not.
         unasked: nobody asked the twin to answer this: it spends nothing of the fan's credit.
+        server: the community that the place belongs to, as the platform names it: all channels of
+            a server, all topics of a group; empty where one person talks to a twin alone. It enters
+            no proof; what the sponsorship budget pays there in a day is counted by it.
     """
 
     twin: str
@@ -49,6 +52,7 @@ class IncomingMessage:
     text: str
     may_merge: bool = False
     unasked: bool = False
+    server: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,10 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True)
 class Credited:
-    """What a purchase has given; `again` if it was credited before, and nothing changed now."""
+    """What a purchase has given; `again` if it was credited before, and nothing changed now.
+
+    One that was refunded before it was worth anything gives 0, again.
+    """
 
     nano: int
     balance_nano: int
@@ -65,7 +68,7 @@ class Refunded:
     Attributes:
         nano: taken from the credit; less than the purchase where some of it was spent.
         reversed_nano: taken back from held fees of replies that it had paid.
-        lost_nano: what the operator bears.
+        lost_nano: what neither has covered: the account owes it, and the operator has lost it.
         again: it was refunded before, and nothing changed now.
     """
 
@@ -117,7 +120,10 @@ class DisputeState(StrEnum):
 
     CHECKING = "checking"
     UPHELD = "upheld"
-    """The reply is not what its receipt says, or was never anchored: the price was given back."""
+    """The reply is not what its receipt says, or was never anchored: the price was given back.
+
+    What the account owed after refunds was set off first.
+    """
     REJECTED = "rejected"
     """The replay gave the same reply, token by token."""
 
@@ -165,7 +171,8 @@ class FanCredit(Protocol):
         """Follow a refund that the platform has made, exactly once.
 
         Takes the credit back; what was spent is taken from held fees that it paid, newest first,
-        each with its `refunded` outcome in the log; the rest is the operator's loss.
+        each with its `refunded` outcome in the log; the rest is owed, and the operator's loss. A
+        payment that waits for its worth is never credited after its refund.
 
         Raises:
             UserError: there is no such payment.

@@ -54,7 +54,13 @@ class StoredPurchase:
 
 @dataclass(frozen=True, slots=True)
 class StoredRefund:
-    """The end of a purchase: what was taken from credit, from held fees, and what was lost."""
+    """The end of a purchase; the three amounts together are its worth, of test money less.
+
+    Attributes:
+        taken_nano: from the credit that was left.
+        reversed_nano: what fees that were still held have covered of the rest.
+        lost_nano: what neither has; the account owes it from then on.
+    """
 
     platform: str
     charge_id: str
@@ -144,15 +150,23 @@ class CreditRecords(DisputeRecords, Protocol):
         ...
 
     async def waiting_purchases(self) -> list[StoredPurchase]:
-        """Return the purchases that were worth 0, oldest first."""
+        """Return the purchases that are worth 0 and were not refunded, oldest first."""
         ...
 
     async def add_refund(self, refund: StoredRefund) -> None:
-        """Keep the end of a purchase, once."""
+        """Keep the end of a purchase, once; one that was worth 0 never is worth anything then."""
         ...
 
     async def find_refund(self, platform: str, charge_id: str) -> StoredRefund | None:
         """Return the end of a purchase."""
+        ...
+
+    async def missed_since(self, account: str, key: str) -> bool:
+        """Whether a refund found too little credit after a ledger key was posted.
+
+        It took less than its purchase was worth; of an account's purchases, not of test money, in
+        the order of the ledger.
+        """
         ...
 
     async def agreement(self, account: str, twin: bytes, price_nano: int) -> PriceAgreement | None:

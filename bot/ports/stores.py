@@ -28,6 +28,7 @@ from bot.ports.book import (
 )
 from bot.ports.chat import IncomingMessage, Surface
 from bot.ports.credit_book import CreditRecords
+from bot.ports.replies import OutcomeRecords, StoredReply
 from bot.ports.verdicts import VerdictRecords
 
 __all__ = [
@@ -106,64 +107,6 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredReply:
-    """A reply whose receipt is durable.
-
-    Attributes:
-        envelope: DSSE envelope bytes.
-        sealed: the encrypted openings.
-        log_index: leaf index of the receipt.
-        outcome: `delivered`, `undelivered`, `withdrawn`, `refunded`, or None while undecided.
-        outcome_statement: DSSE envelope bytes of the outcome.
-        attempt: which draw at its slot this is, from 0; all of a message have the same `turn`.
-        halt: id of what halted it (field `event.halt`); None where the model ended by itself.
-        rejected: how many attempts right before this one the filter has rejected.
-        reversal: `withdrawn` or `refunded` after `delivered`, with its own statement and leaf.
-
-    Forgotten (`erased`): the opening key, texts, tokens and the sealed part are empty, and the
-    conversation is the receipt's own hash.
-    """
-
-    receipt_hash: bytes
-    receipt_id: str
-    intent: str
-    twin: bytes
-    seq: int
-    conversation: bytes
-    turn: int
-    fan_tokens: tuple[int, ...]
-    output_tokens: tuple[int, ...]
-    fan_text: str
-    text: str
-    finish: str
-    price_nano: int
-    creator_nano: int
-    opening_key: bytes
-    envelope: bytes
-    sealed: bytes
-    log_index: int
-    outcome: str | None = None
-    outcome_statement: bytes | None = None
-    outcome_index: int | None = None
-    attempt: int = 0
-    halt: str | None = None
-    reversal: str | None = None
-    reversal_statement: bytes | None = None
-    reversal_index: int | None = None
-    rejected: int = 0
-
-    @property
-    def withdrawn(self) -> bool:
-        """Whether it has left the twin's memory because its message was taken back."""
-        return "withdrawn" in {self.outcome, self.reversal}
-
-    @property
-    def erased(self) -> bool:
-        """Whether its person was forgotten."""
-        return not self.opening_key
-
-
-@dataclass(frozen=True, slots=True)
 class PastTurn:
     """What a later reply needs of a turn: the last attempt's tokens and receipt hash.
 
@@ -181,7 +124,13 @@ class PastTurn:
 
 
 class StoreTransaction(
-    SignedRecords, LogTransaction, LedgerPostings, VerdictRecords, CreditRecords, Protocol
+    SignedRecords,
+    LogTransaction,
+    LedgerPostings,
+    VerdictRecords,
+    CreditRecords,
+    OutcomeRecords,
+    Protocol,
 ):
     """The operations inside one transaction."""
 
@@ -272,18 +221,6 @@ class StoreTransaction(
 
     async def undelivered_replies(self) -> list[tuple[Intent, StoredReply]]:
         """Return the replies whose outcome is undecided, oldest first (the outbox)."""
-        ...
-
-    async def set_reversal(
-        self, receipt_hash: bytes, *, outcome: str, statement: bytes, log_index: int
-    ) -> None:
-        """Withdraw or refund a reply that was delivered, once."""
-        ...
-
-    async def set_outcome(
-        self, receipt_hash: bytes, *, outcome: str, statement: bytes, log_index: int
-    ) -> None:
-        """Decide the outcome of a reply, once."""
         ...
 
 

@@ -146,13 +146,10 @@ async def _proof(tx: StoreTransaction, index: int, head: _Head) -> LogProof:
 
 async def _outcome(tx: StoreTransaction, reply: StoredReply, head: _Head) -> OutcomeProof | None:
     """Return the proof of the latest outcome that the head covers; one may be younger than it."""
-    outcomes = (
-        (reply.reversal_statement, reply.reversal_index),
-        (reply.outcome_statement, reply.outcome_index),
-    )
-    for statement, index in outcomes:
-        if statement is not None and index is not None and index < head.size:
-            return OutcomeProof(parse_envelope(statement), await _proof(tx, index, head))
+    for said in reversed(reply.outcomes):
+        if said.log_index < head.size:
+            proof = await _proof(tx, said.log_index, head)
+            return OutcomeProof(parse_envelope(said.statement), proof)
     return None
 
 

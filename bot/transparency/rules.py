@@ -6,14 +6,13 @@ Pure: each rule is told what was seen before and returns what is wrong, in sente
 from collections.abc import Sequence
 
 from bot.domain.leaf import OutcomeLeaf, ReplyLeaf, VoidLeaf
+from bot.domain.outcomes import MAX_OUTCOMES, may_follow
 from bot.domain.statements import Outcome, VoidReason
 from bot.ports.monitor import SeenAttempt, SeenReply, SeenTwin, SeenVersion, StoredFinding
 
-MAX_OUTCOMES = 2
 MAX_REDRAWS = 4
 NOTES = frozenset({"after-order", "unserved", "sealed", "rates"})
 """Kinds that say what to look at, and are no fault by themselves."""
-_REVERSALS = frozenset({Outcome.WITHDRAWN, Outcome.REFUNDED})
 
 
 def judge_reply(
@@ -151,10 +150,10 @@ def judge_outcome(index: int, leaf: OutcomeLeaf, reply: SeenReply | None) -> lis
     of = f"the reply at leaf {reply.index}"
     before = [Outcome(code) for code in reply.outcomes]
     if len(before) >= MAX_OUTCOMES:
-        sentence = f"is outcome {len(before) + 1} of {of}; a reply has at most two"
+        sentence = f"is outcome {len(before) + 1} of {of}; a reply has at most three"
         found.append(finding("outcome-too-many", index, sentence))
-    elif before and not (before == [Outcome.DELIVERED] and leaf.outcome in _REVERSALS):
-        sentence = f"says that {of} was {leaf.outcome.word}, after it was {before[0].word}"
+    elif not may_follow(before, leaf.outcome):
+        sentence = f"says that {of} was {leaf.outcome.word}, after it was {before[-1].word}"
         found.append(finding("outcome-contradiction", index, sentence))
     if reply.against is not None and leaf.outcome is Outcome.DELIVERED:
         sentence = (

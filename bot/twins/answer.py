@@ -150,8 +150,8 @@ class AnswerFan:
             for known in reversed(attempts):
                 if known.regenerate == event_id:
                     return await self._answer_known(known, replaced.manifest, show)
-            twin = self._roster.find(replaced.message.twin)
-            twin.check_valid(self._clock.now())
+            twin, moment = self._roster.find(replaced.message.twin), self._clock.now()
+            twin.check_valid(moment)
             if twin.manifest_hash != replaced.manifest:
                 raise AdmissionError(
                     "The twin has a new version: please send your message once more."
@@ -162,7 +162,7 @@ class AnswerFan:
                 reply.receipt_hash,
                 attempt=attempts[-1].attempt + 1,
                 event_id=event_id,
-                moment=self._clock.now(),
+                moment=moment,
                 entropy=self._entropy,
             )
             with self._running.running(draft) as halt:

@@ -33,12 +33,12 @@ class SpendingCaps:
     Attributes:
         fan_nano: what one fan may spend of their credit; they may lower it.
         twin_nano: what the sponsorship budget pays for one twin; None: no cap.
-        place_nano: the same for one chat.
+        server_nano: the same for one community, all its channels together; None: no cap.
     """
 
     fan_nano: int = 5 * NANO
     twin_nano: int | None = None
-    place_nano: int | None = None
+    server_nano: int | None = None
 
 
 @dataclass(slots=True)

@@ -19,7 +19,8 @@ class RecordDelivery:
 
         Idempotent: what is decided stays so, except that a delivered reply may be withdrawn later,
         once; it stays paid. Of a reply that its creator cut off, delivered and undelivered alike
-        are recorded as refunded.
+        are recorded as refunded. That a platform took back what had paid for a delivered one is
+        not said here (`Endings.take_back`).
 
         Raises:
             InvariantError: there is no such receipt.

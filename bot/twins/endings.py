@@ -7,33 +7,27 @@ delivered                 the fan has it: the hold is captured
 delivered, withdrawn      the fan has had it and took the message back: it stays paid
 withdrawn                 taken back before it was delivered: the hold is released
 delivered, refunded       a platform took back what had paid it, while the fee was held
+delivered, withdrawn, refunded      both, in this order: the fee goes back all the same
 undelivered, refunded     it can't be shown, or its creator cut it off: the hold is released
 void                      there is no reply: the hold is released
 ```
 Captured, the price goes where its payer's money goes (`bot.ledger.fees`); released, it goes back to
-where it came from. Who paid stands in the hold itself.
+where it came from. Who paid stands in the hold itself. A platform may have taken the money back
+while the reply was being made: `bot.twins.holds`.
 """
 
 from dataclasses import dataclass
 
 import structlog
 
-from bot.domain.errors import InvariantError
 from bot.domain.fields import Finish
-from bot.domain.payment import Payer
 from bot.domain.statements import Outcome, VoidReason
-from bot.ledger.fees import (
-    hold_key,
-    payer_of,
-    plan_capture,
-    plan_release,
-    plan_reverse,
-    source_of,
-)
+from bot.ledger.fees import plan_reverse
 from bot.ports.credit_book import HeldFee
 from bot.ports.stores import Intent, StoredReply, StoreTransaction
 from bot.receipts.issue import Issuer
 from bot.receipts.log import append_leaf
+from bot.twins.holds import capture_hold, is_of_refunded_money, owed_by, release_hold
 
 _log = structlog.get_logger()
 
@@ -57,97 +51,74 @@ class Endings:
         statement = self.issuer.state_void(intent, reason)
         await append_leaf(tx, statement.leaf)
         await tx.close_intent(intent.key, "void", void_statement=statement.envelope)
-        await _release(tx, intent.key, intent.price_nano)
+        again = reason is VoidReason.REJECTED
+        await release_hold(tx, intent.key, intent.price_nano, drawn_again=again)
         level = _log.info if reason is VoidReason.REJECTED else _log.warning
         level("reply.void", intent=intent.key, reason=reason.word)
 
     async def decide(self, tx: StoreTransaction, reply: StoredReply, outcome: Outcome) -> bool:
         """Record what became of a reply, if that may still be said; return whether it was.
 
-        The first word counts, with one exception: what was delivered may be withdrawn or refunded,
-        once. A reply that its creator cut off was delivered to nobody's cost: it is refunded.
+        The first word counts, and what was delivered may be withdrawn, once. (What is refunded
+        after its delivery moves a fee: `take_back`.) A reply that its creator cut off was delivered
+        to nobody's cost: it is refunded.
         """
         if reply.finish == Finish.CUT.value and outcome is not Outcome.WITHDRAWN:
             outcome = Outcome.REFUNDED
         first = reply.outcome is None
-        taken_back = outcome in _AFTER_DELIVERY and reply.outcome == Outcome.DELIVERED.word
-        if not first and not (taken_back and reply.reversal is None):
-            return False
+        if not first:
+            stands = reply.outcome == Outcome.DELIVERED.word and reply.reversal is None
+            if outcome is not Outcome.WITHDRAWN or not stands:
+                return False
+        await self._state(tx, reply, outcome)
+        if first and outcome is Outcome.DELIVERED:
+            fee = await capture_hold(tx, reply)
+            if fee is not None and await _is_owed(tx, fee):
+                await self.take_back(tx, fee)
+        elif first:
+            await release_hold(tx, reply.intent, reply.price_nano)
+        return True
+
+    async def _state(self, tx: StoreTransaction, reply: StoredReply, outcome: Outcome) -> None:
+        """Sign, log and keep an outcome, beside those that were stated before it."""
         statement = self.issuer.state_outcome(reply.receipt_hash, outcome)
-        await (tx.set_outcome if first else tx.set_reversal)(
+        index = await append_leaf(tx, statement.leaf)
+        if reply.reversal is not None:  # withdrawn after its delivery: nothing else follows that
+            await tx.set_refund(reply.receipt_hash, statement=statement.envelope, log_index=index)
+            return
+        await (tx.set_outcome if reply.outcome is None else tx.set_reversal)(
             reply.receipt_hash,
             outcome=outcome.word,
             statement=statement.envelope,
-            log_index=await append_leaf(tx, statement.leaf),
+            log_index=index,
         )
-        if first and outcome is Outcome.DELIVERED:
-            await _capture(tx, reply)
-        elif first:
-            await _release(tx, reply.intent, reply.price_nano)
-        return True
 
-    async def take_back(self, tx: StoreTransaction, fee: HeldFee, platform: str) -> bool:
-        """Give a held fee back to a platform, and log its reply as refunded.
+    async def take_back(self, tx: StoreTransaction, fee: HeldFee) -> bool:
+        """Take a held fee back for what its fan owes, and log its reply as refunded.
 
-        False, with nothing changed, where its reply may not be refunded any more: the fan has
-        withdrawn it, and what is withdrawn after its delivery stays paid.
+        False, with nothing changed, where its reply was not delivered, or is refunded already.
+        That the fan has withdrawn it keeps nothing from the platform.
         """
         reply = await tx.reply_of(fee.intent)
-        if reply is None or not await self.decide(tx, reply, Outcome.REFUNDED):
+        delivered = reply is not None and reply.outcome == Outcome.DELIVERED.word
+        if reply is None or not delivered or reply.taken_back:
             return False
+        await self._state(tx, reply, Outcome.REFUNDED)
         await tx.post(
             plan_reverse(
                 fee.intent,
                 fee.twin,
                 price_nano=fee.price_nano,
                 creator_nano=fee.creator_nano,
-                platform=platform,
+                account=fee.account,
             )
         )
         await tx.end_held(fee.intent)
         return True
 
 
-_AFTER_DELIVERY = frozenset({Outcome.WITHDRAWN, Outcome.REFUNDED})
-
-
-async def _capture(tx: StoreTransaction, reply: StoredReply) -> None:
-    """Pay a delivered reply; what bought credit pays is held, and noted as such."""
-    hold = await tx.posted(hold_key(reply.intent))
-    if hold is None:
-        return  # nobody pays
-    source = source_of(hold)
-    payer = payer_of(source)
-    posted = await tx.post(
-        plan_capture(
-            reply.intent,
-            reply.twin,
-            payer=payer,
-            price_nano=reply.price_nano,
-            creator_nano=reply.creator_nano,
-        )
-    )
-    if not posted or payer is not Payer.PAID:
-        return
-    intent = await tx.find_intent(reply.intent)
-    if intent is None or intent.payment.rate_table is None:
-        raise InvariantError(f"receipt {reply.receipt_id} was paid by no rate table")
-    await tx.add_held(
-        HeldFee(
-            intent=intent.key,
-            account=source.partition(":")[2],
-            twin=reply.twin,
-            price_nano=reply.price_nano,
-            creator_nano=reply.creator_nano,
-            rate_table=intent.payment.rate_table,
-            at=intent.created_at,
-        )
-    )
-
-
-async def _release(tx: StoreTransaction, intent: str, price_nano: int) -> None:
-    """Give a hold back to where it came from, and what was counted for it."""
-    hold = await tx.posted(hold_key(intent))
-    if hold is not None:
-        await tx.post(plan_release(intent, price_nano, source_of(hold)))
-        await tx.unuse(intent)
+async def _is_owed(tx: StoreTransaction, fee: HeldFee) -> bool:
+    """Whether a fee was paid with money that a platform had taken back before it was earned."""
+    if await owed_by(tx, fee.account) < fee.price_nano:
+        return False
+    return await is_of_refunded_money(tx, fee.intent, fee.account)

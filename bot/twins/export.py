@@ -51,8 +51,12 @@ async def build_export(
         "person": person.fan,
         "exported_at": encode_time(moment),
         "conversations": [
-            {"twin": twin, "place": {"bot": bot, "chat": chat, "thread": thread}, "turns": turns}
-            for (twin, bot, chat, thread), turns in conversations.items()
+            {
+                "twin": twin,
+                "place": {"bot": bot, "chat": chat, "thread": thread, "server": server},
+                "turns": turns,
+            }
+            for (twin, bot, chat, thread, server), turns in conversations.items()
         ],
         "picked_twins": _picks(await records.picks(person)),
         "reports": _reports(await records.reports_by(person)),
@@ -62,8 +66,8 @@ async def build_export(
 
 
 def _place_of(intent: Intent) -> tuple[str, ...]:
-    surface = intent.message.surface
-    return (intent.message.twin, surface.bot, surface.chat, surface.thread)
+    message, surface = intent.message, intent.message.surface
+    return (message.twin, surface.bot, surface.chat, surface.thread, message.server)
 
 
 def _turn(asked: Asked, token: str, base_url: str) -> _Json:
@@ -91,7 +95,7 @@ def _reply(reply: StoredReply, token: str, base_url: str) -> _Json:
         "text": reply.text,
         "finish": reply.finish,
         "halted_by": reply.halt,
-        "outcome": reply.reversal or reply.outcome or "not yet known",
+        "outcome": reply.outcomes[-1].word if reply.outcomes else "not yet known",
         "fee": f"{format_nano(reply.price_nano)} {token}",
         "receipt": reply.receipt_id,
         "proof": format_link(base_url, reply.receipt_id, key=reply.opening_key),

@@ -133,17 +133,20 @@ class WhoPays:
             )
         if await tx.balance(SPONSOR) < price:
             return "The budget for free replies is used up."
+        near: list[tuple[str, int, int]] = []
         for scope, cap, words in (
             (twin_scope(manifest.twin), self.caps.twin_nano, f"of {manifest.name}"),
-            (self._place_scope(asking), self.caps.place_nano, "in this chat"),
+            (self._server_scope(asking), self.caps.server_nano, "for everybody here"),
         ):
-            if cap is None:
+            if not scope or cap is None:
                 continue
             used = (await tx.used(scope, slot - DAY_SLOTS)).nano + price
             if used > cap:
                 return f"Today's free replies {words} are used up."
             if used * 100 >= cap * NEAR_PERCENT:
-                await _warn_operator(tx, scope, used, cap, asking.draft.created_at)
+                near.append((scope, used, cap))
+        for reached in near:  # not before it is sure that this one counts
+            await _warn_operator(tx, *reached, slot)
         return ""
 
     def _too_little(self, asking: Asking, why_not: str, credit: int) -> str:
@@ -214,22 +217,28 @@ class WhoPays:
     def _sponsor_scopes(self, asking: Asking) -> tuple[str, ...]:
         twin = asking.manifest.twin
         free = self._free_scope(asking.person, twin)
-        return (free, twin_scope(twin), self._place_scope(asking))
+        scopes = (free, twin_scope(twin), self._server_scope(asking))
+        return tuple(scope for scope in scopes if scope)
 
     def _free_scope(self, person: Person, twin: bytes) -> str:
         return f"free:{self.digest(person).hex()}:{twin.hex()}"
 
-    def _place_scope(self, asking: Asking) -> str:
-        """Name a chat: a group, a channel, or what two talk in; the core knows of no servers."""
-        surface = asking.draft.message.surface
-        place = Person(surface.platform, f"chat {surface.bot} {surface.chat}")
-        return f"place:{self.digest(place).hex()}"
+    def _server_scope(self, asking: Asking) -> str:
+        """Name a community, by a digest as people are; empty where one person talks alone."""
+        message = asking.draft.message
+        if not message.server:
+            return ""
+        server = Person(message.surface.platform, f"server {message.server}")
+        return f"server:{self.digest(server).hex()}"
 
 
-async def _warn_operator(
-    tx: StoreTransaction, scope: str, used: int, cap: int, moment: datetime
-) -> None:
-    """Say in the log, once a day, that a cap of the sponsorship budget is near."""
-    kind = scope.partition(":")[0]
-    if await tx.add_notice(scope, f"near {moment:%Y-%m-%d}", ""):
+async def _warn_operator(tx: StoreTransaction, scope: str, used: int, cap: int, slot: int) -> None:
+    """Say in the log, once in 24 hours, that a cap of the sponsorship budget is near.
+
+    That it was said is kept where use is counted, and is forgotten with it.
+    """
+    said = f"near:{scope}"
+    if (await tx.used(said, slot - DAY_SLOTS)).count == 0:
+        await tx.use(f"{said} {slot}", (said,), slot, 0)
+        kind = scope.partition(":")[0]
         _log.warning("sponsorship.cap_near", of=kind, used_nano=used, cap_nano=cap)

@@ -58,6 +58,7 @@ def build_credit(
         judge=judge,
         anchored=partial(_is_anchored, stores),
         anchor_hours=settings.money.anchor_hours,
+        dispute_days=settings.money.dispute_days,
         token=rates.token,
         clock=clock,
         entropy=entropy,

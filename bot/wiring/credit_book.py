@@ -9,7 +9,7 @@ from bot.config import Settings
 from bot.credit.accounts import parse_amount
 from bot.credit.gifts import give_credit
 from bot.domain.errors import ConfigurationError, UserError
-from bot.domain.ledger import fan_account, promotional_account
+from bot.domain.ledger import fan_account, owed_account, promotional_account
 from bot.ledger.liabilities import Liabilities, liabilities_of
 from bot.ports.credit_book import FanAccount, StoredPurchase, StoredRefund
 from bot.ports.disputes import StoredDispute, SupportNote
@@ -31,12 +31,12 @@ class CreditBook:
     """All of it at one moment.
 
     Attributes:
-        accounts: of people who are known, with bought and promotional credit.
+        accounts: of people who are known, with bought and promotional credit, and what they owe.
         purchases: newest first, and what became of them; so are the rest.
         owed: what is owed, and what stands against it.
     """
 
-    accounts: Sequence[tuple[FanAccount, int, int]]
+    accounts: Sequence[tuple[FanAccount, int, int, int]]
     purchases: Sequence[tuple[StoredPurchase, StoredRefund | None]]
     disputes: Sequence[StoredDispute]
     questions: Sequence[SupportNote]
@@ -95,6 +95,7 @@ async def read_book(settings: Settings) -> CreditBook:
                     one,
                     await tx.balance(fan_account(one.name)),
                     await tx.balance(promotional_account(one.name)),
+                    -await tx.balance(owed_account(one.name)),
                 )
                 for one in await tx.accounts()
             ]

@@ -124,6 +124,43 @@ async def test_noted_purchase_is_worth_something_later(store: Store) -> None:
         assert await tx.waiting_purchases() == []
 
 
+async def test_noted_purchase_that_was_refunded_is_never_worth_anything(store: Store) -> None:
+    nothing = StoredRefund("telegram", "c2", 0, 0, 0, START + SECOND)
+    async with store.transaction() as tx:
+        await tx.add_purchase(NOTED)
+    for wrong in (replace(nothing, taken_nano=1), replace(nothing, lost_nano=1)):
+        with pytest.raises(InvariantError):
+            async with store.transaction() as tx:
+                await tx.add_refund(wrong)
+    async with store.transaction() as tx:
+        await tx.add_refund(nothing)
+
+    for _ in range(2):
+        with pytest.raises(InvariantError):
+            async with store.transaction() as tx:
+                await tx.add_purchase(replace(NOTED, nano=3, rate_table=TABLE))
+    async with store.reading() as tx:
+        assert await tx.waiting_purchases() == []
+        assert await tx.all_purchases() == [(NOTED, nothing)]
+
+
+async def test_refund_that_missed_something_is_known_by_the_ledgers_order(store: Store) -> None:
+    whole, test = replace(PURCHASE, charge_id="w"), replace(PURCHASE, charge_id="t", test=True)
+    async with store.transaction() as tx:
+        for one in (PURCHASE, whole, test):
+            await tx.add_purchase(one)
+        for key in ("a", "refund:telegram:w", "b", "refund:telegram:c1", "c", "refund:telegram:t"):
+            await tx.post(LedgerTransaction(key, "x", ()))
+        await tx.add_refund(replace(REFUND, charge_id="w", taken_nano=500, lost_nano=0))
+        full = await tx.missed_since(ACCOUNT.name, "a")
+        await tx.add_refund(REFUND)
+        await tx.add_refund(replace(REFUND, charge_id="t"))
+        found = [await tx.missed_since(ACCOUNT.name, key) for key in ("a", "b", "c", "none")]
+        others = await tx.missed_since("b" * 32, "a")
+
+    assert (full, found, others) == (False, [True, True, False, False], False)
+
+
 async def test_first_telling_of_a_price_counts(store: Store) -> None:
     told = PriceAgreement(ACCOUNT.name, TWIN, 5, "slot:", START)
     async with store.transaction() as tx:
@@ -249,3 +286,14 @@ async def test_no_account_but_a_debit_class_is_overdrawn(store: Store, source: s
             postings = (Posting(f"{kind}x", -1), Posting(source, 1))
             await tx.post(LedgerTransaction(f"{number}", "x", postings))
         assert await tx.balance(source) == len(DEBIT_CLASSES)
+
+
+async def test_no_more_is_set_off_than_is_owed(store: Store) -> None:
+    async with store.transaction() as tx:
+        await tx.post(LedgerTransaction("a", "x", (Posting("owed:a", -2), Posting("fan:a", 2))))
+        await tx.post(LedgerTransaction("b", "x", (Posting("owed:a", 2), Posting("fan:a", -2))))
+    for account in ("owed:a", "owed:b"):
+        more = LedgerTransaction("c", "x", (Posting(account, 1), Posting("equity:x", -1)))
+        with pytest.raises(InvariantError):
+            async with store.transaction() as tx:
+                await tx.post(more)

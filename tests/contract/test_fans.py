@@ -114,7 +114,9 @@ async def test_erased_rows_keep_what_log_and_fees_need_and_nothing_else(book: Bo
         fan="",
         message_id="",
         text="",
+        server="",
     )
+    assert before[0].message.server
     assert intent == replace(
         before[0],
         message=message,

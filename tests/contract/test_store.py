@@ -18,6 +18,7 @@ from bot.domain.fields import Choice, LeftOut
 from bot.domain.ids import receipt_tag_of
 from bot.domain.ledger import LedgerTransaction, Posting
 from bot.domain.payment import NOBODY, Payer, Payment, RegistryBlock
+from bot.ports.replies import StoredOutcome
 from bot.ports.stores import (
     Store,
     StoredCheckpoint,
@@ -532,6 +533,54 @@ async def test_delivered_reply_is_reversed_once_and_nothing_else_is(stocked: Sto
     assert (found.outcome, found.outcome_index) == ("delivered", 4)
     assert (found.reversal, found.reversal_statement) == ("withdrawn", b"t")
     assert found.reversal_index == 5
+
+
+async def test_withdrawn_reply_is_refunded_once_and_nothing_is_said_anew(stocked: Store) -> None:
+    reply = make_reply(make_intent(1), seq=1, turn=1)
+    digest = reply.receipt_hash
+
+    async def refund(log_index: int) -> None:
+        async with stocked.transaction() as tx:
+            await tx.set_refund(digest, statement=b"u", log_index=log_index)
+
+    with pytest.raises(InvariantError):
+        await refund(6)
+    async with stocked.transaction() as tx:
+        await tx.set_outcome(digest, outcome="delivered", statement=b"s", log_index=4)
+    with pytest.raises(InvariantError):
+        await refund(6)
+    async with stocked.transaction() as tx:
+        await tx.set_reversal(digest, outcome="withdrawn", statement=b"t", log_index=5)
+    await refund(6)
+    with pytest.raises(InvariantError):
+        await refund(7)
+    with pytest.raises(InvariantError):
+        async with stocked.transaction() as tx:
+            await tx.set_reversal(digest, outcome="refunded", statement=b"v", log_index=7)
+
+    async with stocked.reading() as tx:
+        found = await tx.find_reply(reply.receipt_id)
+    assert found is not None
+    assert found.outcomes == (
+        StoredOutcome("delivered", b"s", 4),
+        StoredOutcome("withdrawn", b"t", 5),
+        StoredOutcome("refunded", b"u", 6),
+    )
+    assert (found.withdrawn, found.taken_back) == (True, True)
+
+
+async def test_refunded_reply_is_neither_withdrawn_nor_refunded_again(stocked: Store) -> None:
+    digest = make_reply(make_intent(1), seq=1, turn=1).receipt_hash
+    async with stocked.transaction() as tx:
+        await tx.set_outcome(digest, outcome="delivered", statement=b"s", log_index=4)
+        await tx.set_reversal(digest, outcome="refunded", statement=b"t", log_index=5)
+
+    with pytest.raises(InvariantError):
+        async with stocked.transaction() as tx:
+            await tx.set_refund(digest, statement=b"u", log_index=6)
+    with pytest.raises(InvariantError):
+        async with stocked.transaction() as tx:
+            await tx.set_reversal(digest, outcome="withdrawn", statement=b"u", log_index=6)
 
 
 async def test_manifests_and_twins_are_in_the_order_of_publication(store: Store) -> None:

@@ -69,6 +69,7 @@ class MemoryInbox(ChatInbox):
     reports: list[tuple[str, str, str]] = field(default_factory=list)
     forgotten: list[tuple[str, str]] = field(default_factory=list)
     merge: dict[str, str] = field(default_factory=dict)
+    _servers: dict[tuple[str, str], str] = field(default_factory=dict)
     _stopping: set[tuple[Surface, str]] = field(default_factory=set)
     _said: dict[str, IncomingMessage] = field(default_factory=dict)
     _again: dict[str, ReplyShown] = field(default_factory=dict)
@@ -83,6 +84,9 @@ class MemoryInbox(ChatInbox):
             raise InvariantError("the port: one answer at a time for one message id")
         if not message.text.strip() or not message.fan or not message.message_id:
             raise InvariantError("the port: a message has a text, a fan and an id")
+        place = (message.surface.platform, message.surface.chat)
+        if self._servers.setdefault(place, message.server) != message.server:
+            raise InvariantError("the port: a chat is of one server, or of none")
         if message.may_merge and message.message_id in self.merge:
             yield MergedInto(self.merge[message.message_id])
             return

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot.domain.errors import InvariantError
+from bot.domain.ledger import LedgerTransaction
 from bot.ports.credit import DisputeState
 from bot.ports.credit_book import (
     CreditRecords,
@@ -83,6 +84,10 @@ class MemoryCreditRecords(CreditRecords):
         """Return the tables, to read."""
         raise NotImplementedError
 
+    async def _ledger(self) -> Sequence[LedgerTransaction]:
+        """Return the ledger, in the order of posting."""
+        raise NotImplementedError
+
     async def _change_credit(self) -> CreditTables:
         """Return the tables, to write."""
         raise NotImplementedError
@@ -119,8 +124,8 @@ class MemoryCreditRecords(CreditRecords):
         tables = await self._change_credit()
         key = (purchase.platform, purchase.charge_id)
         known = tables.purchases.get(key)
-        if (known is not None and known.nano) or purchase.count < 1:
-            raise InvariantError("a purchase was kept twice, or is of nothing")
+        if (known is not None and known.nano) or purchase.count < 1 or key in tables.refunds:
+            raise InvariantError("a purchase was kept twice, is refunded, or is of nothing")
         tables.purchases[key] = purchase
 
     async def find_purchase(self, platform: str, charge_id: str) -> StoredPurchase | None:
@@ -139,22 +144,37 @@ class MemoryCreditRecords(CreditRecords):
         return [(one, tables.refunds.get(key)) for key, one in newest]
 
     async def waiting_purchases(self) -> list[StoredPurchase]:
-        """Return the purchases that were worth 0, oldest first."""
-        kept = (await self._credit()).purchases.values()
-        waiting = [one for one in kept if one.nano == 0]
+        """Return the purchases that are worth 0 and were not refunded, oldest first."""
+        tables = await self._credit()
+        kept = tables.purchases.items()
+        waiting = [one for key, one in kept if one.nano == 0 and key not in tables.refunds]
         return sorted(waiting, key=lambda one: (one.at, one.charge_id))
 
     async def add_refund(self, refund: StoredRefund) -> None:
         """Keep the end of a purchase, once."""
         tables = await self._change_credit()
         key = (refund.platform, refund.charge_id)
-        if key in tables.refunds or not (key in tables.purchases and tables.purchases[key].nano):
+        if key in tables.refunds or key not in tables.purchases:
             raise InvariantError("refunded twice, or never bought")
+        if tables.purchases[key].nano == 0 and (
+            refund.taken_nano + refund.reversed_nano + refund.lost_nano
+        ):
+            raise InvariantError("nothing comes back of what was worth nothing")
         tables.refunds[key] = refund
 
     async def find_refund(self, platform: str, charge_id: str) -> StoredRefund | None:
         """Return the end of a purchase."""
         return (await self._credit()).refunds.get((platform, charge_id))
+
+    async def missed_since(self, account: str, key: str) -> bool:
+        """Whether a refund found too little credit after a ledger key was posted."""
+        places = {one.key: at for at, one in enumerate(await self._ledger())}
+        return any(
+            refund.taken_nano < bought.nano
+            and places.get(f"refund:{bought.platform}:{bought.charge_id}", -1) > places[key]
+            for bought, refund in await self.purchases_of(account)
+            if key in places and refund is not None and not bought.test
+        )
 
     async def agreement(self, account: str, twin: bytes, price_nano: int) -> PriceAgreement | None:
         """Return what a fan was told of a twin's price."""

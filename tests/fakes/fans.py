@@ -8,7 +8,7 @@ from bot.ports.erasures import Tombstone, Tombstones
 from bot.ports.fans import Asked, Erasure, FanRecords, Person, PrivatePick, Report
 from bot.ports.stores import Intent
 from tests.fakes.credit_book import forget_account
-from tests.fakes.store import MemoryStore
+from tests.fakes.store import MemoryStore, MemoryTransaction, Tables
 
 DAY = timedelta(days=1)
 
@@ -31,23 +31,12 @@ class MemoryFanRecords(FanRecords):
         """Return a person's messages, oldest first, from behind a position."""
         if limit < 1:
             raise InvariantError("the port: a page has at least one message")
-        return [asked for asked in self._all(person) if asked.position > after][:limit]
-
-    def _all(self, person: Person) -> list[Asked]:
-        replies = {reply.intent: reply for reply in self.store.tables.replies.values()}
-        return [
-            Asked(position, intent, replies.get(intent.key))
-            for position, intent in enumerate(self.store.tables.intents.values(), start=1)
-            if not intent.erased and _author(intent) == person
-        ]
+        theirs = _all(self.store.tables, person)
+        return [asked for asked in theirs if asked.position > after][:limit]
 
     async def unsettled(self, person: Person) -> list[Asked]:
         """Return those of their messages that are open, or whose reply has no outcome."""
-        return [
-            asked
-            for asked in self._all(person)
-            if asked.intent.state == "open" or (asked.reply and asked.reply.outcome is None)
-        ]
+        return [asked for asked in _all(self.store.tables, person) if _is_unsettled(asked)]
 
     async def picks(self, person: Person) -> list[PrivatePick]:
         """Return what they have picked in private chats."""
@@ -92,14 +81,20 @@ class MemoryFanRecords(FanRecords):
         """Delete what a person said, was told and is called, up to the tombstone's time."""
         if self.busy and self.busy.pop(0):
             raise StoreBusyError("busy on demand")
-        older = {a.intent.conversation for a in self._all(person) if _before(a, tombstone)}
+        # Beside others' transactions, not under them: they replace the tables when they end.
+        async with self.store.transaction() as tx:
+            assert isinstance(tx, MemoryTransaction)
+            return self._erase(tx.tables, person, tombstone)
+
+    def _erase(self, tables: Tables, person: Person, tombstone: Tombstone) -> Erasure | None:
+        everything = _all(tables, person)
+        older = {a.intent.conversation for a in everything if _before(a, tombstone)}
         theirs = [
             asked
-            for asked in self._all(person)
+            for asked in everything
             if _before(asked, tombstone) or asked.intent.conversation in older
         ]
-        unsettled = {asked.position for asked in await self.unsettled(person)}
-        if unsettled & {asked.position for asked in theirs}:
+        if any(_is_unsettled(asked) for asked in theirs):
             return None
         since = tombstone.at - DAY
         erasure = Erasure(
@@ -108,8 +103,8 @@ class MemoryFanRecords(FanRecords):
             messages=sum(asked.intent.created_at >= since for asked in theirs),
         )
         for asked in theirs:
-            self._blank(asked)
-        forget_account(self.store.tables.credit, person, tombstone.at)
+            _blank(tables, asked)
+        forget_account(tables.credit, person, tombstone.at)
         self.kept = [one for one in self.kept if one.person != person or one.at > tombstone.at]
         self.picked = [(owner, pick) for owner, pick in self.picked if owner != person]
         self.applied = [
@@ -118,35 +113,6 @@ class MemoryFanRecords(FanRecords):
         if tombstone not in {one.tombstone for one in self.applied}:
             self.applied.append(erasure)
         return erasure
-
-    def _blank(self, asked: Asked) -> None:
-        tables, intent = self.store.tables, asked.intent
-        surface = replace(intent.message.surface, bot="", chat="", thread="")
-        conversation = intent.slot_tag + bytes(16)
-        if asked.reply is not None:
-            conversation = asked.reply.receipt_hash
-            tables.replies[conversation] = replace(
-                asked.reply,
-                conversation=conversation,
-                fan_tokens=(),
-                output_tokens=(),
-                fan_text="",
-                text="",
-                opening_key=b"",
-                sealed=b"",
-                halt=None,
-            )
-        tables.intents[intent.key] = replace(
-            intent,
-            conversation=conversation,
-            message=replace(intent.message, surface=surface, fan="", message_id="", text=""),
-            spans=(),
-            context=(),
-            parts=(),
-            opening_key=b"",
-            regenerate=None,
-            replaces=None,
-        )
 
     async def mark(self, tombstones: list[Tombstone]) -> None:
         """Note tombstones of people of whom nothing is stored as applied."""
@@ -176,6 +142,49 @@ class MemoryTombstones(Tombstones):
     async def all(self) -> list[Tombstone]:
         """Return all, oldest first."""
         return list(self.kept)
+
+
+def _all(tables: Tables, person: Person) -> list[Asked]:
+    replies = {reply.intent: reply for reply in tables.replies.values()}
+    return [
+        Asked(position, intent, replies.get(intent.key))
+        for position, intent in enumerate(tables.intents.values(), start=1)
+        if not intent.erased and _author(intent) == person
+    ]
+
+
+def _is_unsettled(asked: Asked) -> bool:
+    return asked.intent.state == "open" or (asked.reply is not None and asked.reply.outcome is None)
+
+
+def _blank(tables: Tables, asked: Asked) -> None:
+    intent = asked.intent
+    surface = replace(intent.message.surface, bot="", chat="", thread="")
+    conversation = intent.slot_tag + bytes(16)
+    if asked.reply is not None:
+        conversation = asked.reply.receipt_hash
+        tables.replies[conversation] = replace(
+            asked.reply,
+            conversation=conversation,
+            fan_tokens=(),
+            output_tokens=(),
+            fan_text="",
+            text="",
+            opening_key=b"",
+            sealed=b"",
+            halt=None,
+        )
+    tables.intents[intent.key] = replace(
+        intent,
+        conversation=conversation,
+        message=replace(intent.message, surface=surface, fan="", message_id="", text="", server=""),
+        spans=(),
+        context=(),
+        parts=(),
+        opening_key=b"",
+        regenerate=None,
+        replaces=None,
+    )
 
 
 def _author(intent: Intent) -> Person:

@@ -14,7 +14,7 @@ from functools import partial
 
 from bot.domain.errors import InvariantError, StoreBusyError
 from bot.domain.ids import receipt_tag_of
-from bot.domain.ledger import LedgerTransaction, may_be_negative
+from bot.domain.ledger import LedgerTransaction, may_be_negative, may_be_positive
 from bot.domain.payment import Payer
 from bot.ports.audit import AuditReader, StoredRecords, StoredSeal
 from bot.ports.book import StoredRates
@@ -256,6 +256,9 @@ class MemoryTransaction(MemoryCreditRecords, StoreTransaction):
     async def _change_credit(self) -> CreditTables:
         return (await self._write()).credit
 
+    async def _ledger(self) -> Sequence[LedgerTransaction]:
+        return (await self._read()).ledger
+
     async def add_manifest(self, manifest: StoredManifest) -> None:
         """Keep a signed manifest for ever."""
         tables = await self._write()
@@ -470,6 +473,16 @@ class MemoryTransaction(MemoryCreditRecords, StoreTransaction):
             reply, reversal=outcome, reversal_statement=statement, reversal_index=log_index
         )
 
+    async def set_refund(self, receipt_hash: bytes, *, statement: bytes, log_index: int) -> None:
+        """Refund a reply that was delivered and then withdrawn, once."""
+        tables = await self._write()
+        reply = tables.replies.get(receipt_hash)
+        if reply is None or reply.reversal != "withdrawn" or reply.refund_index is not None:
+            raise InvariantError("a reply was refunded twice, or had not been withdrawn")
+        tables.replies[receipt_hash] = replace(
+            reply, refund_statement=statement, refund_index=log_index
+        )
+
     async def log_size(self) -> int:
         """Return the number of leaves."""
         return len((await self._read()).leaves)
@@ -563,6 +576,8 @@ class MemoryTransaction(MemoryCreditRecords, StoreTransaction):
             left = await self.balance(one.account) + one.nano
             if one.nano and left < 0 and not may_be_negative(one.account):
                 raise InvariantError("an account is overdrawn")
+            if left > 0 and not may_be_positive(one.account):
+                raise InvariantError("more is set off than is owed")
         tables.ledger.append(transaction)
         for posting in transaction.postings:
             tables.balances[posting.account] = await self.balance(posting.account) + posting.nano

@@ -1,10 +1,13 @@
 """Fans' money in any order of purchases, replies, refunds, disputes, maturing, and crashes.
 
 Whatever happens, the audit passes, the book sums to zero, promotional credit goes round in a circle
-of its own, and a platform owes exactly what was bought and not refunded.
+of its own, a platform owes exactly what was bought and not refunded, no fan owes less than nothing,
+what is held is what the log says, and nothing that was refunded is credited. When everything was
+refunded in the end, nobody has lost more than what had matured.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Coroutine
 from dataclasses import replace
 from datetime import timedelta
@@ -23,21 +26,42 @@ from hypothesis.stateful import (
     rule,
 )
 
+from bot.config import MoneySettings, RateSettings
 from bot.domain.errors import BotError
-from bot.domain.ledger import LOSS, PROMOTION, channel_account, hold_account, may_be_negative
+from bot.domain.ledger import (
+    LOSS,
+    PROMOTION,
+    channel_account,
+    held_account,
+    hold_account,
+    may_be_negative,
+)
 from bot.domain.payment import Payer
 from bot.domain.statements import Outcome
+from bot.ledger.fees import account_of, source_of
 from bot.ports.credit import Purchase
 from bot.ports.inference import ReplayOutcome, ReplayRequest
 from bot.ports.people import Person
 from bot.ports.stores import StoredReply
-from tests.credit_rig import ANA, BEN, STAR, STAR_NANO, CreditRig, open_rig
+from bot.wiring.rates import open_rates
+from tests.credit_rig import (
+    ANA,
+    BEN,
+    HELD_HOURS,
+    RATES,
+    STAR,
+    STAR_NANO,
+    CreditRig,
+    open_rig,
+)
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.store import MemoryStore, ProcessKilled, WriteFault
-from tests.stage import MIRA, SURFACE
+from tests.stage import MIRA, RECEIPTS_KEY, SURFACE
 
 FANS = st.sampled_from([ANA, BEN])
-CHARGES = st.sampled_from(["first", "a", "b"])
+CHARGES = st.sampled_from(["first", "a", "b", "c"])
+ODD = "odd"  # the charge of a unit that no table names at first
+ODD_RATE = RateSettings(unit="discord-sku:77", worth=f"0.{STAR_NANO:09d}")
 T = TypeVar("T")
 ONE_FREE = replace(MIRA, free_daily=1)
 
@@ -59,6 +83,7 @@ class MoneyMachine(RuleBasedStateMachine):
         super().__init__()
         self._runner = asyncio.Runner()
         self._bought: dict[str, Purchase] = {}
+        self._ended_early = False
         self._silent = structlog.get_config()
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
 
@@ -130,6 +155,25 @@ class MoneyMachine(RuleBasedStateMachine):
         purchase = self._bought.setdefault(charge, Purchase(person, charge, STAR, stars))
         self._do(self._rig.door.credit(purchase))
 
+    @rule(person=FANS)
+    def buy_what_is_not_named(self, person: Person) -> None:
+        purchase = self._bought.setdefault(ODD, Purchase(person, ODD, ODD_RATE.unit, 1))
+        self._do(self._rig.door.credit(purchase))
+
+    @rule()
+    def name_it(self) -> None:
+        money = MoneySettings(rates=(*RATES, ODD_RATE), held_hours=HELD_HOURS)
+        token = self._rig.rates.token
+        rates = self._do(open_rates(self._store, RECEIPTS_KEY, money, token=token))
+        if rates is not None:
+            self._rig.rates = rates
+        self._do(self._rig.purchases.credit_waiting())
+
+    @rule(charge=st.sampled_from([ODD, "first"]))
+    def refund_at_once(self, charge: str) -> None:
+        if charge in self._bought:
+            self._do(self._rig.door.refund("terminal", charge))
+
     @rule(charge=CHARGES, seldom=st.integers(0, 3))
     def refund(self, charge: str, seldom: int) -> None:
         if charge in self._bought and not seldom:
@@ -174,6 +218,38 @@ class MoneyMachine(RuleBasedStateMachine):
         owed = sum(one.nano for key, one in kept if key not in tables.credit.refunds)
         assert owed == -balances.get(channel_account("terminal"), 0)
         assert balances.get(LOSS, 0) <= 0
+        self._owes_no_less_than_nothing()
+        self._holds_what_the_log_says()
+
+    def _owes_no_less_than_nothing(self) -> None:
+        tables = self._store.tables
+        assert all(n <= 0 for one, n in tables.balances.items() if one.startswith("owed:"))
+        posted = {one.key for one in tables.ledger}
+        for key, one in tables.credit.purchases.items():
+            credited = f"purchase:{key[0]}:{key[1]}" in posted
+            assert credited == (one.nano > 0)
+            assert not (one.nano and key[1] == ODD and self._ended_early)
+        if (ended := tables.credit.refunds.get(("terminal", ODD))) is not None:
+            waits = tables.credit.purchases["terminal", ODD].nano == 0
+            self._ended_early = self._ended_early or waits
+            assert not waits or ended.taken_nano == 0
+
+    def _holds_what_the_log_says(self) -> None:
+        tables = self._store.tables
+        held: dict[str, int] = defaultdict(int)
+        for _, fee in tables.credit.held:
+            held[held_account(fee.twin)] += fee.creator_nano
+        assert {a: n for a, n in tables.balances.items() if a.startswith("held:") and n} == held
+        payers = {key: one.payment.payer for key, one in tables.intents.items()}
+        matured = {one.key for one in tables.ledger if one.kind == "mature"}
+        assert {fee.intent for _, fee in tables.credit.held} == {
+            one.intent
+            for one in tables.replies.values()
+            if payers[one.intent] is Payer.PAID
+            and [said.word for said in one.outcomes][:1] == ["delivered"]
+            and not one.taken_back
+            and f"mature:{one.intent}" not in matured
+        }
 
     def _settle(self) -> None:
         """Bring everything to its end: then nothing is held, and each charge counts once."""
@@ -182,6 +258,13 @@ class MoneyMachine(RuleBasedStateMachine):
         self._store.faults = {}
         for charge in sorted(self._bought):
             self._do(self._rig.door.credit(self._bought[charge]))
+        self._restart()
+        for reply in list(self._store.tables.replies.values()):
+            self._do(self._rig.stage.delivery.record(reply.receipt_id, Outcome.DELIVERED))
+        assert self._runner.run(self._rig.stage.audit()).wrong == []
+        for charge in sorted(self._bought):
+            self._do(self._rig.door.refund("terminal", charge))
+        self._lost_at_most_what_matured()
         self._rig.stage.clock.advance(timedelta(days=60))
         self._restart()
         self._do(self._rig.mature.run())
@@ -191,6 +274,19 @@ class MoneyMachine(RuleBasedStateMachine):
         waiting = {n for a, n in balances.items() if a.startswith(("hold:", "held:"))}
         assert waiting <= {0}
         assert len(self._store.tables.credit.purchases) == len(self._bought)
+
+    def _lost_at_most_what_matured(self) -> None:
+        tables = self._store.tables
+        matured: dict[str, int] = defaultdict(int)
+        ended = {one.key for one in tables.ledger if one.kind == "mature"}
+        for one in tables.ledger:
+            intent = one.key.partition(":")[2]
+            if one.kind == "hold" and f"mature:{intent}" in ended:
+                matured[account_of(source_of(one))] += tables.intents[intent].price_nano
+        for account, nano in tables.balances.items():
+            kind, _, name = account.partition(":")
+            assert kind != "owed" or -nano <= matured[name]
+        assert tables.balances.get(channel_account("terminal"), 0) == 0
 
 
 TestMoney = MoneyMachine.TestCase

@@ -53,15 +53,16 @@ async def _history(events: list[tuple[str, int, Payer, Outcome]]) -> Published:
 
 
 def _later(made: Published, entry: TwinEntry, what: str, outcome: Outcome) -> None:
-    """Reverse a delivered entry once, or let a bought one mature, as the service may."""
-    said = [one for _, one in made.book.log if one.receipt == entry.receipt]
-    if len(said) > 1 or entry.outcome is not Outcome.DELIVERED:
+    """Withdraw or refund a delivered entry, or let a bought one mature, as the service may."""
+    said = [one.outcome for _, one in made.book.log if one.receipt == entry.receipt]
+    if entry.outcome is not Outcome.DELIVERED or Outcome.REFUNDED in said:
         return
     is_bought = entry.payer is Payer.PAID
     if what == "mature" and is_bought:
         made.book.mature.add(entry.receipt)
     refundable = is_bought and entry.receipt not in made.book.mature
-    if what == "reverse" and (outcome is Outcome.WITHDRAWN or refundable):
+    allowed = refundable if outcome is Outcome.REFUNDED else Outcome.WITHDRAWN not in said
+    if what == "reverse" and allowed:
         made.book.reverse(TWIN, entry, outcome)
 
 

@@ -34,6 +34,10 @@ async def test_a_month_is_written_as_csv_and_said_in_short(
         ("2", "undelivered", "0"),
     ]
     assert "Mira, 2026-11: 1 replies delivered, 0 refunded. Earned 0.0017 tUSD" in said
+    assert (
+        "Not funded on the chain: 0.0017 tUSD that wait for an epoch, and 0 that are held" in said
+    )
+    assert "All creators together: 0.0017 tUSD wait, and 0 are held" in said
     with pytest.raises(UserError, match="no twin theo"):
         await write_statement("theo", parse_month("2026-11"), None, tmp_path)
     with pytest.raises(UserError, match="no service's data"):

@@ -15,7 +15,7 @@ from bot.ports.stores import StoredReply
 from tests.credit_rig import ANA, BEN, PAID_MIRA, STAR_NANO, CreditRig, open_rig
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.models import MemoryModels
-from tests.stage import CREATOR_NANO, MIRA, PRICE, Stage
+from tests.stage import CREATOR_NANO, MIRA, PRICE, SURFACE, Stage
 
 ANCHOR = timedelta(hours=48)
 
@@ -125,9 +125,12 @@ async def test_paid_reply_that_was_never_anchored_is_given_back(
     await _sound(rig)
 
 
-async def test_refunded_reply_is_not_given_back_again(rig: CreditRig) -> None:
+@pytest.mark.parametrize("withdrawn", [False, True])
+async def test_refunded_reply_is_not_given_back_again(rig: CreditRig, *, withdrawn: bool) -> None:
     await rig.buy(stars=2)
     reply = await rig.say()
+    if withdrawn:
+        await rig.stage.withdrawal.withdraw(SURFACE, f"m{rig.asked}")
     await rig.door.refund("terminal", "charge")
     _lie(rig)
 

@@ -9,12 +9,12 @@ import pytest
 from bot.config import MoneySettings, RateSettings
 from bot.domain.errors import ConfigurationError, InvariantError, UserError
 from bot.domain.ledger import (
-    LOSS,
     OPERATOR_FEES,
     channel_account,
     creator_account,
     fan_account,
     held_account,
+    owed_account,
     promotional_account,
 )
 from bot.domain.statements import Outcome
@@ -35,7 +35,7 @@ from tests.credit_rig import (
 )
 from tests.fakes.fans import MemoryFanRecords
 from tests.fakes.store import MemoryStore
-from tests.stage import CREATOR_NANO, OPERATOR_NANO, PRICE, RECEIPTS_KEY, SURFACE, Stage
+from tests.stage import CREATOR_NANO, PRICE, RECEIPTS_KEY, SURFACE, Stage
 
 TWO = 2 * STAR_NANO  # what the smallest amount of Stars is worth: a reply, and one nano
 
@@ -74,7 +74,7 @@ async def test_test_money_is_promotional_and_its_refund_loses_nothing(rig: Credi
     await _sound(rig)
 
 
-async def test_refund_takes_credit_then_held_fees_then_the_operators(rig: CreditRig) -> None:
+async def test_refund_takes_credit_then_held_fees_and_the_rest_is_owed(rig: CreditRig) -> None:
     await rig.buy(stars=2)
     await rig.buy(charge="other", stars=2)
     replies = [await rig.say(), await rig.say()]  # two nanos are left
@@ -84,19 +84,19 @@ async def test_refund_takes_credit_then_held_fees_then_the_operators(rig: Credit
     again = await rig.door.refund("terminal", "charge")
 
     assert first == Refunded(2, 0, TWO - 2, again=False)  # a fee is taken back whole, or not
-    assert second == Refunded(0, PRICE, TWO - PRICE, again=False)
+    assert second == Refunded(0, TWO, 0, again=False)  # and with it what the first had missed
     assert again == replace(first, again=True)
     async with rig.stage.store.reading() as tx:
         stored = [await tx.find_reply(one.receipt_id) for one in replies]
-    assert [one and one.reversal for one in stored] == [None, Outcome.REFUNDED.word]
-    assert await rig.stage.balance(held_account(_twin(rig))) == CREATOR_NANO
-    assert await rig.stage.balance(OPERATOR_FEES) == OPERATOR_NANO
-    assert await rig.stage.balance(LOSS) == -(TWO - 2) - (TWO - PRICE)
+    assert [one and one.reversal for one in stored] == [Outcome.REFUNDED.word] * 2
+    assert await rig.stage.balance(held_account(_twin(rig))) == 0
+    assert await rig.stage.balance(OPERATOR_FEES) == 0
+    assert await rig.stage.balance(owed_account(await rig.account())) == 0
     assert await rig.stage.balance(channel_account("terminal")) == 0
     await _sound(rig)
 
 
-async def test_refund_leaves_what_is_payable_and_what_was_withdrawn(rig: CreditRig) -> None:
+async def test_refund_leaves_what_is_payable_and_takes_what_was_withdrawn(rig: CreditRig) -> None:
     await rig.buy(stars=50)
     await rig.say()
     rig.stage.clock.advance(timedelta(hours=HELD_HOURS))
@@ -106,9 +106,9 @@ async def test_refund_leaves_what_is_payable_and_what_was_withdrawn(rig: CreditR
 
     refunded = await rig.door.refund("terminal", "charge")
 
-    assert refunded == Refunded(50 * STAR_NANO - 2 * PRICE, 0, 2 * PRICE, again=False)
+    assert refunded == Refunded(50 * STAR_NANO - 2 * PRICE, PRICE, PRICE, again=False)
     assert await rig.stage.balance(creator_account(_twin(rig))) == CREATOR_NANO
-    assert await rig.stage.balance(held_account(_twin(rig))) == CREATOR_NANO
+    assert await rig.stage.balance(held_account(_twin(rig))) == 0
     await _sound(rig)
 
 

@@ -222,32 +222,6 @@ async def test_where_nothing_is_sold_the_budget_is_the_reason(stage: Stage) -> N
     )
 
 
-@pytest.mark.parametrize("cap", ["twin_nano", "place_nano"])
-async def test_budget_has_daily_caps(stage: Stage, cap: str) -> None:
-    caps = SpendingCaps(**{cap: 2 * PRICE})
-    rig = await open_rig(stage, files=(replace(MIRA, free_daily=9),), caps=caps)
-    for number, fan in (("1", "ana"), ("2", "ben")):
-        await stage.say(number=number, fan=fan)
-
-    told = await _refused(rig, "3", fan="cat")
-    stage.clock.advance(DAY + timedelta(minutes=6))
-    await stage.say(number="4", fan="cat")
-
-    words = {"twin_nano": "of Mira", "place_nano": "in this chat"}[cap]
-    assert told.startswith(f"Today's free replies {words} are used up. ")
-
-
-async def test_cap_of_a_chat_is_of_that_chat(stage: Stage) -> None:
-    caps = SpendingCaps(place_nano=PRICE)
-    rig = await open_rig(stage, files=(replace(MIRA, free_daily=9),), caps=caps)
-    await stage.say(number="1")
-    await _refused(rig, "2")
-
-    other = replace(message(number="3"), surface=replace(SURFACE, chat="another"))
-
-    assert await _payer(rig, await stage.reply_to(other)) is Payer.SPONSOR
-
-
 async def test_fans_limit_counts_given_and_bought_and_warns_once(stage: Stage) -> None:
     rig = await open_rig(stage, caps=SpendingCaps(fan_nano=5 * PRICE))
     await rig.give(nano=2 * PRICE)

@@ -8,6 +8,7 @@ from bot.domain.errors import InvariantError, UnbalancedTransactionError
 from bot.domain.ledger import (
     DEBIT_CLASSES,
     EQUITY,
+    LOSS,
     OPERATOR_FEES,
     PROMOTION,
     SPONSOR,
@@ -19,12 +20,16 @@ from bot.domain.ledger import (
     held_account,
     hold_account,
     may_be_negative,
+    may_be_positive,
+    owed_account,
     promotional_account,
     settled_account,
 )
 from bot.domain.money import split_price
 from bot.domain.payment import Payer
+from bot.ledger.credit import plan_dispute
 from bot.ledger.fees import (
+    first_draw,
     payer_of,
     plan_capture,
     plan_funding,
@@ -81,12 +86,12 @@ def test_bought_credit_is_held_and_matures_or_goes_back_whole(price: int, creato
         creator_account(TWIN): creator,
         OPERATOR_FEES: operator,
     }
-    assert _sums(*paid, plan_reverse("i", TWIN, platform="telegram", **terms)) == {
+    assert _sums(*paid, plan_reverse("i", TWIN, account="a", **terms)) == {
         fan_account("a"): -price,
         hold_account("i"): 0,
         held_account(TWIN): 0,
         OPERATOR_FEES: 0,
-        channel_account("telegram"): price,
+        owed_account("a"): price,
     }
 
 
@@ -123,7 +128,7 @@ def test_whose_money_it_is_stands_in_the_hold() -> None:
 
 def test_capture_and_release_share_one_key_and_the_rest_have_their_own() -> None:
     capture = _capture(2, 1)
-    reverse = plan_reverse("i", TWIN, price_nano=2, creator_nano=1, platform="discord")
+    reverse = plan_reverse("i", TWIN, price_nano=2, creator_nano=1, account="a")
     others = [plan_hold("i", 2), plan_release("j", 2), plan_mature("i", TWIN, 1), reverse]
 
     assert capture.key == plan_release("i", 2).key
@@ -150,10 +155,48 @@ def test_transaction_that_does_not_sum_to_zero_is_refused() -> None:
 
 
 def test_only_debit_classes_may_be_negative() -> None:
-    assert [may_be_negative(f"{kind}x") for kind in DEBIT_CLASSES] == [True] * 3
+    assert [may_be_negative(f"{kind}x") for kind in DEBIT_CLASSES] == [True] * 4
     owned = [SPONSOR, OPERATOR_FEES, fan_account("a"), promotional_account("a"), hold_account("i")]
     earned = [own(TWIN) for own in (creator_account, held_account, settled_account)]
     assert not any(map(may_be_negative, owned + earned))
+
+
+def test_only_what_a_fan_owes_is_never_positive() -> None:
+    owned = [SPONSOR, EQUITY, channel_account("a"), fan_account("a"), hold_account("i")]
+
+    assert all(map(may_be_positive, owned))
+    assert not may_be_positive(owed_account("a"))
+
+
+@pytest.mark.parametrize("set_off", [0, 3, 7])
+def test_released_hold_pays_what_its_fan_owes_first(set_off: int) -> None:
+    hold = plan_hold("i", 7, fan_account("a"))
+    owes = {owed_account("a"): set_off} if set_off else {}
+
+    sums = _sums(hold, plan_release("i", 7, fan_account("a"), set_off_nano=set_off))
+
+    assert sums == {hold_account("i"): 0, fan_account("a"): -set_off} | owes
+    with pytest.raises(InvariantError, match="owes nothing"):
+        plan_release("i", 7, promotional_account("a"), set_off_nano=1)
+
+
+@pytest.mark.parametrize(("set_off", "given"), [(0, 7), (3, 4), (7, 0)])
+def test_upheld_dispute_pays_what_its_fan_owes_first(set_off: int, given: int) -> None:
+    sums = _sums(plan_dispute("r", "a", 7, Payer.PAID, set_off_nano=set_off))
+
+    expected = {LOSS: -7, fan_account("a"): given, owed_account("a"): set_off}
+    assert sums == {account: nano for account, nano in expected.items() if nano}
+    with pytest.raises(InvariantError, match="paid nothing"):
+        plan_dispute("r", "a", 7, Payer.PROMOTIONAL, set_off_nano=1)
+
+
+@pytest.mark.parametrize(
+    ("intent", "rejected", "first"), [("s:0", 0, "s:0"), ("s:5", 2, "s:3"), ("odd", 0, "odd")]
+)
+def test_attempt_goes_back_to_the_first_that_was_rejected(
+    intent: str, rejected: int, first: str
+) -> None:
+    assert first_draw(intent, rejected) == first
 
 
 def test_accounts_of_one_name_differ() -> None:

@@ -112,6 +112,40 @@ async def test_entries_stand_in_the_order_of_the_outcome_leaves(
     assert (await stage.earnings.twin_log(bytes(32), 10**6)).entries == ()
 
 
+async def _refund_withdrawn(stage: Stage, reply: StoredReply) -> None:
+    async with stage.store.transaction() as tx:
+        index = await append_leaf(tx, bytes(66))
+        await tx.set_refund(reply.receipt_hash, statement=b"{}", log_index=index)
+
+
+async def test_what_is_withdrawn_and_then_refunded_has_three_entries(
+    stage: Stage, database: Database
+) -> None:
+    bought = await _bought(stage, database, "bought")
+    await _reverse(stage, bought, Outcome.WITHDRAWN)
+    await _refund_withdrawn(stage, bought)
+    async with stage.store.transaction() as tx:
+        await tx.post(LedgerTransaction(f"reverse:{bought.intent}", "reverse", ()))
+    first = bought.log_index + 1
+
+    logs = [await stage.earnings.twin_log(bought.twin, first + size) for size in range(4)]
+    rows = (await SqliteFees(database).fees(bought.twin)).rows
+    now = await stage.earnings.earned(bought.twin)
+
+    words = [Outcome.DELIVERED, Outcome.WITHDRAWN, Outcome.REFUNDED]
+    assert [[one.outcome for one in log.entries] for log in logs] == [
+        words[:size] for size in range(4)
+    ]
+    assert [log.tally().earned_nano for log in logs] == [0, CREATOR_NANO, CREATOR_NANO, 0]
+    assert TwinLog.parse(logs[3].encode()).root() == logs[3].root()
+    assert [row.outcome for row in rows] == words
+    assert [row.earned_nano for row in rows] == [CREATOR_NANO, 0, -CREATOR_NANO]
+    keys = [f"end-hold:{bought.intent}", None, f"reverse:{bought.intent}"]
+    assert [row.transaction_key for row in rows] == keys
+    assert now is not None
+    assert (now.held_nano, now.cumulative_nano) == (0, 0)
+
+
 async def test_rows_of_a_statement_name_what_they_are_made_of(
     stage: Stage, database: Database
 ) -> None:

@@ -38,6 +38,7 @@ from bot.domain.statements import (
     VoidReason,
     VoidStatement,
 )
+from bot.domain.transactions import Finality
 from bot.domain.witnesses import WitnessPolicy
 from bot.ports.chain import SettlementChain
 from bot.receipts.rates import publish_rates
@@ -276,6 +277,20 @@ FAULTS: dict[str, tuple[Leaves, str]] = {
         lambda w: [w.rates(1), w.rates(1)],
         "is rate table 1 of an operator whose next one is 2",
     ),
+    "rates-of-another": (
+        lambda w: [w.rates(key=fixed_key("stranger")), w.reply()],
+        "replies after it are of manifests that name the operator",
+    ),
+    "rates-of-another after the right one": (
+        lambda w: [
+            w.rates(),
+            w.reply(),
+            w.rates(key=fixed_key("stranger")),
+            w.void(1),
+            w.reply(sha256(b"again"), attempt=2),
+        ],
+        "puts a rate table of the operator",
+    ),
     "outcome-without-reply": (
         lambda w: [w.outcome(Outcome.DELIVERED)],
         "which was not logged before it",
@@ -292,12 +307,33 @@ FAULTS: dict[str, tuple[Leaves, str]] = {
         lambda w: [w.reply(), w.outcome(Outcome.DELIVERED), w.outcome(Outcome.DELIVERED)],
         "was delivered, after it was delivered",
     ),
+    "outcome-contradiction refunded, then withdrawn": (
+        lambda w: [
+            w.reply(),
+            *map(w.outcome, (Outcome.DELIVERED, Outcome.REFUNDED, Outcome.WITHDRAWN)),
+        ],
+        "was withdrawn, after it was refunded",
+    ),
+    "outcome-contradiction withdrawn twice": (
+        lambda w: [
+            w.reply(),
+            *map(w.outcome, (Outcome.DELIVERED, Outcome.WITHDRAWN, Outcome.WITHDRAWN)),
+        ],
+        "was withdrawn, after it was withdrawn",
+    ),
+    "outcome-contradiction without delivery": (
+        lambda w: [w.reply(), *map(w.outcome, (Outcome.WITHDRAWN, Outcome.REFUNDED))],
+        "was refunded, after it was withdrawn",
+    ),
     "outcome-too-many": (
         lambda w: [
             w.reply(),
-            *map(w.outcome, (Outcome.DELIVERED, Outcome.WITHDRAWN, Outcome.REFUNDED)),
+            *map(
+                w.outcome,
+                (Outcome.DELIVERED, Outcome.WITHDRAWN, Outcome.REFUNDED, Outcome.REFUNDED),
+            ),
         ],
-        "outcome 3 of the reply at leaf 1",
+        "outcome 4 of the reply at leaf 1",
     ),
     "bad-leaf": (lambda _: [b"\x09 nothing that is known"], "can't be read"),
     "bad-leaf empty": (lambda _: [b""], "can't be read"),
@@ -331,6 +367,7 @@ async def test_allowed_outcomes_and_voids_are_no_fault(watch: Watch) -> None:
         watch.reply(receipts[1], slot=slots[0], attempt=2),
         watch.outcome(Outcome.WITHDRAWN, receipts[1]),
         watch.void(0, slots[1]),
+        watch.outcome(Outcome.REFUNDED, receipts[0]),
     )
 
     assert report.findings == ()
@@ -367,6 +404,27 @@ async def test_the_services_own_rate_tables_are_right(watch: Watch) -> None:
     assert report.is_well
     assert [one.kind for one in report.findings] == ["rates", "rates"]
     assert "are held for 720 hours" in report.findings[1].sentence
+
+
+async def test_a_new_operators_rates_before_a_reply_of_its_own_are_right(watch: Watch) -> None:
+    report = await watch.look_after(
+        watch.rates(key=fixed_key("operator before")), watch.rates(), watch.reply()
+    )
+
+    assert report.is_well
+    assert [one.kind for one in report.findings] == ["rates", "rates"]
+
+
+async def test_another_operators_rates_are_one_fault_however_many_replies(watch: Watch) -> None:
+    stranger = fixed_key("stranger")
+    slots = [sha256(b"slot %d" % number)[:16] for number in range(4)]
+    replies = [watch.reply(sha256(b"receipt" + slot), slot=slot) for slot in slots]
+
+    await watch.look_after(watch.rates(key=stranger), *replies[:2])
+    report = await watch.look_after(*replies[2:])
+
+    assert [one.kind for one in report.findings] == ["rates", "rates-of-another"]
+    assert public_key_of(stranger).hex() in report.findings[1].sentence
 
 
 async def test_a_finding_stays_and_is_fresh_once(watch: Watch) -> None:
@@ -733,7 +791,8 @@ class _Anchored(MemoryChain):
         super().__init__()
         self._named = Commitment(3, bytes(32), 0, root, size, bytes(32))
 
-    async def contract(self) -> ContractState:
+    async def contract(self, *, finality: Finality = 1) -> ContractState:
+        del finality  # it never changes
         return ContractState(self._named, 0, bytes(32))
 
 

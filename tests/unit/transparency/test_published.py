@@ -18,8 +18,9 @@ from bot.ports.transparency import StoredCosignature
 from bot.receipts.log import append_leaf
 from bot.transparency.growth import parse_head
 from bot.transparency.published import PublishedLog
+from tests.credit_rig import open_rig
 from tests.log_rig import LogRig
-from tests.stage import LOG
+from tests.stage import LOG, SURFACE
 from tests.unit.transparency.test_cosigning import _witness as make_witness
 
 LEAVES = [b"leaf %d" % number for number in range(700)]
@@ -149,6 +150,27 @@ async def test_statements_of_outcomes_and_voids_are_published_whole(rig: LogRig)
     assert receipt == b""
     statement = OutcomeStatement.parse(parse_envelope(outcome).payload)
     assert statement == OutcomeStatement(receipt_tag_of(reply.receipt_hash), Outcome.DELIVERED)
+
+
+async def test_every_outcome_of_a_reply_is_published(rig: LogRig) -> None:
+    credit = await open_rig(rig.stage)
+    await credit.buy()
+    reply = await credit.say()
+    await rig.stage.withdrawal.withdraw(SURFACE, f"m{credit.asked}")
+    await credit.door.refund("terminal", "charge")
+    await rig.sign()
+    size = reply.log_index + 4
+
+    bundle = await rig.public.bodies(Tile(0, 0, size))
+
+    assert bundle is not None
+    said = parse_bundle(bundle, size, prefix_bytes=4)[-3:]
+    statements = [OutcomeStatement.parse(parse_envelope(one).payload) for one in said]
+    assert [one.outcome for one in statements] == [
+        Outcome.DELIVERED,
+        Outcome.WITHDRAWN,
+        Outcome.REFUNDED,
+    ]
 
 
 async def test_nothing_that_is_served_names_a_person_or_a_message(rig: LogRig) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -11,6 +12,7 @@ from bot.domain.money import NANO
 from bot.domain.statements import Outcome
 from bot.receipts.verify import verify_bundle
 from bot.twins.replay import replay_request
+from tests.fakes.clock import SetClock
 from tests.fakes.store import MemoryStore, ProcessKilled, WriteFault
 from tests.stage import MIRA, PRICE, SURFACE, Stage, memory_stage
 
@@ -116,6 +118,32 @@ async def test_twin_with_a_new_version_makes_nothing_again(stage: Stage) -> None
 
     with pytest.raises(AdmissionError, match="new version: please send your message once more"):
         await stage.again(first.receipt_id)
+
+
+class _Passing(SetClock):
+    """A clock on which a second passes with every look at it."""
+
+    def now(self) -> datetime:
+        """Return the moment, which is over with this."""
+        self.moment += timedelta(seconds=1)
+        return self.moment
+
+
+async def test_other_reply_is_of_the_moment_at_which_its_twin_was_valid(stage: Stage) -> None:
+    live = await stage.open()
+    first = await stage.say()
+    ends = live.manifest.valid_until
+    stage.clock = _Passing(ends - timedelta(seconds=2))  # when it is asked for, and checked
+
+    second = await stage.again(first.receipt_id)
+
+    async with stage.store.reading() as tx:
+        intent = await tx.find_intent(second.intent)
+    assert intent is not None
+    assert intent.created_at == ends
+    bundle = await stage.proofs.bundle(second.receipt_id)
+    assert bundle is not None
+    verify_bundle(bundle, key=second.opening_key, policy=stage.policy)
 
 
 async def test_other_replies_count_towards_the_quota(stage: Stage) -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import aiohttp
@@ -12,6 +13,7 @@ from adapters.web.server import WebServer
 from adapters.web.statement_page import MOST_ROWS, POLICY, render_page
 from bot.creators.statement_links import REMEMBERED_FOR, WORKS_FOR, StatementLinks
 from bot.domain.errors import UserError
+from bot.domain.funding import Funding
 from bot.domain.money import format_nano
 from bot.domain.monthly import (
     COLUMNS,
@@ -27,6 +29,7 @@ from bot.domain.monthly import (
 )
 from bot.domain.payment import Payer
 from bot.domain.statements import Outcome
+from bot.domain.times import encode_time
 from bot.ports.statements import FeeReader
 from tests.fakes.chat import MemoryInbox, MemoryProofs
 from tests.fakes.clock import CountingEntropy, SetClock
@@ -52,6 +55,7 @@ def row(number: int, **changes: object) -> FeeRow:
         "transaction": 5 + number,
         "transaction_key": f"end-hold:{number}:0",
         "epoch": 1 if number < 2 else None,
+        "claimed_by": 1 if number < 1 else None,
     }
     return FeeRow(**(values | changes))  # type: ignore[arg-type]
 
@@ -77,6 +81,14 @@ ROWS = [
     row(4, payer=Payer.FREE, price_nano=0, earned_nano=0, operator_nano=0, transaction=None),
     row(5, at=datetime(2026, 12, 1, tzinfo=UTC)),
 ]
+FUNDING = Funding(
+    committed=3_400_000,
+    waiting=1_700_000,
+    held=1_700_001,
+    all_waiting=9_000_000,
+    all_held=8_000_000,
+    uncovered=0,
+)
 EPOCHS = [StatementEpoch(1, 2, 3_400, 0, b"h" * 32), StatementEpoch(2, 9, 9_000, 0, None)]
 
 
@@ -84,7 +96,7 @@ class MemoryFees(FeeReader):
     """All fees of one twin."""
 
     async def fees(self, twin: bytes) -> FeeRecords:
-        return FeeRecords(ROWS, EPOCHS) if twin == TWIN else FeeRecords([], [])
+        return FeeRecords(ROWS, EPOCHS, FUNDING) if twin == TWIN else FeeRecords([], [])
 
 
 def november(*, name: str = "Mira", symbol: str = SYMBOL) -> MonthlyStatement:
@@ -125,6 +137,43 @@ def test_the_csv_names_what_each_row_is_made_of_and_its_amounts_are_exact() -> N
         "11",
         "1",
     )
+
+
+def test_the_csv_says_of_each_row_whether_the_vault_has_fetched_it() -> None:
+    found = list(csv.DictReader(io.StringIO(encode_csv(november()).decode())))
+
+    states = ["committed", "payable", "held", "payable", "nothing to pay"]
+    assert [one["state"] for one in found] == states
+    assert [one["funded"] for one in found] == ["yes", "no", "no", "", ""]
+
+
+def test_what_is_not_funded_is_said_plainly() -> None:
+    short = replace(FUNDING, uncovered=5_000_000, paid=1_000_000, paid_at=FIRST)
+
+    funded, owed, together = FUNDING.words(SYMBOL)
+    paid, _, uncovered = short.words(SYMBOL)
+
+    assert funded.startswith("Funded: 0.0034 tUSD of this twin's fees are committed")
+    assert funded.endswith("What of it was paid, only the chain knows.")
+    assert paid.endswith("At 2026-11-02T23:59:00Z it had paid 0.001 of that.")
+    assert owed.startswith(
+        "Not funded on the chain: 0.0017 tUSD that wait for an epoch, and 0.001700001"
+    )
+    assert together.startswith("All creators together: 0.009 tUSD wait, and 0.008 are held.")
+    assert together.endswith("is covered by what the operator has put in and what platforms owe.")
+    assert uncovered.endswith(
+        "0.005 tUSD of what is owed to fans and creators are covered by nothing."
+    )
+
+
+def test_the_page_says_what_is_funded_as_text() -> None:
+    records = FeeRecords(ROWS, EPOCHS, FUNDING)
+    found = statement_of(records, twin=TWIN, month=MONTH, name="M", token="<b>")  # noqa: S106
+
+    page = render_page(found, TOKEN)
+
+    assert "Not funded on the chain: 0.0017 &lt;b&gt;" in page
+    assert "Not funded" not in render_page(november(), TOKEN)
 
 
 @pytest.mark.parametrize("text", ["", "2026", "2026-13", "2026-1", "1999-01", "2026-11-01"])
@@ -180,9 +229,12 @@ async def test_a_link_leads_to_this_month_and_ends(
     served: tuple[aiohttp.ClientSession, StatementLinks, SetClock],
 ) -> None:
     client, links, clock = served
-    path = links.issue(twin=TWIN, name="Mira", token=SYMBOL).removeprefix("http://here")
+    link = links.issue(twin=TWIN, name="Mira", token=SYMBOL, paid_nano=1_000_000)
+    path, asked_at = link.removeprefix("http://here"), clock.now()
+    clock.advance(timedelta(minutes=1))
     async with client.get(path) as page:
         text = await page.text()
+        assert f"At {encode_time(asked_at)} it had paid 0.001 of that." in text
         assert page.headers["Content-Security-Policy"] == POLICY
         assert page.headers["Cache-Control"] == "no-store"
         assert "November 2026" in text

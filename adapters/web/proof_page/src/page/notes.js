@@ -6,7 +6,7 @@ import { day, plural } from './forms.js';
 
 const OUTCOMES = {
   undelivered: ['Not delivered', 'The operator says that it could not bring the reply to the fan. It costs nothing.'],
-  withdrawn: ['Withdrawn', 'The fan took the message back, or asked to be forgotten. It has left the twin’s memory; a reply that had been delivered before stays paid.'],
+  withdrawn: ['Withdrawn', 'The fan took the message back, or asked to be forgotten. It has left the twin’s memory; a reply that had been delivered before stays paid, unless a platform takes back what paid it.'],
   refunded: ['Refunded', 'The fee was given back.'],
 };
 
