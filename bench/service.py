@@ -249,7 +249,12 @@ def settings_for(folder: Path, port: int, more: dict[str, Any]) -> dict[str, Any
             "base_url": "https://twins.example.org",
         },
         "limits": {"daily_messages": 10**9},
-        "money": {"sponsorship": "999999999", "epoch_seconds": 10**6},
+        "money": {
+            "sponsorship": "999999999",
+            "twin_daily": "",
+            "server_daily": "",
+            "epoch_seconds": 10**6,
+        },
         **more,
     }
 

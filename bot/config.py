@@ -92,9 +92,10 @@ class MoneySettings(_Section):
     operator_bp: Annotated[int, Field(ge=0, le=MAX_OPERATOR_BP)] = 1500
     epoch_seconds: Annotated[int, Field(ge=5)] = 60
     fan_daily: Annotated[str, Field(pattern=_AMOUNT)] = "5"
-    twin_daily: Annotated[str, Field(pattern=_AMOUNT_OR_NONE)] = ""
-    server_daily: Annotated[str, Field(pattern=_AMOUNT_OR_NONE)] = ""
+    twin_daily: Annotated[str, Field(pattern=_AMOUNT_OR_NONE)] = "100"
+    server_daily: Annotated[str, Field(pattern=_AMOUNT_OR_NONE)] = "20"
     anchor_hours: Annotated[int, Field(ge=1, le=8760)] = 168
+    dispute_days: Annotated[int, Field(ge=1, le=3650)] = 30
     held_hours: Annotated[int, Field(ge=0, le=8760)] = 504
     rates: Annotated[tuple[RateSettings, ...], Field(max_length=64)] = ()
 
@@ -103,6 +104,9 @@ class MoneySettings(_Section):
         # A reply's epoch begins up to one interval after it, and may wait for the one before.
         if self.anchor_hours * 3600 <= 2 * self.epoch_seconds:
             raise ValueError("anchor_hours must be more than twice epoch_seconds")
+        if self.dispute_days * 24 <= self.anchor_hours:
+            # Else nobody could dispute in time what was never anchored.
+            raise ValueError("dispute_days must be longer than anchor_hours")
         return self
 
 

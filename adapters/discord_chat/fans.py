@@ -176,6 +176,7 @@ class Fans:
             text=text,
             may_merge=may_merge,
             unasked=spot.unasked,
+            server="" if spot.guild is None else str(spot.guild.id),
         )
 
     async def spot_of(self, message: IncomingMessage) -> Spot:

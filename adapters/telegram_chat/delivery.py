@@ -31,6 +31,11 @@ def surface_of(bot_id: int, spot: Spot) -> Surface:
     return Surface(platform=PLATFORM, bot=str(bot_id), chat=str(spot.chat), thread=thread)
 
 
+def server_of(spot: Spot) -> str:
+    """Return the community that a chat is: a group with all its topics; none in private."""
+    return "" if spot.is_private else str(spot.chat)
+
+
 def spot_of(message: IncomingMessage) -> Spot:
     """Return where a stored message was written; in a private chat the chat is the fan."""
     surface = message.surface

@@ -10,7 +10,7 @@ from telegram.ext import ExtBot
 
 from adapters.telegram_chat import wording
 from adapters.telegram_chat.credit.hints import MoneyHints
-from adapters.telegram_chat.delivery import Delivery, surface_of
+from adapters.telegram_chat.delivery import Delivery, server_of, surface_of
 from adapters.telegram_chat.events import Said, Spot
 from adapters.telegram_chat.lanes import Job, Lanes
 from adapters.telegram_chat.offer import Notices, StopOffer
@@ -101,6 +101,7 @@ class Talking:
             text=said.text or "",
             may_merge=not said.command,
             unasked=said.unasked,
+            server=server_of(said.spot),
         )
         errand = _Errand(
             spot=said.spot,

@@ -23,7 +23,7 @@ def read_caps(money: MoneySettings) -> SpendingCaps:
     return SpendingCaps(
         fan_nano=nano_of(money.fan_daily),
         twin_nano=nano_of(money.twin_daily) if money.twin_daily else None,
-        place_nano=nano_of(money.server_daily) if money.server_daily else None,
+        server_nano=nano_of(money.server_daily) if money.server_daily else None,
     )
 
 

@@ -129,6 +129,13 @@ def test_anchors_can_not_be_due_before_an_epoch_could_hold_them(tmp_path: Path) 
     assert _load(tmp_path, "[money]\nepoch_seconds = 86400\n").money.anchor_hours == 168
 
 
+def test_what_was_never_anchored_can_be_disputed_in_time(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="dispute_days must be longer than anchor_hours"):
+        _load(tmp_path, "[money]\ndispute_days = 7\n")
+
+    assert _load(tmp_path, "[money]\ndispute_days = 8\n").money.dispute_days == 8
+
+
 def test_file_that_is_missing_or_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
 

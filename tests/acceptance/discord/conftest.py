@@ -8,7 +8,7 @@ import pytest
 import yarl
 
 from adapters.discord_chat.chat import DiscordChat
-from bot.ports.chat import PendingReply
+from bot.ports.chat import ChatInbox, PendingReply
 from bot.ports.views import TwinCard
 from tests.acceptance.discord.core import Core
 from tests.acceptance.discord.people import People
@@ -26,7 +26,11 @@ OTTO = TwinCard(slug="otto", name="Otto", role="a lighthouse keeper", price="0.0
 
 @dataclass(slots=True)
 class Rig:
-    """Everything that a test needs: one server, one room, two fans, one twin."""
+    """Everything that a test needs: one server, one room, two fans, one twin.
+
+    Attributes:
+        core: answers in place of `inbox`, if there is one.
+    """
 
     platform: Platform
     guild: Guild
@@ -38,6 +42,7 @@ class Rig:
     proofs: MemoryProofs = field(default_factory=MemoryProofs)
     desk: MemoryCreatorDesk | None = field(default_factory=lambda: MemoryCreatorDesk(base=BASE))
     credit: MemoryFanCredit | None = None
+    core: ChatInbox | None = None
     chats: list[DiscordChat] = field(default_factory=list)
 
     @property
@@ -55,7 +60,7 @@ class Rig:
     def chat(self, *, token: str | None = None, message_content: bool = True) -> DiscordChat:
         """Make a surface that is not started."""
         chat = DiscordChat(
-            inbox=self.inbox,
+            inbox=self.core or self.inbox,
             proofs=self.proofs,
             store=self.state,
             token=token or self.world.token,

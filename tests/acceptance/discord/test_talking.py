@@ -24,7 +24,7 @@ async def test_direct_message_is_answered_with_the_keyed_link(rig: Rig) -> None:
     assert (surface.platform, surface.bot) == ("discord", rig.world.app.id)
     assert (surface.chat, surface.thread) == (direct.id, "")
     assert (message.fan, message.message_id) == (rig.ana.id, asked)
-    assert message.text == "where do ships go?"
+    assert (message.text, message.server) == ("where do ships go?", "")
 
 
 async def test_mention_is_answered_in_the_room_without_a_key(rig: Rig) -> None:

@@ -142,6 +142,7 @@ async def test_topics_are_threads_with_a_twin_of_their_own(stage: Stage) -> None
 
     assert reply["message_thread_id"] == 11
     assert stage.inbox.asked[0].surface.thread == "11"
+    assert stage.inbox.asked[0].server == str(GROUP)
     assert question["text"].startswith("Choose who you talk to")
     assert question["message_thread_id"] == 12
 

@@ -137,5 +137,5 @@ async def test_kills_around_a_payment_lose_none_and_credit_none_twice(
     assert (audited.code, found["wrong"]) == (0, [])
     assert any(text.startswith("Your credit: 1 ") for text in shop.said())
     thanks = [text for text in shop.said() if text.startswith("Thank you")]
-    # The first is told late, twice or, killed between the book and the chat, never; /credit says it.
+    # The first is told once, twice or, killed between book and chat, never; /credit says it.
     assert 2 <= len(thanks) <= 4
