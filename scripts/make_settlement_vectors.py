@@ -23,7 +23,8 @@ FEE = 1_700_000
 _ABOUT = (
     "Section 14 of formats.md: twin logs, their sums, publications and what is committed. Amounts "
     "in nano but for `units` and `fee_total`; all of them are decimal strings. `sums` are those of "
-    "the first 0, 1, 2, … entries; `bought` is the most that can be held."
+    "the first 0, 1, 2, … entries; `bought` is the most that can be held. `successions` of epochs "
+    "say how many entries of this log each has and what it holds, `stands` whether that can be."
 )
 
 
@@ -43,15 +44,25 @@ _REFUSED = {
     "delivered twice": _raw() * 2,
     "withdrawn before it was delivered": _raw(outcome=3) + _raw(),
     "refunded after it was withdrawn, never delivered": _raw(outcome=3) + _raw(outcome=4),
-    "withdrawn after it was refunded": _raw() + _raw(outcome=4) + _raw(outcome=3),
+    "withdrawn after it was refunded": _raw(payer=2)
+    + _raw(payer=2, outcome=4)
+    + _raw(payer=2, outcome=3),
     "withdrawn twice": _raw() + _raw(outcome=3) * 2,
-    "refunded twice": _raw() + _raw(outcome=4) * 2,
-    "withdrawn, refunded, and withdrawn again": _raw()
-    + _raw(outcome=3)
-    + _raw(outcome=4)
-    + _raw(outcome=3),
+    "refunded twice": _raw(payer=2) + _raw(payer=2, outcome=4) * 2,
+    "withdrawn, refunded, and withdrawn again": _raw(payer=2)
+    + _raw(payer=2, outcome=3)
+    + _raw(payer=2, outcome=4)
+    + _raw(payer=2, outcome=3),
+    "sponsored, and refunded after it was delivered": _raw(nano=5) + _raw(nano=5, outcome=4),
+    "sponsored, and refunded after it was delivered and withdrawn": _raw(nano=5)
+    + _raw(nano=5, outcome=3)
+    + _raw(nano=5, outcome=4),
+    "free, and refunded after it was delivered": _raw(payer=0) + _raw(payer=0, outcome=4),
+    "promotional, and refunded after it was delivered": _raw(payer=3) + _raw(payer=3, outcome=4),
     "delivered after it was withdrawn and refunded": _raw(outcome=3) + _raw(outcome=4) + _raw(),
-    "refunded under another fee": _raw(nano=5) + _raw(nano=5, outcome=3) + _raw(nano=6, outcome=4),
+    "refunded under another fee": _raw(nano=5, payer=2)
+    + _raw(nano=5, payer=2, outcome=3)
+    + _raw(nano=6, payer=2, outcome=4),
     "one receipt, two fees": _raw(nano=5) + _raw(nano=6, outcome=3),
     "one number, two receipts": _raw() + _raw(tag="22"),
 }
@@ -79,6 +90,31 @@ def make_log() -> TwinLog:
         (10, FEE, Payer.PAID, Outcome.REFUNDED),
     )
     return TwinLog(TwinEntry(seq, nano, payer, out, _tag(seq)) for seq, nano, payer, out in said)
+
+
+def _successions() -> list[dict[str, object]]:
+    """Return successions of epochs: how many entries each has, and what it says is held."""
+    cases = (
+        ("still held", [(5, 2 * FEE + 1), (5, 2 * FEE + 1)], True),
+        ("held, then refunded in part", [(5, 2 * FEE + 1), (6, FEE + 1)], True),
+        ("payable in part, the rest refunded", [(5, FEE), (6, 0)], True),
+        ("payable, then refunded", [(5, 0), (6, 0)], False),
+        ("payable but for less than was refunded", [(5, FEE - 1), (6, 0)], False),
+        ("payable, then held again", [(5, FEE + 1), (5, 2 * FEE + 1)], False),
+        ("refunded from what was held, and the rest held again", [(5, FEE), (6, FEE + 1)], False),
+        ("bought since, and held", [(6, FEE + 1), (11, 2 * FEE + 1)], True),
+        ("bought since, and more is held", [(6, FEE), (11, 2 * FEE + 1)], False),
+        ("bought and refunded since", [(6, 0), (13, 0)], True),
+        ("held, payable, and held again", [(6, FEE + 1), (8, 0), (10, FEE + 1)], False),
+    )
+    return [
+        {
+            "name": name,
+            "epochs": [{"entries": size, "held": str(held)} for size, held in epochs],
+            "stands": stands,
+        }
+        for name, epochs, stands in cases
+    ]
 
 
 def make_vectors() -> dict[str, object]:
@@ -129,6 +165,7 @@ def make_vectors() -> dict[str, object]:
             ],
         },
         "refused_logs": _REFUSED,
+        "successions": _successions(),
         "publication": {
             "bytes": publication.decode(),
             "data_hash": sha256(publication).hex(),

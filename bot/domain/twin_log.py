@@ -153,18 +153,21 @@ def check_history(entries: Sequence[TwinEntry]) -> None:
     Raises:
         FormatError: names the first entry that can't be.
     """
-    said: dict[bytes, list[TwinEntry]] = {}
+    known: dict[bytes, list[TwinEntry]] = {}
     numbers: dict[int, bytes] = {}
     for index, entry in enumerate(entries):
         if numbers.setdefault(entry.seq, entry.receipt) != entry.receipt:
             raise FormatError(f"entry {index}: a second receipt of number {entry.seq}")
-        before = said.setdefault(entry.receipt, [])
+        before = known.setdefault(entry.receipt, [])
         if before:
             same = (before[0].seq, before[0].creator_nano, before[0].payer)
             if same != (entry.seq, entry.creator_nano, entry.payer):
                 raise FormatError(f"entry {index}: contradicts an earlier entry of its receipt")
-            if not may_follow([one.outcome for one in before], entry.outcome):
-                words = f"{entry.outcome.word} after {before[-1].outcome.word}"
+            said = [one.outcome for one in before]
+            if not may_follow(said, entry.outcome, entry.payer):
+                words = f"{entry.outcome.word} after {said[-1].word}"
+                if may_follow(said, entry.outcome):
+                    words += f", and the payer is {entry.payer.word}"
                 raise FormatError(f"entry {index}: {words}")
         before.append(entry)
 

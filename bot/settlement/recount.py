@@ -5,7 +5,8 @@
  3. Twin log: whole entries, as many as the leaf says, and outcomes that can follow each other.
  4. Root: the entries lead to the root in the leaf.
  5. History: what was published and kept before is a beginning of it, and nothing has shrunk.
- 6. Held: no more than the entries that were paid with bought credit, and none of it too long.
+ 6. Held: no more than the entries that were paid with bought credit, and none of it too long;
+    nothing that an earlier epoch called payable was refunded or is held again.
  7. Earned: the cumulative amount follows from the entries, of this epoch and of those before.
  8. Payout address: the one that the creator named, or has signed.
  9. Log: the epoch's log is the one that the creator follows.

@@ -164,6 +164,11 @@ def _place(own: OwnReceipt, found: list[tuple[int, TwinEntry]], size: int) -> _P
         said = [entry.outcome for _, entry in found]
         sentence = f"{own.name} was {outcome.word} after this epoch: the twin log says so before."
         require(11, sentence, that=may_follow(said, outcome))
+        sentence = (
+            f"{own.name} was {outcome.word} after it was delivered, and no platform can have taken "
+            f"back what paid it: the payer is {own.payer.word}."
+        )
+        require(11, sentence, that=may_follow(said, outcome, own.payer))
         return None
     sentence = f"{own.name} was {outcome.word} before this epoch, and the twin log leaves it out."
     require(11, sentence, that=bool(stands))

@@ -10,7 +10,7 @@ from bot.settlement.recount import (
     StepState,
     Verdict,
 )
-from bot.settlement.recount_held import overdue_look
+from bot.settlement.recount_held import overdue_look, unseen_payable
 from bot.settlement.recount_log import check_published, lines_of, open_published
 from bot.settlement.recount_outside import check_outside
 
@@ -82,6 +82,7 @@ def _result(
         if s.state is StepState.LEFT_OUT and s.number in _UNPROVED
     ]
     aged = () if overdue_look(evidence) is not None else (_HELD,)
+    payable = () if opened is None else unseen_payable(evidence, opened)
     return Recount(
         twin=evidence.twin,
         epoch=evidence.epoch,
@@ -89,6 +90,6 @@ def _result(
         sentence=sentence,
         steps=tuple(steps),
         lines=lines_of(opened, paid) if opened is not None and sums_hold else (),
-        unproved=() if verdict is Verdict.REFUTED else (*left_out, *_ALWAYS, *aged),
+        unproved=() if verdict is Verdict.REFUTED else (*left_out, *payable, *_ALWAYS, *aged),
         missing=tuple(missing_numbers(opened.log.entries)) if opened is not None else (),
     )

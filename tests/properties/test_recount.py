@@ -82,6 +82,38 @@ def test_an_honest_book_is_always_proved(
     asyncio.run(run())
 
 
+@given(EVENTS, st.integers(0, 99), st.sampled_from(["refund", "hold"]))
+@settings(max_examples=60, deadline=None)
+def test_what_an_epoch_called_payable_can_not_be_taken_back(
+    events: list[tuple[str, int, Payer, Outcome]], number: int, what: str
+) -> None:
+    async def run() -> None:
+        made = await _history(events)
+        bought = made.earn(7_000, Payer.PAID)
+        made.book.mature.add(bought.receipt)
+        await made.commit()
+        ended = {one.receipt for _, one in made.book.log if one.outcome is Outcome.REFUNDED}
+        payable = [
+            entry
+            for entry in (await made.log()).entries
+            if entry.outcome is Outcome.DELIVERED and entry.creator_nano
+            if entry.payer is Payer.SPONSOR or entry.receipt in made.book.mature - ended
+        ]
+        taken = payable[number % len(payable)]
+        if what == "refund":
+            made.book.reverse(TWIN, taken, Outcome.REFUNDED)
+        else:
+            assume(taken.payer is Payer.PAID)
+            made.book.mature.remove(taken.receipt)
+        made.earn(taken.creator_nano)  # so that what is committed does not shrink
+        await made.commit()
+        found = recount(await made.evidence())
+        assert found.verdict is Verdict.REFUTED, found.sentence
+        assert found.steps[-1].number in {3, 6}
+
+    asyncio.run(run())
+
+
 @given(EVENTS, st.data())
 @settings(max_examples=60, deadline=None)
 def test_any_changed_byte_is_refuted(

@@ -5,6 +5,7 @@ What it computes again here is section 14 of formats.md, straight from the page.
 
 import hashlib
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ import pytest
 
 from bot.crypto.errors import FormatError
 from bot.crypto.hashing import keccak256
+from bot.domain.settlement import NO_PAYOUT
 from bot.domain.twin_log import TwinLog
-from bot.settlement.publication import Publication
+from bot.settlement.publication import Publication, PublishedLeaf
+from bot.settlement.recount import Opened, RefutedError
+from bot.settlement.recount_held import check_payable
 from scripts.make_settlement_vectors import FILE, make_vectors
 
 VECTORS: dict[str, Any] = json.loads(Path(FILE).read_text())
@@ -64,6 +68,43 @@ def test_entries_roots_and_sums_follow_from_the_page() -> None:
 def test_a_log_that_can_not_be_is_refused(name: str) -> None:
     with pytest.raises(FormatError):
         TwinLog.parse(bytes.fromhex(VECTORS["refused_logs"][name]))
+
+
+def _stands(epochs: list[dict[str, Any]]) -> bool:
+    """What the page says of `held` from one epoch to the next."""
+    entries, sums = VECTORS["twin_log"]["entries"], VECTORS["twin_log"]["sums"]
+    for old, new in pairwise(epochs):
+        first = [e["receipt"] for e in entries[: old["entries"]] if e["outcome"] == "delivered"]
+        refunded = sum(
+            int(entry["creator_nano"])
+            for entry in entries[old["entries"] : new["entries"]]
+            if entry["outcome"] == "refunded" and entry["receipt"] in first
+        )
+        more = int(sums[new["entries"]]["bought"]) - int(sums[old["entries"]]["bought"])
+        held = int(old["held"])
+        if refunded > held or int(new["held"]) > held + more:
+            return False
+    return True
+
+
+@pytest.mark.parametrize("case", VECTORS["successions"], ids=lambda case: case["name"])
+def test_what_was_payable_stays_so_as_the_page_says(case: dict[str, Any]) -> None:
+    log = TwinLog.parse(bytes.fromhex("".join(e["bytes"] for e in VECTORS["twin_log"]["entries"])))
+    epochs = [
+        (
+            Publication(number, 0, 0, bytes(32), ()),
+            PublishedLeaf(bytes(32), NO_PAYOUT, 0, one["entries"], bytes(32), int(one["held"]), 0),
+        )
+        for number, one in enumerate(case["epochs"], start=1)
+    ]
+
+    try:
+        check_payable(Opened(tuple(epochs), log))
+        found = True
+    except RefutedError:
+        found = False
+
+    assert _stands(case["epochs"]) is found is case["stands"]
 
 
 def test_the_publication_and_its_claims_follow_from_the_page() -> None:

@@ -3,6 +3,7 @@
 from itertools import product
 
 from bot.domain.outcomes import MAX_OUTCOMES, may_follow
+from bot.domain.payment import Payer
 from bot.domain.statements import Outcome
 
 
@@ -27,3 +28,13 @@ def test_these_are_all_histories_of_a_reply() -> None:
         "delivered refunded",
         "delivered withdrawn refunded",
     }
+
+
+def test_only_what_was_bought_is_refunded_after_its_delivery() -> None:
+    for payer in Payer:
+        late = payer is Payer.PAID
+        assert may_follow((), Outcome.REFUNDED, payer)
+        assert may_follow((Outcome.DELIVERED,), Outcome.WITHDRAWN, payer)
+        for said in ((Outcome.DELIVERED,), (Outcome.DELIVERED, Outcome.WITHDRAWN)):
+            assert may_follow(said, Outcome.REFUNDED, payer) is late
+        assert not may_follow((Outcome.REFUNDED,), Outcome.REFUNDED, payer)

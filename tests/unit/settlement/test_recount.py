@@ -117,7 +117,8 @@ async def test_what_nobody_gave_is_left_out_and_named(published: Published) -> N
     assert left_out == [5, 8, 9, 10, 11, 12, 13]
     assert "--rpc" in found.sentence
     assert "nobody else can ask" in found.sentence
-    assert len(found.unproved) == 3 + 6
+    assert len(found.unproved) == 3 + 6 + 1
+    assert any("one epoch alone can't show it" in one for one in found.unproved)
 
 
 async def test_an_underpayment_is_refuted_by_its_sum(published: Published) -> None:
@@ -374,3 +375,27 @@ async def test_the_publication_of_an_epoch_is_the_one_that_was_committed(
 ) -> None:
     for epoch in published.epochs:
         assert sha256(publication_of(epoch)) == epoch.commitment.data_hash
+
+
+@pytest.mark.parametrize("withdrawn", [False, True])
+async def test_a_refund_of_what_no_platform_was_paid_for_is_refuted(withdrawn: bool) -> None:  # noqa: FBT001
+    made = Published()
+    sponsored, shown = made.earn(FEE), made.earn(FEE, outcome=Outcome.REFUNDED)
+    made.earn(FEE, number=1)
+    await made.commit()
+    seen = [made.own(sponsored), made.own(shown)]
+    honest = recount(await made.evidence(receipts=seen))
+    if withdrawn:
+        made.book.reverse(TWIN, sponsored, Outcome.WITHDRAWN)
+    made.book.reverse(TWIN, sponsored, Outcome.REFUNDED)
+    early = recount(await made.evidence(receipts=[made.own(sponsored)]))
+    made.earn(FEE)  # so that what is committed does not shrink
+    await made.commit()
+
+    assert honest.verdict is Verdict.PROVED, honest.sentence
+    assert "no platform can have taken back what paid it: the payer is sponsor" in refuted(
+        early, 11
+    )
+    said = refuted(recount(await made.evidence()), 3)
+    word = "withdrawn" if withdrawn else "delivered"
+    assert f"refunded after {word}, and the payer is sponsor" in said

@@ -8,6 +8,7 @@ import pytest
 from bot.domain.payment import Payer
 from bot.domain.rates import MAX_HELD_HOURS
 from bot.domain.statements import Outcome
+from bot.domain.twin_log import TwinEntry
 from bot.settlement.recount import EarlierLook, Evidence, Recount, StepState, Verdict
 from bot.settlement.recount_held import ALLOWANCE
 from bot.settlement.recounting import recount
@@ -125,3 +126,115 @@ async def test_an_older_epoch_is_not_judged_by_what_was_seen_since(published: Pu
     evidence = await evidence_of(published, (LONGEST, 3))
 
     assert recount(replace(evidence, at=None)).verdict is Verdict.PROVED
+
+
+async def paid_once(*, mature: int) -> tuple[Published, list[TwinEntry]]:
+    """Return three bought entries in an epoch, so many of them payable, and one in the next."""
+    made = Published()
+    bought = [made.earn(FEE, Payer.PAID) for _ in range(3)]
+    made.book.mature |= {one.receipt for one in bought[:mature]}
+    await made.commit()
+    for _ in range(3):
+        made.earn(FEE)  # so that what is committed does not shrink
+    return made, bought
+
+
+def refuted(found: Recount) -> str:
+    assert found.verdict is Verdict.REFUTED, found.sentence
+    assert (found.steps[-1].number, found.steps[-1].state) == (6, StepState.FALSE)
+    return found.steps[-1].sentence
+
+
+async def test_what_was_payable_may_not_be_refunded() -> None:
+    made, bought = await paid_once(mature=3)
+    for one in bought[:2]:
+        made.book.reverse(TWIN, one, Outcome.REFUNDED)
+    await made.commit()
+    evidence = await made.evidence()
+
+    assert refuted(recount(evidence)) == (
+        "From epoch 1 to 2 3400000 nano were refunded of fees that epoch 1 counts, and it held 0: "
+        "3400000 nano that were payable were taken back."
+    )
+    # The first epoch alone says what was payable.
+    alone = recount(replace(evidence, publications={2: evidence.publications[2]}))
+    assert alone.verdict is Verdict.PROVED
+
+
+async def test_what_was_held_may_be_refunded_and_no_more() -> None:
+    made, bought = await paid_once(mature=1)
+    for one in bought[1:]:
+        made.book.reverse(TWIN, one, Outcome.REFUNDED)
+    await made.commit()
+    honest = recount(await made.evidence())
+    made.book.reverse(TWIN, bought[0], Outcome.REFUNDED)
+    made.earn(FEE)
+    await made.commit()
+
+    assert honest.verdict is Verdict.PROVED, honest.sentence
+    sentence = refuted(recount(await made.evidence()))
+    assert sentence.startswith("From epoch 2 to 3 1700000 nano were refunded of fees that epoch 2")
+
+
+async def test_what_was_bought_and_refunded_between_two_epochs_was_never_payable() -> None:
+    made, _ = await paid_once(mature=3)
+    made.book.reverse(TWIN, made.earn(FEE, Payer.PAID), Outcome.REFUNDED)
+    await made.commit()
+
+    assert recount(await made.evidence()).verdict is Verdict.PROVED
+
+
+async def test_what_was_payable_may_not_be_held_again() -> None:
+    made, bought = await paid_once(mature=3)
+    made.book.mature -= {bought[0].receipt}
+    made.earn(FEE, Payer.PAID)
+    await made.commit()
+
+    assert refuted(recount(await made.evidence())) == (
+        "Epoch 2 holds 3400000 nano back, and since epoch 1 it can be 1700000: 1700000 nano that "
+        "were payable are held again."
+    )
+
+
+async def test_of_what_no_earlier_epoch_shows_it_is_said() -> None:
+    made, _ = await paid_once(mature=3)
+    for _ in range(4):
+        made.earn(FEE)
+        await made.commit()
+    evidence = await made.evidence()
+
+    def said(*numbers: int) -> list[str]:
+        chosen = {number: evidence.publications[number] for number in numbers}
+        found = recount(replace(evidence, publications=chosen))
+        assert found.verdict is Verdict.PROVED
+        return [one for one in found.unproved if "refunded or held again" in one]
+
+    assert said(1, 2, 3, 4, 5) == []
+    (alone,) = said(5)
+    assert alone == (
+        "That nothing was refunded or held again that was payable before epoch 5: one epoch alone "
+        "can't show it; compare it with those before it (--last)."
+    )
+    (early,) = said(3, 4, 5)
+    assert "payable before epoch 3: no earlier one was given" in early
+    (gap,) = said(1, 5)
+    assert "payable in epoch 2 to 4: nothing of it is published" in gap
+
+
+async def test_before_its_first_leaf_a_twin_had_nothing_payable() -> None:
+    made = Published()
+    made.earn(FEE, number=1)
+    await made.commit()
+    await made.commit()
+    made.earn(FEE, number=1)
+    await made.commit()
+    made.earn(FEE)
+    await made.commit()
+    evidence = await made.evidence()
+    newest = evidence.epoch
+    chosen = {number: evidence.publications[number] for number in (newest - 1, newest)}
+
+    found = recount(replace(evidence, publications=chosen))
+
+    assert found.verdict is Verdict.PROVED
+    assert not any("refunded or held again" in one for one in found.unproved)

@@ -21,6 +21,7 @@ from bot.domain.ledger import LedgerTransaction, Posting, creator_account, held_
 from bot.domain.monthly import FeeRecords
 from bot.domain.statements import Outcome
 from bot.ports.statements import FeeReader
+from bot.receipts.log import append_leaf
 from bot.settlement.publish import EpochPublisher
 from tests.fakes.chain import MemoryChain
 from tests.stage import CREATOR_NANO, LOG, MIRA, RECEIPTS_KEY, Stage
@@ -112,6 +113,23 @@ async def test_the_difference_between_accounts_and_log_is_one_sentence(book: Boo
         f"twin {twin.hex()[:16]}: its accounts have 0.000000007 more than its log has earned and "
         f"was carried over (0.{earned + 7:09d} and 0.0034)"
     ) in wrong
+
+
+async def test_a_refund_that_no_platform_can_have_made_is_named(book: Book) -> None:
+    reply = await book.stage.say(number="sponsored")
+    await book.stage.delivery.record(reply.receipt_id, Outcome.DELIVERED)
+    async with book.stage.store.transaction() as tx:
+        index = await append_leaf(tx, bytes(66))
+        await tx.set_reversal(
+            reply.receipt_hash, outcome="refunded", statement=b"{}", log_index=index
+        )
+
+    wrong = (await book.audit()).wrong
+
+    assert any(
+        one.endswith("log can't be: entry 4: refunded after delivered, and the payer is sponsor")
+        for one in wrong
+    ), wrong
 
 
 class Lying(FeeReader):
