@@ -103,7 +103,8 @@ class Again:
         sheet, frame, known = await self._showing.standing(spot, face)
         draft = self._showing.draft(sheet, message, frame, known)
         try:
-            reply = await grow(self._inbox.regenerate(receipt, spot.fan, event), draft, frame)
+            wish = self._inbox.regenerate(receipt, message.surface.platform, spot.fan, event)
+            reply = await grow(wish, draft, frame)
         except (UserError, TransientError) as error:
             if not self._claims.is_withdrawn(message.message_id):
                 await self._restore(draft, before, receipt)

@@ -50,7 +50,7 @@ class Replies:
 
         async def answer() -> str | Said:
             try:
-                link = await self._inbox.link_of(receipt, str(interaction.user.id))
+                link = await self._inbox.link_of(receipt, PLATFORM, str(interaction.user.id))
             except UserError:
                 return texts.PUBLIC_PROOF.format(link=f"{self._base}/r/{receipt}")
             said = f"Only you see this. Your proof, with the key that opens it: <{link}>"

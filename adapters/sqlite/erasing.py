@@ -36,8 +36,18 @@ _PRIVATE = f"""(
 SELECT chat FROM intents WHERE {_MINE} UNION SELECT chat FROM discord_posts WHERE fan = :fan)
 """
 
-_ACCOUNT = """(
-SELECT name FROM fan_accounts WHERE platform = :platform AND fan = :fan AND opened_at <= :at)
+_OWN = "(SELECT name FROM fan_accounts WHERE platform = :platform AND fan = :fan)"
+_ACCOUNT = f"""(
+SELECT name FROM fan_accounts WHERE platform = :platform AND fan = :fan AND opened_at <= :at
+   AND NOT EXISTS (SELECT 1 FROM purchases WHERE account = name AND at > :at)
+   AND NOT EXISTS (SELECT 1 FROM unpriced_purchases WHERE account = name AND at > :at)
+   AND NOT EXISTS (SELECT 1 FROM intents WHERE {_MINE} AND key NOT IN {_THEIRS}
+                      AND payer IN ('paid', 'promotional')))
+"""
+"""The account that goes; not one with which they bought, or paid what stays, since they asked.
+
+A forgetting may take effect long after its time: it was cut short, and the next start goes on with
+it. What was bought in between was bought by somebody who stayed; it is not theirs to lose.
 """
 
 UNSETTLED = f"""
@@ -82,13 +92,21 @@ UPDATE telegram_updates SET chat = '', message_id = '', payload = NULL
     f"DELETE FROM message_parts WHERE intent IN {_THEIRS}",
     "DELETE FROM reports WHERE platform = :platform AND fan = :fan AND at <= :at",
     "DELETE FROM support_notes WHERE platform = :platform AND fan = :fan AND at <= :at",
-    f"DELETE FROM price_agreements WHERE account IN {_ACCOUNT}",
-    f"DELETE FROM notices WHERE account IN {_ACCOUNT}",
+    f"""
+DELETE FROM price_agreements WHERE account IN {_ACCOUNT} OR (account IN {_OWN} AND at <= :at)
+""",
+    f"""
+DELETE FROM notices WHERE account IN {_ACCOUNT} OR (account IN {_OWN}
+   AND key IN (SELECT 'dispute ' || receipt_id FROM replies WHERE intent IN {_THEIRS}))
+""",
     # Of a reply that nobody can open any more nothing can be checked.
-    f"DELETE FROM disputes WHERE state = 'checking' AND account IN {_ACCOUNT}",
-    f"UPDATE disputes SET reason = '' WHERE account IN {_ACCOUNT}",
+    f"""
+DELETE FROM disputes
+ WHERE state = 'checking' AND (account IN {_ACCOUNT} OR receipt_id IN {_RECEIPTS})
+""",
+    f"UPDATE disputes SET reason = '' WHERE account IN {_ACCOUNT} OR receipt_id IN {_RECEIPTS}",
     # The last way from the person to their account; what is left on that nobody can use.
-    "DELETE FROM fan_accounts WHERE platform = :platform AND fan = :fan AND opened_at <= :at",
+    f"DELETE FROM fan_accounts WHERE name IN {_ACCOUNT}",
 )
 REPLIES = f"""
 UPDATE replies SET fan_text = '', text = '', fan_tokens = '[]', output_tokens = '[]',

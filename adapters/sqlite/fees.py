@@ -132,7 +132,9 @@ def _row(
     wait = hours.get(one.fee[15] or b"")
     covering = [(number, cutoff) for number, size, cutoff in sizes if one.leaf < size]
     # What was bought is claimed from the moment when it matured; the rest from its outcome on.
-    counts = one.fee[17] if paid_by is Payer.PAID and one.sign > 0 else 0
+    # A fee that was reversed was held until then: no claim ever had it, nor has one its refund.
+    taken_back = one.sign != 0 and one.fee[12] is not None
+    counts = None if taken_back else one.fee[17] if paid_by is Payer.PAID else 0
     claiming = [number for number, cutoff in covering if counts is not None and counts <= cutoff]
     return FeeRow(
         index=index,
@@ -150,6 +152,7 @@ def _row(
         epoch=covering[0][0] if covering else None,
         claimed_by=claiming[0] if claiming else None,
         held_since=since,
+        taken_back=taken_back,
         payable_at=None if since is None or wait is None else since + timedelta(hours=wait),
     )
 

@@ -13,6 +13,18 @@ _HELD = (
     "FROM held_fees"
 )
 
+_BEFORE_MISS = """
+SELECT h.intent FROM held_fees h
+  JOIN intents i ON i.key = h.intent
+  JOIN intents f ON f.slot_tag = i.slot_tag AND f.attempt = i.attempt - i.rejected
+  JOIN ledger_transactions t ON t.key = 'hold:' || f.key
+ WHERE h.account = ? AND t.id < (
+  SELECT MAX(m.id) FROM purchases p
+    JOIN refunds r ON r.platform = p.platform AND r.charge_id = p.charge_id
+    JOIN ledger_transactions m ON m.key = 'refund:' || p.platform || ':' || p.charge_id
+   WHERE p.account = ? AND p.test = 0 AND r.taken_nano < p.nano)
+"""
+
 
 class HeldTables(Statements):
     """The part of a transaction that keeps held fees."""
@@ -57,6 +69,10 @@ class HeldTables(Statements):
             *(account, 2**62 if before is None else before, limit),
         )
         return [(cast("int", row[-1]), _read_held(row)) for row in found]
+
+    async def held_before_miss(self, account: str) -> frozenset[str]:
+        """Return the intents of held fees that were begun before a refund missed something."""
+        return frozenset(str(row[0]) for row in await self.all(_BEFORE_MISS, account, account))
 
     async def all_held(self) -> list[HeldFee]:
         """Return every held fee."""

@@ -117,7 +117,9 @@ class Commands:
         elif parts[0].fan != str(said.spot.fan) or not said.spot.is_private:
             await self._say(said, wording.PROOF_NOT_YOURS)
         else:
-            await self._say(said, await self._inbox.link_of(receipt_id, str(said.spot.fan)))
+            await self._say(
+                said, await self._inbox.link_of(receipt_id, PLATFORM, str(said.spot.fan))
+            )
 
     async def _verify(self, said: Said) -> None:
         if said.replied_id == 0:

@@ -126,7 +126,9 @@ class Delivery:
         link = f"{self._base_url}/r/{last.receipt_id}"
         if spot.is_private:
             try:
-                link = await self._inbox.link_of(last.receipt_id, message.fan)
+                link = await self._inbox.link_of(
+                    last.receipt_id, message.surface.platform, message.fan
+                )
             except (UserError, TransientError) as error:
                 _log.warning("telegram.link_unknown", kind=type(error).__name__)
         buttons = self._proof_buttons("Replaced · its proof", last.receipt_id, link, spot)

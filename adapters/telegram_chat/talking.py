@@ -130,7 +130,9 @@ class Talking:
             spot=spot,
             job=Job(message, replaces=replaces),
             name=name,
-            events=lambda: self._inbox.regenerate(replaces, message.fan, event),
+            events=lambda: self._inbox.regenerate(
+                replaces, message.surface.platform, message.fan, event
+            ),
             draft_id=int(message.message_id),
             is_late=False,
         )

@@ -21,7 +21,7 @@ from bot.domain.money import format_nano
 from bot.domain.payment import Payer
 from bot.domain.statements import Outcome
 from bot.ledger.credit import plan_dispute
-from bot.ledger.fees import account_of, hold_key, payer_of, source_of
+from bot.ledger.fees import hold_key, payer_of, source_of
 from bot.ports.clock import Clock, Entropy
 from bot.ports.credit import DisputeState, DisputeView
 from bot.ports.disputes import StoredDispute
@@ -91,9 +91,7 @@ class Disputes:
             raise UserError("Please say it in at most 1,000 characters.")
         now = self._clock.now()
         async with self._store.transaction() as tx:
-            intent, _ = await find_own(tx, receipt_id, person.fan)
-            if intent.message.surface.platform != person.platform:
-                raise UserError("Only the person who was answered may do that.")
+            intent, _ = await find_own(tx, receipt_id, person)
             known = await tx.find_dispute(receipt_id)
             if known is not None:
                 return _view(known)
@@ -188,7 +186,9 @@ class Disputes:
             reply = await tx.find_reply(receipt_id)
             if known is None or known.state is not DisputeState.CHECKING or reply is None:
                 return False  # decided meanwhile, or its fan was forgotten
-            nano, set_off = await _give_back(tx, reply) if judgement.upheld else (0, 0)
+            nano, set_off = (
+                await _give_back(tx, known.account, reply) if judgement.upheld else (0, 0)
+            )
             sentence = judgement.sentence
             if judgement.upheld:
                 sentence = f"{sentence} {self._given(nano, set_off)}"
@@ -216,17 +216,19 @@ class Disputes:
         return f"{given}, and {against}." if set_off else f"{given}."
 
 
-async def _give_back(tx: StoreTransaction, reply: StoredReply) -> tuple[int, int]:
-    """Give back what a reply has cost; return how much, and what the fan owed of it."""
+async def _give_back(tx: StoreTransaction, account: str, reply: StoredReply) -> tuple[int, int]:
+    """Give back what a reply has cost; return how much, and what the fan owed of it.
+
+    It goes to the account of the person who disputes, which is the one that has paid; unless that
+    was forgotten since: there nobody could use it.
+    """
     hold = await tx.posted(hold_key(reply.intent))
     kept = reply.outcome == Outcome.DELIVERED.word and not reply.taken_back
     if hold is None or not kept:
         return 0, 0
-    source = source_of(hold)
-    payer, nano, set_off = payer_of(source), reply.price_nano, 0
+    payer, nano, set_off = payer_of(source_of(hold)), reply.price_nano, 0
     if payer not in {Payer.PAID, Payer.PROMOTIONAL}:
         return 0, 0
-    account = account_of(source)
     if payer is Payer.PAID:
         set_off = min(nano, await owed_by(tx, account))
     await tx.post(plan_dispute(reply.receipt_id, account, nano, payer, set_off_nano=set_off))

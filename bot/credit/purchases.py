@@ -30,7 +30,7 @@ from bot.ports.credit import Credited, Purchase, Refunded
 from bot.ports.credit_book import StoredPurchase, StoredRefund
 from bot.ports.stores import Store, StoreTransaction
 from bot.twins.endings import Endings
-from bot.twins.holds import is_of_refunded_money, owed_by
+from bot.twins.holds import owed_by
 
 PAGE = 100
 MAX_ID, MAX_COUNT = 256, 1_000_000
@@ -177,6 +177,8 @@ class Purchases:
             missing: what this refund has added; without that there is nothing new to take.
         """
         owed = await owed_by(tx, account) if missing else 0
+        # Where no more is owed than this refund has added, it may take either kind alike.
+        older = await tx.held_before_miss(account) if owed > missing else frozenset()
         left, before, page_full = owed, None, True
         while left > 0 and page_full:
             page = await tx.held_of(account, before=before, limit=PAGE)
@@ -184,7 +186,7 @@ class Purchases:
                 before = position
                 if fee.price_nano > left:
                     continue
-                is_older = await is_of_refunded_money(tx, fee.intent, account)
+                is_older = fee.intent in older
                 if not is_older and fee.price_nano > missing:
                     continue
                 if await self._endings.take_back(tx, fee):

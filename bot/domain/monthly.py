@@ -41,6 +41,7 @@ class FeeRow:
             one where it was held for a while; None while the vault has nothing for it.
         held_since: set while a platform may still take the fee back.
         payable_at: when it becomes payable; set with `held_since`, where its table is known.
+        taken_back: whether its fee was reversed; that of the delivery, and that of the refund.
     """
 
     index: int
@@ -59,6 +60,7 @@ class FeeRow:
     held_since: datetime | None = None
     payable_at: datetime | None = None
     claimed_by: int | None = None
+    taken_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +135,14 @@ def state_of(row: FeeRow) -> str:
         return "held"
     if row.earned_nano == 0:
         return "nothing to pay"
+    if row.taken_back:
+        return "taken back"
     return "payable" if row.claimed_by is None else "committed"
 
 
 def is_funded(row: FeeRow) -> bool | None:
     """Whether the vault has fetched a row's money; None where there is none to pay."""
-    if row.earned_nano <= 0:
+    if row.earned_nano <= 0 or row.taken_back:
         return None
     return state_of(row) == "committed"
 

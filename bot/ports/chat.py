@@ -140,7 +140,9 @@ class ChatInbox(Protocol):
         """
         ...
 
-    def regenerate(self, receipt_id: str, fan: str, event_id: str) -> AsyncIterator[ReplyEvent]:
+    def regenerate(
+        self, receipt_id: str, platform: str, fan: str, event_id: str
+    ) -> AsyncIterator[ReplyEvent]:
         """Stream another reply to the same message, in place of one that was shown.
 
         As `answer`, with its own receipt and fee; idempotent by `event_id`. The replaced reply
@@ -148,6 +150,7 @@ class ChatInbox(Protocol):
 
         Args:
             receipt_id: the reply to be replaced; the latest of its conversation.
+            platform: where the wish comes from: a fan's id is theirs on one platform only.
             fan: who asks; only the person who was answered may.
             event_id: the platform's id of the wish (an interaction, a callback query).
 
@@ -185,7 +188,7 @@ class ChatInbox(Protocol):
         """
         ...
 
-    async def link_of(self, receipt_id: str, fan: str) -> str:
+    async def link_of(self, receipt_id: str, platform: str, fan: str) -> str:
         """Return the proof link with the opening key, for the eyes of the person who was answered.
 
         Raises:

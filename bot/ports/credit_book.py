@@ -169,6 +169,15 @@ class CreditRecords(DisputeRecords, Protocol):
         """
         ...
 
+    async def held_before_miss(self, account: str) -> frozenset[str]:
+        """Return the intents of an account's held fees for which `missed_since` is true.
+
+        The key is that of the hold with which the first of an intent's draws was begun
+        (`bot.ledger.fees.first_draw`). Costs about as much as one `missed_since` and a page each
+        hundred fees, so that a refund asks once.
+        """
+        ...
+
     async def agreement(self, account: str, twin: bytes, price_nano: int) -> PriceAgreement | None:
         """Return what a fan was told of a twin's price."""
         ...

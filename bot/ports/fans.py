@@ -115,7 +115,11 @@ class FanRecords(Protocol):
         """Delete what a person said, was told and is called, up to the tombstone's time.
 
         Conversations that began before that time go as a whole, because later turns quote earlier
-        ones. Slot tags, proofs, seeds, manifests, prices, states, outcomes and times stay. What was
+        ones. Slot tags, proofs, seeds, manifests, prices, states, outcomes and times stay. Their
+        account goes, and with it what is left on it, unless they have bought with it after that
+        time, or it has paid a reply that stays: then they stayed, and the money is theirs, whatever
+        kept the forgetting back. Of such an account goes what is older (prices that were agreed,
+        what was said of forgotten replies); asking once more takes it, too. What was
         deleted is overwritten on disk when the call returns, unless the file is very large or
         another program reads it: then `sweep` does that.
 

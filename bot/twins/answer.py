@@ -36,6 +36,7 @@ from bot.domain.statements import VoidReason
 from bot.ports.chat import IncomingMessage, MergedInto
 from bot.ports.clock import Clock, Entropy
 from bot.ports.models import ServedModels
+from bot.ports.people import Person
 from bot.ports.stores import Intent, Store, StoredReply
 from bot.receipts.issue import Issuer
 from bot.twins.admission import AdmissionPolicy
@@ -129,7 +130,9 @@ class AnswerFan:
                     return reply
                 return await self._making.make(halt, show)
 
-    async def regenerate(self, receipt_id: str, fan: str, event_id: str, show: Show) -> StoredReply:
+    async def regenerate(
+        self, receipt_id: str, person: Person, event_id: str, show: Show
+    ) -> StoredReply:
         """Make another reply to the same message; idempotent by the event's id.
 
         Raises:
@@ -140,7 +143,7 @@ class AnswerFan:
             raise InvariantError("the id of a wish for another reply does not fit into a receipt")
         arrived = self._clock.now()
         async with self._store.reading() as tx:
-            replaced, reply = await find_own(tx, receipt_id, fan)
+            replaced, reply = await find_own(tx, receipt_id, person)
         if replaced.rule is not None:
             raise UserError("This answer is always the same: no other one can be made.")
         async with self._turns.of(replaced.conversation):

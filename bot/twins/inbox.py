@@ -19,6 +19,7 @@ from bot.ports.chat import (
     Surface,
     TextPiece,
 )
+from bot.ports.people import Person
 from bot.ports.stores import Store, StoredReply
 from bot.ports.views import EarningsLine, HistoryTurn, TwinCard
 from bot.receipts.link import format_link
@@ -89,9 +90,14 @@ class Inbox(ChatInbox):
         """
         return self._stream(lambda show: self._answer.answer(message, show))
 
-    def regenerate(self, receipt_id: str, fan: str, event_id: str) -> AsyncIterator[ReplyEvent]:
+    def regenerate(
+        self, receipt_id: str, platform: str, fan: str, event_id: str
+    ) -> AsyncIterator[ReplyEvent]:
         """Stream another reply to the same message, in place of one that was shown."""
-        return self._stream(lambda show: self._answer.regenerate(receipt_id, fan, event_id, show))
+        person = Person(platform, fan)
+        return self._stream(
+            lambda show: self._answer.regenerate(receipt_id, person, event_id, show)
+        )
 
     async def _stream(self, work: Work) -> AsyncIterator[ReplyEvent]:
         pieces: asyncio.Queue[str | None] = asyncio.Queue()
@@ -128,10 +134,10 @@ class Inbox(ChatInbox):
         """Take a message back, because the fan has deleted it; return its replies' receipt ids."""
         return await self._withdrawal.withdraw(surface, message_id)
 
-    async def link_of(self, receipt_id: str, fan: str) -> str:
+    async def link_of(self, receipt_id: str, platform: str, fan: str) -> str:
         """Return the proof link with the opening key, to the person who was answered."""
         async with self._store.reading() as tx:
-            _, reply = await find_own(tx, receipt_id, fan)
+            _, reply = await find_own(tx, receipt_id, Person(platform, fan))
         return format_link(self._base_url, reply.receipt_id, key=reply.opening_key)
 
     async def report(self, receipt_id: str, platform: str, fan: str, reason: str) -> None:

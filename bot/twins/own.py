@@ -1,10 +1,13 @@
 """A fan's own replies: what the person who was answered may do, and nobody else."""
 
 from bot.domain.errors import UserError
+from bot.ports.people import Person
 from bot.ports.stores import Intent, StoredReply, StoreTransaction
 
 
-async def find_own(tx: StoreTransaction, receipt_id: str, fan: str) -> tuple[Intent, StoredReply]:
+async def find_own(
+    tx: StoreTransaction, receipt_id: str, person: Person
+) -> tuple[Intent, StoredReply]:
     """Return a reply and what it answers, to the person who was answered.
 
     Raises:
@@ -14,7 +17,7 @@ async def find_own(tx: StoreTransaction, receipt_id: str, fan: str) -> tuple[Int
     intent = None if reply is None else await tx.find_intent(reply.intent)
     if reply is None or intent is None or reply.erased:
         raise UserError("There is no such reply here, or it was forgotten.")
-    if intent.message.fan != fan:
+    if Person(intent.message.surface.platform, intent.message.fan) != person:
         raise UserError("Only the person who was answered may do that.")
     return intent, reply
 

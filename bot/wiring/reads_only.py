@@ -44,9 +44,11 @@ class ClosedInbox(ChatInbox):
         del message
         _refuse()
 
-    def regenerate(self, receipt_id: str, fan: str, event_id: str) -> AsyncIterator[ReplyEvent]:
+    def regenerate(
+        self, receipt_id: str, platform: str, fan: str, event_id: str
+    ) -> AsyncIterator[ReplyEvent]:
         """Refuse."""
-        del receipt_id, fan, event_id
+        del receipt_id, platform, fan, event_id
         _refuse()
 
     async def stop(self, surface: Surface, message_id: str, fan: str, event_id: str) -> bool:
@@ -59,9 +61,9 @@ class ClosedInbox(ChatInbox):
         del surface, message_id
         _refuse()
 
-    async def link_of(self, receipt_id: str, fan: str) -> str:
+    async def link_of(self, receipt_id: str, platform: str, fan: str) -> str:
         """Refuse."""
-        del receipt_id, fan
+        del receipt_id, platform, fan
         _refuse()
 
     async def report(self, receipt_id: str, platform: str, fan: str, reason: str) -> None:

@@ -95,9 +95,17 @@ async def test_closed_stream_leaves_the_message_answerable(door: Door) -> None:
     assert text == shown.text
 
 
-async def _again(door: Door, receipt_id: str, event: str = "press", fan: str = "fan") -> ReplyShown:
+async def _again(
+    door: Door,
+    receipt_id: str,
+    event: str = "press",
+    fan: str = "fan",
+    platform: str = SURFACE.platform,
+) -> ReplyShown:
     """Return what a wish for another reply ends with; its pieces join to it."""
-    *pieces, last = [event async for event in door.inbox.regenerate(receipt_id, fan, event)]
+    *pieces, last = [
+        event async for event in door.inbox.regenerate(receipt_id, platform, fan, event)
+    ]
     assert isinstance(last, ReplyShown)
     assert "".join(p.text for p in pieces if isinstance(p, TextPiece)) == last.text
     return last
@@ -123,6 +131,15 @@ async def test_only_the_latest_reply_is_made_again_and_only_for_its_fan(door: Do
             await _again(door, receipt, "another wish", fan)
 
 
+async def test_same_number_on_another_platform_is_another_person(door: Door) -> None:
+    _, shown = await door.answer()
+
+    with pytest.raises(UserError, match="Only the person"):
+        await _again(door, shown.receipt_id, platform="elsewhere")
+    with pytest.raises(UserError, match="Only the person"):
+        await door.inbox.link_of(shown.receipt_id, "elsewhere", "fan")
+
+
 async def test_stop_where_nothing_grows_says_so(door: Door) -> None:
     assert not await door.inbox.stop(SURFACE, "one", "fan", "press")
     await door.answer()
@@ -140,10 +157,10 @@ async def test_message_taken_back_names_its_replies_each_time(door: Door) -> Non
 async def test_keyed_link_is_for_the_person_who_was_answered(door: Door) -> None:
     _, shown = await door.answer()
 
-    assert await door.inbox.link_of(shown.receipt_id, "fan") == shown.link
+    assert await door.inbox.link_of(shown.receipt_id, SURFACE.platform, "fan") == shown.link
     for receipt, fan in ((shown.receipt_id, "eve"), ("none", "fan")):
         with pytest.raises(UserError):
-            await door.inbox.link_of(receipt, fan)
+            await door.inbox.link_of(receipt, SURFACE.platform, fan)
 
 
 async def test_unknown_twin_is_refused(door: Door) -> None:

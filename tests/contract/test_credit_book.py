@@ -26,6 +26,7 @@ from bot.ports.people import Person
 from bot.ports.stores import Store
 from tests.fakes.clock import START
 from tests.fakes.store import MemoryStore
+from tests.stored_values import MANIFEST, make_intent
 
 ANA, BEN = Person("telegram", "1"), Person("discord", "1")
 SECOND = timedelta(seconds=1)
@@ -159,6 +160,37 @@ async def test_refund_that_missed_something_is_known_by_the_ledgers_order(store:
         others = await tx.missed_since("b" * 32, "a")
 
     assert (full, found, others) == (False, [True, True, False, False], False)
+
+
+@pytest.mark.parametrize("rejected", [0, 2])
+async def test_held_fees_that_a_refund_has_overtaken_are_named(store: Store, rejected: int) -> None:
+    first = [make_intent(number) for number in (1, 2, 3)]
+    last = [
+        replace(one, key=f"{one.slot_tag.hex()}:{rejected}", attempt=rejected, rejected=rejected)
+        for one in first
+    ]
+    async with store.transaction() as tx:
+        await tx.add_manifest(MANIFEST)
+        for one in {one.key: one for one in (*first, *last)}.values():
+            await tx.add_intent(one)
+            if one.attempt < rejected:
+                await tx.close_intent(one.key, "void", void_statement=b"{}")
+        await tx.add_purchase(PURCHASE)
+        for key in (first[0].key, first[1].key):
+            await tx.post(LedgerTransaction(f"hold:{key}", "x", ()))
+        for position, one in enumerate(last):
+            owner = "b" * 32 if position == 1 else ACCOUNT.name
+            await tx.add_held(replace(_fee(1), intent=one.key, account=owner))
+        await tx.post(LedgerTransaction("refund:telegram:c1", "x", ()))
+        before = await tx.held_before_miss(ACCOUNT.name)
+        await tx.add_refund(REFUND)
+        await tx.post(LedgerTransaction(f"hold:{first[2].key}", "x", ()))
+        if rejected:  # drawn again after the refund: it was begun with the first
+            await tx.post(LedgerTransaction(f"hold:{last[0].key}", "x", ()))
+        found = await tx.held_before_miss(ACCOUNT.name)
+        others = await tx.held_before_miss("b" * 32)
+
+    assert [before, found, others] == [frozenset(), frozenset({last[0].key}), frozenset()]
 
 
 async def test_first_telling_of_a_price_counts(store: Store) -> None:

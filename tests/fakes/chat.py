@@ -129,14 +129,14 @@ class MemoryInbox(ChatInbox):
         yield shown
 
     async def regenerate(
-        self, receipt_id: str, fan: str, event_id: str
+        self, receipt_id: str, platform: str, fan: str, event_id: str
     ) -> AsyncIterator[ReplyEvent]:
         """Stream the words again under a receipt of their own; see the port."""
         if event_id in self._again:
             yield TextPiece(self._again[event_id].text)
             yield self._again[event_id]
             return
-        message = self._message_of(receipt_id, fan)
+        message = self._message_of(receipt_id, platform, fan)
         where = (message.surface, message.message_id)
         if self._shown[where].receipt_id != receipt_id:
             raise UserError("Only the latest reply can be made again.")
@@ -178,9 +178,9 @@ class MemoryInbox(ChatInbox):
             if (message.surface, message.message_id) == (surface, message_id)
         ]
 
-    async def link_of(self, receipt_id: str, fan: str) -> str:
+    async def link_of(self, receipt_id: str, platform: str, fan: str) -> str:
         """Return the link with the key, to the person who was answered."""
-        message = self._message_of(receipt_id, fan)
+        message = self._message_of(receipt_id, platform, fan)
         del message
         return self._links[receipt_id]
 
@@ -214,11 +214,11 @@ class MemoryInbox(ChatInbox):
             del self._said[receipt]
         return len(theirs)
 
-    def _message_of(self, receipt_id: str, fan: str) -> IncomingMessage:
+    def _message_of(self, receipt_id: str, platform: str, fan: str) -> IncomingMessage:
         message = self._said.get(receipt_id)
         if message is None:
             raise UserError("There is no such reply here, or it was forgotten.")
-        if message.fan != fan:
+        if (message.surface.platform, message.fan) != (platform, fan):
             raise UserError("Only the person who asked may do that.")
         return message
 

@@ -1,11 +1,13 @@
 """The part of the store in memory that keeps fans' money; as strict as the tables are."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot.domain.errors import InvariantError
 from bot.domain.ledger import LedgerTransaction
+from bot.ledger.fees import first_draw, hold_key
 from bot.ports.credit import DisputeState
 from bot.ports.credit_book import (
     CreditRecords,
@@ -18,6 +20,7 @@ from bot.ports.credit_book import (
 )
 from bot.ports.disputes import StoredDispute, SupportNote
 from bot.ports.people import Person
+from bot.ports.stores import Intent
 
 
 @dataclass(slots=True)
@@ -63,18 +66,47 @@ class CreditTables:
         )
 
 
-def forget_account(tables: CreditTables, person: Person, at: datetime) -> None:
-    """Delete what leads from a person to their account, and what they said of money."""
-    names = {one.name for one in tables.accounts if one.person == person and one.opened_at <= at}
+def forget_account(
+    tables: CreditTables,
+    person: Person,
+    at: datetime,
+    *,
+    receipts: AbstractSet[str],
+    pays_on: bool,
+) -> None:
+    """Delete what leads from a person to their account, and what they said of money.
+
+    Args:
+        tables: to change.
+        person: whose.
+        at: what was bought, agreed or said later stays, and the account with it.
+        receipts: of the replies that are forgotten.
+        pays_on: whether the account has paid a reply that is not.
+    """
+    own = {one.name for one in tables.accounts if one.person == person}
+    later = {one.account for one in tables.purchases.values() if one.at > at}
+    opened = {one.name for one in tables.accounts if one.opened_at <= at}
+    names = set() if pays_on else (own & opened) - later
     tables.accounts = [one for one in tables.accounts if one.name not in names]
     tables.notes = [one for one in tables.notes if one.person != person or one.at > at]
-    tables.agreements = [one for one in tables.agreements if one.account not in names]
-    tables.notices = [one for one in tables.notices if one.account not in names]
-    tables.disputes = [
-        replace(one, reason="") if one.account in names else one
-        for one in tables.disputes
-        if one.account not in names or one.state is not DisputeState.CHECKING
+    tables.agreements = [
+        one
+        for one in tables.agreements
+        if one.account not in names and (one.account not in own or one.at > at)
     ]
+    about = {f"dispute {receipt}" for receipt in receipts}
+    tables.notices = [
+        one
+        for one in tables.notices
+        if one.account not in names and (one.account not in own or one.key not in about)
+    ]
+    left: list[StoredDispute] = []
+    for one in tables.disputes:
+        if one.account not in names and one.receipt_id not in receipts:
+            left.append(one)
+        elif one.state is not DisputeState.CHECKING:
+            left.append(replace(one, reason=""))
+    tables.disputes = left
 
 
 class MemoryCreditRecords(CreditRecords):
@@ -86,6 +118,10 @@ class MemoryCreditRecords(CreditRecords):
 
     async def _ledger(self) -> Sequence[LedgerTransaction]:
         """Return the ledger, in the order of posting."""
+        raise NotImplementedError
+
+    async def _intents(self) -> Collection[Intent]:
+        """Return every intent."""
         raise NotImplementedError
 
     async def _change_credit(self) -> CreditTables:
@@ -174,6 +210,21 @@ class MemoryCreditRecords(CreditRecords):
             and places.get(f"refund:{bought.platform}:{bought.charge_id}", -1) > places[key]
             for bought, refund in await self.purchases_of(account)
             if key in places and refund is not None and not bought.test
+        )
+
+    async def held_before_miss(self, account: str) -> frozenset[str]:
+        """Return the intents of held fees that were begun before a refund missed something."""
+        rejected = {one.key: one.rejected for one in await self._intents()}
+        return frozenset(
+            [
+                fee.intent
+                for _, fee in (await self._credit()).held
+                if fee.account == account
+                and fee.intent in rejected
+                and await self.missed_since(
+                    account, hold_key(first_draw(fee.intent, rejected[fee.intent]))
+                )
+            ]
         )
 
     async def agreement(self, account: str, twin: bytes, price_nano: int) -> PriceAgreement | None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from bot.domain.errors import InvariantError, StoreBusyError
+from bot.domain.payment import Payer
 from bot.ports.erasures import Tombstone, Tombstones
 from bot.ports.fans import Asked, Erasure, FanRecords, Person, PrivatePick, Report
 from bot.ports.stores import Intent
@@ -102,9 +103,16 @@ class MemoryFanRecords(FanRecords):
             replies=sum(asked.reply is not None for asked in theirs),
             messages=sum(asked.intent.created_at >= since for asked in theirs),
         )
+        stays = [asked.intent for asked in everything if asked not in theirs]
+        forget_account(
+            tables.credit,
+            person,
+            tombstone.at,
+            receipts={asked.reply.receipt_id for asked in theirs if asked.reply is not None},
+            pays_on=any(one.payment.payer in {Payer.PAID, Payer.PROMOTIONAL} for one in stays),
+        )
         for asked in theirs:
             _blank(tables, asked)
-        forget_account(tables.credit, person, tombstone.at)
         self.kept = [one for one in self.kept if one.person != person or one.at > tombstone.at]
         self.picked = [(owner, pick) for owner, pick in self.picked if owner != person]
         self.applied = [

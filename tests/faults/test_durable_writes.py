@@ -36,6 +36,7 @@ from bot.domain.statements import Outcome
 from bot.domain.terms import ModelTerms
 from bot.ports.audit import StoredRecords
 from bot.ports.chat import IncomingMessage, Surface
+from bot.ports.people import Person
 from bot.ports.personas import PersonaFile
 from bot.ports.stores import Store, StoredCheckpoint, StoredReply, StoreTransaction
 from bot.receipts.issue import Issuer
@@ -255,7 +256,9 @@ class Life:
         """Answer a message in two ways, confirm both, and take it back."""
         await self.deliver(message)
         receipt = await self.answer(message)
-        again = await self.answering.regenerate(receipt, message.fan, "press", lambda _text: None)
+        again = await self.answering.regenerate(
+            receipt, Person(message.surface.platform, message.fan), "press", lambda _text: None
+        )
         await self.delivery.record(again.receipt_id, Outcome.DELIVERED)
         await self.withdrawal.withdraw(message.surface, message.message_id)
 

@@ -1,6 +1,7 @@
 """Purchases and refunds over the book: once each, and nobody's money appears or goes."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -94,6 +95,45 @@ async def test_refund_takes_credit_then_held_fees_and_the_rest_is_owed(rig: Cred
     assert await rig.stage.balance(owed_account(await rig.account())) == 0
     assert await rig.stage.balance(channel_account("terminal")) == 0
     await _sound(rig)
+
+
+@pytest.mark.parametrize("owes", [False, True])
+async def test_refund_asks_at_most_once_which_fees_are_older(
+    rig: CreditRig, monkeypatch: pytest.MonkeyPatch, *, owes: bool
+) -> None:
+    if owes:
+        await rig.buy(charge="old", stars=2)
+        await rig.say()
+        rig.stage.clock.advance(timedelta(hours=HELD_HOURS))
+        await rig.mature.run()
+        await rig.door.refund("terminal", "old")
+    for number in range(5):
+        await rig.buy(charge=f"c{number}", stars=4)
+        await rig.say()
+        await rig.say()
+    asked: list[str] = []
+    async with rig.stage.store.reading() as tx:
+        kind = type(tx)
+    for name in ("find_intent", "missed_since", "held_before_miss"):
+        monkeypatch.setattr(kind, name, _counting(getattr(kind, name), name, asked))
+
+    refunded = await rig.door.refund("terminal", "c0")
+
+    assert refunded.reversed_nano == PRICE
+    assert asked.count("find_intent") == 0
+    assert asked.count("held_before_miss") == int(owes)
+    monkeypatch.undo()
+    await _sound(rig)
+
+
+def _counting(
+    call: Callable[..., Awaitable[object]], name: str, asked: list[str]
+) -> Callable[..., Awaitable[object]]:
+    async def counted(*values: object) -> object:
+        asked.append(name)
+        return await call(*values)
+
+    return counted
 
 
 async def test_refund_leaves_what_is_payable_and_takes_what_was_withdrawn(rig: CreditRig) -> None:

@@ -21,7 +21,7 @@ from bot.ledger.liabilities import liabilities_of
 from bot.settlement.publish import EpochPublisher
 from tests.credit_rig import HELD_HOURS, STAR_NANO, CreditRig, open_rig
 from tests.fakes.chain import MemoryChain
-from tests.stage import CREATOR_NANO, PRICE, Stage
+from tests.stage import CREATOR_NANO, PRICE, SURFACE, Stage
 
 
 @dataclass(slots=True)
@@ -109,13 +109,38 @@ async def test_what_nothing_covers_is_said(book: Book) -> None:
     assert 50 * STAR_NANO > PRICE
 
 
-async def test_fee_that_was_taken_back_was_never_funded(book: Book) -> None:
-    await book.rig.buy(stars=50)
+@pytest.mark.parametrize("settled", ["before", "after", "both", "never"])
+@pytest.mark.parametrize("withdrawn", [False, True])
+async def test_fee_that_was_taken_back_is_neither_payable_nor_committed(
+    book: Book, settled: str, *, withdrawn: bool
+) -> None:
+    await book.rig.buy(charge="a", stars=2)
     await book.rig.say()
-    await book.settle()
-    await book.rig.door.refund("terminal", "charge")
+    if withdrawn:
+        await book.rig.stage.withdrawal.withdraw(SURFACE, f"m{book.rig.asked}")
+    if settled in {"before", "both"}:
+        await book.settle()
+    await book.rig.door.refund("terminal", "a")
+    await book.rig.buy(charge="b", stars=2)
+    await book.rig.say()
+    book.rig.stage.clock.advance(timedelta(hours=HELD_HOURS))
+    await book.rig.mature.run()
+    if settled in {"after", "both"}:
+        await book.settle()
 
     funding, rows = await book.look()
 
-    assert (funding.committed, funding.waiting, funding.held) == (0, 0, 0)
-    assert [funded for _, funded, _ in rows] == [False, None]
+    last = ("committed", True) if settled in {"after", "both"} else ("payable", False)
+    between = [("nothing to pay", None)] if withdrawn else []
+    assert [(state, funded) for state, funded, _ in rows] == [
+        ("taken back", None),
+        *between,
+        ("taken back", None),
+        last,
+    ]
+    paid = CREATOR_NANO if last[1] else 0
+    assert (funding.committed, funding.waiting) == (paid, CREATOR_NANO - paid)
+    found = await book.fees.fees(book.rig.stage.roster.find("mira").manifest.twin)
+    assert [row.claimed_by is None for row in found.rows if row.taken_back] == [True, True]
+    for word, amount in (("committed", funding.committed), ("payable", funding.waiting)):
+        assert sum(row.earned_nano for row in found.rows if state_of(row) == word) == amount

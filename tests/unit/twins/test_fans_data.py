@@ -169,7 +169,7 @@ async def test_forgotten_person_is_gone_and_others_are_not(rig: FansRig) -> None
     inbox = rig.stage.make_inbox()
     assert await inbox.history("mira", SURFACE, "ana") == []
     assert [t.fan_text for t in await inbox.history("mira", SURFACE, "ben")] == ["ben's own"]
-    assert await inbox.link_of(ben.receipt_id, "ben") == ben.link
+    assert await inbox.link_of(ben.receipt_id, "terminal", "ben") == ben.link
     assert (await _export(rig))["conversations"] == []
     assert await _forget(rig) == 0
 
@@ -216,7 +216,7 @@ async def test_link_and_bundle_of_a_forgotten_reply_are_gone(rig: FansRig) -> No
     await _forget(rig)
 
     with pytest.raises(UserError, match="forgotten"):
-        await rig.stage.make_inbox().link_of(shown.receipt_id, "ana")
+        await rig.stage.make_inbox().link_of(shown.receipt_id, "terminal", "ana")
     assert await rig.stage.proofs.bundle(shown.receipt_id) is None
     assert not path.exists()
     assert other.exists()

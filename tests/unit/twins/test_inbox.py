@@ -167,7 +167,8 @@ async def test_history_and_outbox_know_the_last_attempt_and_nothing_withdrawn(
     inbox = stage.make_inbox()
     _, first = await _answer(inbox, "m1")
     _, second = await _answer(inbox, "m2")
-    again = [event async for event in inbox.regenerate(second.receipt_id, "ana", "press")][-1]
+    whose = (second.receipt_id, SURFACE.platform, "ana")
+    again = [event async for event in inbox.regenerate(*whose, "press")][-1]
     assert isinstance(again, ReplyShown)
     await inbox.withdraw(SURFACE, "m1")
 

@@ -144,7 +144,9 @@ async def test_no_context_holds_another_conversations_decoy(tmp_path: Path) -> N
         await inbox.withdraw(taken_back.surface, taken_back.number_of(2))
         made = [
             event
-            async for event in inbox.regenerate(second[again.number].receipt_id, again.fan, "wish")
+            async for event in inbox.regenerate(
+                second[again.number].receipt_id, again.surface.platform, again.fan, "wish"
+            )
         ]
         assert isinstance(made[-1], ReplyShown)
         assert await inbox.forget(forgotten.surface.platform, forgotten.fan) == 4

@@ -234,7 +234,8 @@ async def test_surface_is_not_told_of_another_reply_that_nobody_wished_for(stage
         *_, last = [event async for event in inbox.answer(said)]
         assert isinstance(last, ReplyShown)
         shown.append(last)
-    *_, again = [event async for event in inbox.regenerate(shown[-1].receipt_id, "ana", "wish")]
+    last_one = (shown[-1].receipt_id, message("").surface.platform, "ana")
+    *_, again = [event async for event in inbox.regenerate(*last_one, "wish")]
 
     replies = (await stage.reader.read_all()).replies
     assert any(reply.rejected for reply in replies)

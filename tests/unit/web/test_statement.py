@@ -77,6 +77,7 @@ ROWS = [
         price_nano=-2_000_001,
         earned_nano=-1_700_000,
         operator_nano=-300_001,
+        taken_back=True,
     ),
     row(4, payer=Payer.FREE, price_nano=0, earned_nano=0, operator_nano=0, transaction=None),
     row(5, at=datetime(2026, 12, 1, tzinfo=UTC)),
@@ -142,7 +143,7 @@ def test_the_csv_names_what_each_row_is_made_of_and_its_amounts_are_exact() -> N
 def test_the_csv_says_of_each_row_whether_the_vault_has_fetched_it() -> None:
     found = list(csv.DictReader(io.StringIO(encode_csv(november()).decode())))
 
-    states = ["committed", "payable", "held", "payable", "nothing to pay"]
+    states = ["committed", "payable", "held", "taken back", "nothing to pay"]
     assert [one["state"] for one in found] == states
     assert [one["funded"] for one in found] == ["yes", "no", "no", "", ""]
 
