@@ -16,6 +16,7 @@ from bot.domain.terms import ModelTerms
 from bot.ledger.fees import plan_funding
 from bot.ports.audit import AuditReader
 from bot.ports.chat import IncomingMessage, Surface
+from bot.ports.people import Person
 from bot.ports.personas import PersonaFile
 from bot.ports.settlement import EarningsReader, EpochStore
 from bot.ports.stores import Store, StoredReply
@@ -280,7 +281,9 @@ class Stage:
         self, receipt_id: str, *, event: str = "again", fan: str = "ana"
     ) -> StoredReply:
         """Make another reply in place of one, without watching it."""
-        return await self.make_answer().regenerate(receipt_id, fan, event, _ignore)
+        return await self.make_answer().regenerate(
+            receipt_id, Person(SURFACE.platform, fan), event, _ignore
+        )
 
     async def balance(self, account: str) -> int:
         """Return an account's balance."""
@@ -295,6 +298,7 @@ class Stage:
             chain=None,
             log=LOG,
             signing_key=public_key_of(RECEIPTS_KEY),
+            clock=self.clock,
         ).run()
 
 

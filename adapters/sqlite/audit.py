@@ -47,6 +47,7 @@ class SqliteAuditReader(AuditReader):
             purchases = await credit.all_purchases()
             rates = await credit.rate_tables()
             held, disputes = await credit.all_held(), await credit.all_disputes()
+            accounts = await credit.accounts()
         try:
             return StoredRecords(
                 leaves=tuple(row[0] for row in leaves),
@@ -65,6 +66,7 @@ class SqliteAuditReader(AuditReader):
                 purchases=tuple(purchases),
                 held=tuple(held),
                 disputes=tuple(disputes),
+                accounts=tuple(accounts),
             )
         except (ValueError, TypeError, LookupError) as error:
             raise InvariantError(f"a stored row can't be read: {error}") from error

@@ -1,15 +1,17 @@
 """Fans' credit: what was bought, given, taken back and disputed agrees with the ledger."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping
 
 from bot.audit.debts import Debts
+from bot.audit.fans import audit_fans
 from bot.audit.findings import Findings
+from bot.audit.forms import is_same
+from bot.audit.held import audit_held
 from bot.domain.ledger import (
     PROMOTION,
     LedgerTransaction,
     channel_account,
-    held_account,
     owed_account,
 )
 from bot.domain.payment import Payer
@@ -35,7 +37,8 @@ def audit_credit(
     _check_channels(records, sums, findings)
     _check_debts(sums, debts, findings)
     _check_disputes(records, by_key, debts, findings)
-    _check_held(records, by_key, sums, findings)
+    audit_held(records, by_key, sums, findings)
+    audit_fans(records, by_key, sums, debts, findings)
     for transaction in records.ledger:
         accounts = [posting.account for posting in transaction.postings]
         given = any(one == PROMOTION or one.startswith("promo:") for one in accounts)
@@ -153,33 +156,6 @@ def _check_disputes(
     findings.expect(not stray, f"ledger: {len(stray)} transactions of no dispute")
 
 
-def _check_held(
-    records: StoredRecords, by_key: _Ledger, sums: Mapping[str, int], findings: Findings
-) -> None:
-    """Check that what is noted as held is what the ledger holds, fee by fee."""
-    replies = {reply.intent: reply for reply in records.replies}
-    held: dict[str, int] = defaultdict(int)
-    fees = Counter(fee.intent for fee in records.held)
-    for fee in records.held:
-        findings.count("held fees")
-        held[held_account(fee.twin)] += fee.creator_nano
-        where = f"held fee of {fee.intent}"
-        reply = replies.get(fee.intent)
-        ended = any(f"{step}:{fee.intent}" in by_key for step in ("mature", "reverse"))
-        findings.expect(not ended and fees[fee.intent] == 1, f"{where}: is over, or there twice")
-        same = reply is not None and (reply.twin, reply.price_nano, reply.creator_nano) == (
-            *(fee.twin, fee.price_nano, fee.creator_nano),
-        )
-        findings.expect(same, f"{where}: its reply says something else")
-    accounts = {one for one in sums if one.startswith("held:")} | held.keys()
-    for account in sorted(accounts):
-        findings.expect(
-            sums.get(account, 0) == held[account],
-            f"ledger: {account} has {sums.get(account, 0)} nano, {held[account]} are noted as held",
-        )
-
-
 def _is_posted(by_key: _Ledger, plan: LedgerTransaction) -> bool:
     """Whether exactly this stands in the ledger."""
-    found = by_key.get(plan.key)
-    return found is not None and set(found.postings) == set(plan.postings)
+    return is_same(by_key.get(plan.key), plan)

@@ -36,14 +36,12 @@ class _Refund:
     """The refund that was posted last, while what follows it may belong to it.
 
     Attributes:
-        left: of what it has added; all that fees of later replies may be taken back for.
-        before: the place of the one before it that missed something.
+        due: the fees that it takes back and that were not yet, in their order.
     """
 
     key: str
     account: str
-    left: int
-    before: int
+    due: list[str]
 
 
 def debts_of(records: StoredRecords) -> Debts:
@@ -62,6 +60,7 @@ class _Player:
         self._payers: dict[str, tuple[str, int]] = {}
         self._begun: dict[str, int] = {}
         self._missed: dict[str, int] = {}
+        self._held: dict[str, list[str]] = defaultdict(list)
         self._refund: _Refund | None = None
         self._late: str | None = None
 
@@ -74,14 +73,16 @@ class _Player:
         if transaction.kind == "reverse":
             self._reverse(intent)
             return
-        self._refund = None
+        self._end_refund()
         match transaction.kind:
             case "hold":
                 self._hold(place, intent, transaction)
             case "refund":
                 self._begin_refund(place, transaction)
-            case "capture" if self._is_owed(intent, self._price(intent)):
-                self._late = intent
+            case "capture":
+                self._capture(intent)
+            case "mature":
+                self._end_held(intent)
             case "release" if not self._is_drawn_again(intent) and self._is_owed(intent, 1):
                 account, price = self._payers[intent]
                 self._set_off(key, account, price)
@@ -96,6 +97,7 @@ class _Player:
         """Return what was found."""
         if self._late is not None:
             self._debts.wrong.append(f"intent {self._late}: its fee was not taken back at once")
+        self._end_refund()
         return self._debts
 
     def _hold(self, place: int, intent: str, transaction: LedgerTransaction) -> None:
@@ -104,12 +106,41 @@ class _Player:
             if posting.account.startswith("fan:"):
                 self._payers[intent] = (posting.account.partition(":")[2], -posting.nano)
 
+    def _capture(self, intent: str) -> None:
+        account, price = self._payers.get(intent, ("", 0))
+        if account:
+            self._held[account].append(intent)
+        if self._is_owed(intent, price):
+            self._late = intent
+
     def _begin_refund(self, place: int, transaction: LedgerTransaction) -> None:
         account, missing = _account(transaction), -_sum(transaction, "owed:")
-        self._refund = _Refund(transaction.key, account, missing, self._missed.get(account, -1))
+        due: list[str] = []
         if missing > 0:
             self._debts.owed[account] += missing
+            due = self._reachable(account, missing)
             self._missed[account] = place
+        self._refund = _Refund(transaction.key, account, due)
+
+    def _reachable(self, account: str, missing: int) -> list[str]:
+        """Return the held fees that a refund takes back, newest first, each whole where it fits.
+
+        Fees of what was begun after the refund before it are taken for what this one misses alone.
+        """
+        due, owed, before = [], self._debts.owed[account], self._missed.get(account, -1)
+        for intent in reversed(self._held[account]):
+            price, is_older = self._price(intent), self._begun_at(intent) < before
+            if price <= owed and (is_older or price <= missing):
+                due.append(intent)
+                owed -= price
+                missing -= 0 if is_older else price
+        return due
+
+    def _end_refund(self) -> None:
+        """Name what a refund has left that it had to take back."""
+        for intent in self._refund.due if self._refund else ():
+            self._debts.wrong.append(f"intent {intent}: its fee was not taken back, and was owed")
+        self._refund = None
 
     def _reverse(self, intent: str) -> None:
         account, price = self._payers.get(intent, ("", 0))
@@ -118,13 +149,18 @@ class _Player:
         elif self._refund is None or self._refund.account != account:
             self._debts.wrong.append(f"intent {intent}: its fee was taken back without a refund")
         else:
-            older = self._begun_at(intent) < self._refund.before
-            room = self._debts.owed[account] if older else self._refund.left
-            if price > min(room, self._debts.owed[account]):
+            if self._refund.due[:1] == [intent]:
+                self._refund.due.pop(0)
+            else:
                 self._debts.wrong.append(f"intent {intent}: its fee was not owed")
-            self._refund.left -= 0 if older else price
             self._debts.reversed_by[self._refund.key] += price
         self._debts.owed[account] -= price
+        self._end_held(intent)
+
+    def _end_held(self, intent: str) -> None:
+        held = self._held[self._payers.get(intent, ("", 0))[0]]
+        if intent in held:
+            held.remove(intent)
 
     def _set_off(self, key: str, account: str, most: int) -> None:
         nano = min(most, self._debts.owed[account])

@@ -7,13 +7,7 @@ from dataclasses import replace
 from bot.audit.findings import Findings
 from bot.audit.funding import TreasuryFunds, note_funding
 from bot.audit.ledger import carried_by
-from bot.audit.twin_logs import (
-    AuditedLog,
-    audit_statements,
-    audit_twin_logs,
-    matured_by,
-    read_logs,
-)
+from bot.audit.twin_logs import AuditedLog, audit_twin_logs, matured_by, read_logs
 from bot.crypto import merkle
 from bot.crypto.eip712 import parse_address
 from bot.crypto.hashing import sha256
@@ -35,7 +29,6 @@ from bot.domain.statements import SealStatement
 from bot.ports.audit import StoredRecords
 from bot.ports.chain import SettlementChain
 from bot.ports.settlement import EpochStore
-from bot.ports.statements import FeeReader
 from bot.settlement.claims import ClaimTree
 from bot.settlement.publication import publication_of
 
@@ -48,7 +41,6 @@ async def audit_epochs(
     *,
     seals: Sequence[SealStatement] = (),
     payouts_stay: bool = True,
-    fees: FeeReader | None = None,
     funds: TreasuryFunds | None = None,
 ) -> None:
     """Check every epoch against the book, and the newest one against the chain.
@@ -60,7 +52,6 @@ async def audit_epochs(
         seals: of the logs before this one: they explain epochs that the book has lost.
         findings: get what is found.
         payouts_stay: creators' addresses must still hold what was paid there.
-        fees: what creators' statements are made of; None to leave them out.
         funds: says what the treasury gives; None to leave that out.
     """
     logs = read_logs(records, findings)
@@ -89,9 +80,6 @@ async def audit_epochs(
         findings.wrong.append(f"epoch {number}: is not lost, and the ledger took it over")
     if not ahead:  # killed while it was taken over: the next tick finishes it
         _check_settled(records, last, current, findings)
-    known = [one for one in found if one is not None]
-    if fees is not None:
-        await audit_statements(records, logs, fees, known, findings)
     if chain is not None:
         await _check_chain(epochs, chain, last, findings, seals=seals, payouts_stay=payouts_stay)
         await note_funding(records, chain, funds, findings)

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from bot.audit.credit import audit_credit
 from bot.audit.debts import Debts, debts_of
+from bot.audit.fans import payer_account
 from bot.audit.findings import Findings
+from bot.audit.forms import audit_forms, is_same
 from bot.domain.ledger import (
     OPERATOR_FEES,
     LedgerTransaction,
@@ -21,16 +23,18 @@ from bot.domain.ledger import (
 from bot.domain.payment import Payer
 from bot.domain.restored import epoch_of
 from bot.domain.statements import Outcome
-from bot.ledger.fees import account_of, payer_of, plan_capture, plan_reverse, source_of
+from bot.ledger.fees import (
+    account_of,
+    payer_of,
+    plan_capture,
+    plan_hold,
+    plan_mature,
+    plan_reverse,
+    source_of,
+)
 from bot.ports.audit import StoredRecords
 from bot.ports.stores import Intent, StoredReply
 
-_OF_INTENTS = ("hold", "end-hold", "mature", "reverse")
-_KINDS = {
-    "hold": ("hold",),
-    "end-hold": ("capture", "release"),
-    **{kind: (kind,) for kind in ("mature", "reverse", "purchase", "gift", "refund", "dispute")},
-}
 _Ledger = Mapping[str, LedgerTransaction]
 
 
@@ -47,7 +51,7 @@ def audit_ledger(records: StoredRecords, findings: Findings) -> None:
     debts = debts_of(records)
     for intent in records.intents:
         _check_hold(intent, replies.get(intent.key), _Book(by_key, sums, debts), findings)
-    _check_keys(records, findings)
+    audit_forms(records, findings)
     _check_earned(records, by_key, sums, findings)
     audit_credit(records, by_key, sums, debts, findings)
     negative = [
@@ -57,21 +61,6 @@ def audit_ledger(records: StoredRecords, findings: Findings) -> None:
         or (nano > 0 and not may_be_positive(account))
     ]
     findings.expect(not negative, f"ledger: overdrawn: {', '.join(negative)}")
-
-
-def _check_keys(records: StoredRecords, findings: Findings) -> None:
-    """Check that each key is of its kind, and of something that there is."""
-    known = {intent.key for intent in records.intents}
-    stray = 0
-    for transaction in records.ledger:
-        step, _, rest = transaction.key.partition(":")
-        wanted = _KINDS.get(step)
-        if wanted is not None:
-            findings.expect(
-                transaction.kind in wanted, f"ledger: {transaction.key} is a {transaction.kind}"
-            )
-        stray += step in _OF_INTENTS and rest not in known
-    findings.expect(not stray, f"ledger: {stray} transactions of no intent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +83,13 @@ def _check_hold(intent: Intent, reply: StoredReply | None, book: _Book, findings
     if hold is None:
         findings.wrong.append(f"{where}: nothing was held")
         return
-    held = {posting.account: posting.nano for posting in hold.postings}
-    same = held.get(hold_account(intent.key)) == intent.price_nano
+    source = payer_account(by_key, intent.key)
+    if source is None:
+        findings.wrong.append(f"{where}: what was held is nobody's")
+        return
     findings.expect(
-        same and payer_of(source_of(hold)) is payer,
+        is_same(hold, plan_hold(intent.key, intent.price_nano, source))
+        and payer_of(source) is payer,
         f"{where}: another amount or other money was held than its payer's",
     )
     wanted = _end_of(intent, reply)
@@ -112,7 +104,10 @@ def _check_hold(intent: Intent, reply: StoredReply | None, book: _Book, findings
     if end is not None and reply is not None and wanted == "capture":
         _check_capture(reply, payer, end, findings)
     _check_after(intent, reply, payer, by_key, findings)
-    reverse = by_key.get(f"reverse:{intent.key}")
+    mature, reverse = (by_key.get(f"{step}:{intent.key}") for step in ("mature", "reverse"))
+    if mature is not None and reply is not None:
+        plan = plan_mature(intent.key, reply.twin, reply.creator_nano)
+        findings.expect(is_same(mature, plan), f"{where}: another fee matured than it paid")
     if reverse is not None and reply is not None:
         _check_reverse(reply, hold, reverse, findings)
 
@@ -149,7 +144,7 @@ def _check_reverse(
         account=account_of(source_of(hold)),
     )
     findings.expect(
-        set(reverse.postings) == set(plan.postings),
+        is_same(reverse, plan),
         f"receipt {reply.receipt_id}: its fee went back to somebody else",
     )
 

@@ -6,17 +6,20 @@ from bot.audit.creators import audit_manifests, audit_orders
 from bot.audit.epochs import audit_epochs
 from bot.audit.findings import Findings
 from bot.audit.funding import TreasuryFunds
+from bot.audit.held import note_overdue
 from bot.audit.intents import audit_intents
 from bot.audit.ledger import audit_ledger
 from bot.audit.log import audit_leaves, audit_log, audit_seals
 from bot.audit.proofs import audit_proofs, audit_quotes, audit_seen
 from bot.audit.rates import audit_rates
 from bot.audit.records import audit_replies
+from bot.audit.statements import audit_statements
 from bot.audit.verdicts import audit_verdicts
 from bot.crypto.signed_note import Checkpoint, VerifierKey
 from bot.domain.errors import InvariantError
 from bot.ports.audit import AuditReader
 from bot.ports.chain import SettlementChain
+from bot.ports.clock import Clock
 from bot.ports.settlement import EpochStore
 from bot.ports.statements import FeeReader
 
@@ -34,6 +37,7 @@ class Audit:
         seen: heads that were given out, in bundles that people have kept.
         fees: what creators' statements are made of; None to leave them out.
         funds: says what the treasury gives; None to leave that out.
+        clock: says what is overdue; None to leave that out.
     """
 
     reader: AuditReader
@@ -46,6 +50,7 @@ class Audit:
     payouts_stay: bool = True
     fees: FeeReader | None = None
     funds: TreasuryFunds | None = None
+    clock: Clock | None = None
 
     async def run(self) -> Findings:
         """Check everything that is stored; return what was found."""
@@ -68,6 +73,8 @@ class Audit:
         audit_seen(records, self.seen, lineage, findings)
         audit_rates(records, self.signing_key, findings)
         audit_ledger(records, findings)
+        if self.clock is not None:
+            note_overdue(records, self.clock.now(), findings)
         findings.expect(not (self.chain_lost and records.replies), "chain: it is missing")
         await audit_epochs(
             records,
@@ -76,7 +83,8 @@ class Audit:
             findings,
             seals=[seal.statement for seal in lineage.seals],
             payouts_stay=self.payouts_stay,
-            fees=self.fees,
             funds=self.funds,
         )
+        if self.fees is not None:
+            await audit_statements(records, self.reader, self.epochs, self.fees, findings)
         return findings

@@ -2,7 +2,6 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bot.audit.findings import Findings
@@ -11,13 +10,10 @@ from bot.crypto.errors import FormatError
 from bot.domain.ids import receipt_tag_of
 from bot.domain.ledger import creator_account, held_account, settled_account
 from bot.domain.money import format_nano
-from bot.domain.monthly import FeeRecords
 from bot.domain.payment import Payer
-from bot.domain.settlement import Epoch, EpochState
 from bot.domain.statements import Outcome
 from bot.domain.twin_log import TwinEntry, TwinLog, check_history
 from bot.ports.audit import StoredRecords
-from bot.ports.statements import FeeReader
 from bot.ports.stores import StoredReply
 
 _OUTCOMES = {one.word: one for one in Outcome}
@@ -106,53 +102,3 @@ def matured_by(records: StoredRecords, cutoff: int) -> frozenset[str] | None:
         return None
     known = zip(records.ledger, records.ledger_ids, strict=True)
     return frozenset(one.key for one, number in known if one.kind == "mature" and number <= cutoff)
-
-
-async def audit_statements(
-    records: StoredRecords,
-    logs: dict[bytes, AuditedLog],
-    fees: FeeReader,
-    epochs: Sequence[Epoch],
-    findings: Findings,
-) -> None:
-    """Check that creators' statements name receipts, leaves, entries, transactions and epochs."""
-    numbers = dict(zip((one.key for one in records.ledger), records.ledger_ids, strict=False))
-    final = [one for one in epochs if one.state is EpochState.FINAL]
-    for twin, own in logs.items():
-        found = await fees.fees(twin)
-        findings.count("rows of statements", len(found.rows))
-        wrong = _wrong_rows(own, found, numbers, final)
-        findings.expect(
-            not wrong,
-            f"twin {twin.hex()[:16]}: {len(wrong)} rows of its statement contradict log, ledger or "
-            f"epochs, the first one is {wrong[0] if wrong else 0}",
-        )
-
-
-def _wrong_rows(
-    own: AuditedLog, found: FeeRecords, numbers: dict[str, int], final: Sequence[Epoch]
-) -> list[int]:
-    """Return the rows that are not what entries, ledger and epochs say."""
-    sizes = [(one.number, one.commitment.log_size) for one in final]
-    wrong = list(range(min(len(found.rows), len(own.log)), max(len(found.rows), len(own.log))))
-    before = 0
-    for index, (row, entry, reply) in enumerate(
-        zip(found.rows, own.log.entries, own.replies, strict=False)
-    ):
-        after = own.log.tally(index + 1).earned_nano
-        number = numbers.get(f"{_step_of(row.outcome, reply)}:{reply.intent}")
-        epoch = next((n for n, size in sizes if own.leaves[index] < size), None)
-        said = (row.index, row.leaf, row.receipt_id, row.seq, row.payer, row.outcome)
-        wanted = (index, own.leaves[index], reply.receipt_id, entry.seq, entry.payer, entry.outcome)
-        rest = (row.earned_nano, row.transaction, row.epoch)
-        if said != wanted or rest != (after - before, number, epoch):
-            wrong.append(index)
-        before = after
-    return sorted(wrong)
-
-
-def _step_of(outcome: Outcome, reply: StoredReply) -> str:
-    """Return what an outcome does to the fee; a withdrawal after delivery does nothing."""
-    if outcome.word == reply.outcome:
-        return "end-hold"
-    return "reverse" if outcome is Outcome.REFUNDED else "nothing"

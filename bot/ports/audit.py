@@ -5,7 +5,7 @@ from typing import Protocol
 
 from bot.domain.ledger import LedgerTransaction
 from bot.ports.book import StoredRates
-from bot.ports.credit_book import HeldFee, StoredPurchase, StoredRefund
+from bot.ports.credit_book import FanAccount, HeldFee, StoredPurchase, StoredRefund
 from bot.ports.disputes import StoredDispute
 from bot.ports.stores import (
     Intent,
@@ -42,8 +42,9 @@ class StoredRecords:
         seals: in the order of the log.
         rates: the operator's tables, in the order of the log.
         purchases: what fans have bought, and what became of it.
-        held: fees that a platform may still take back.
+        held: fees that a platform may still take back, in the order in which they were paid.
         disputes: what fans have said of replies, and what was found.
+        accounts: of fans whose person is known.
         ledger_ids: numbers of the transactions in `ledger`; empty where the store has none.
     """
 
@@ -62,6 +63,7 @@ class StoredRecords:
     purchases: tuple[tuple[StoredPurchase, StoredRefund | None], ...] = ()
     held: tuple[HeldFee, ...] = ()
     disputes: tuple[StoredDispute, ...] = ()
+    accounts: tuple[FanAccount, ...] = ()
     ledger_ids: tuple[int, ...] = ()
 
 

@@ -211,6 +211,8 @@ async def open_audit(
     Raises:
         ConfigurationError: the folder holds no service's data, or its chain is not named.
     """
+    from adapters.host.system import SystemClock
+
     if not (data_dir / DATABASE).exists() or not (data_dir / KEYS / "log.key").exists():
         raise ConfigurationError(
             f"There is no service's data in {data_dir}: name its folder with --data."
@@ -234,6 +236,7 @@ async def open_audit(
             payouts_stay=read.payouts_stay,
             fees=stores.fees,
             funds=None if settlement is None else treasury_funds(settlement),
+            clock=SystemClock(),
         )
 
 

@@ -36,6 +36,8 @@ def build_audit(
     settings: Settings, keys: ServiceKeys, stores: Stores, settled: OpenSettlement
 ) -> Audit:
     """Build the audit of the running service."""
+    from adapters.host.system import SystemClock
+
     return Audit(
         reader=stores.audit,
         epochs=stores.epochs,
@@ -45,4 +47,5 @@ def build_audit(
         signing_key=public_key_of(keys.receipts),
         fees=stores.fees,
         funds=treasury_funds(settings.settlement),
+        clock=SystemClock(),
     )

@@ -5,7 +5,7 @@ AssertionError and no BotError, so that nothing catches it on its way to the tes
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -223,6 +223,7 @@ class MemoryStore(Store, AuditReader):
             ),
             held=tuple(fee for _, fee in tables.credit.held),
             disputes=tuple(tables.credit.disputes),
+            accounts=tuple(tables.credit.accounts),
         )
 
 
@@ -258,6 +259,9 @@ class MemoryTransaction(MemoryCreditRecords, StoreTransaction):
 
     async def _ledger(self) -> Sequence[LedgerTransaction]:
         return (await self._read()).ledger
+
+    async def _intents(self) -> Collection[Intent]:
+        return (await self._read()).intents.values()
 
     async def add_manifest(self, manifest: StoredManifest) -> None:
         """Keep a signed manifest for ever."""

@@ -1,7 +1,8 @@
 """The audit of twins' logs, publications and statements over SQLite: what it finds."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,12 @@ from bot.domain.statements import Outcome
 from bot.ports.statements import FeeReader
 from bot.receipts.log import append_leaf
 from bot.settlement.publish import EpochPublisher
+from tests.credit_rig import open_rig
 from tests.fakes.chain import MemoryChain
+from tests.fans_rig import sqlite_rig
 from tests.stage import CREATOR_NANO, LOG, MIRA, RECEIPTS_KEY, Stage
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -155,6 +160,14 @@ class Lying(FeeReader):
         {"earned_nano": 1},
         {"transaction": 99},
         {"epoch": 2},
+        {"at": START},
+        {"price_nano": 1},
+        {"operator_nano": 1},
+        {"transaction_key": "end-hold:x"},
+        {"claimed_by": 2},
+        {"held_since": START},
+        {"payable_at": START},
+        {"taken_back": True},
         None,
     ],
 )
@@ -165,6 +178,82 @@ async def test_a_statement_that_names_something_else_is_found(
 
     (sentence,) = findings.wrong
     assert "1 rows of its statement contradict log, ledger or epochs" in sentence
+
+
+@pytest.mark.parametrize("field", ["held_since", "payable_at"])
+async def test_a_statement_that_hides_what_is_held_is_found(tmp_path: Path, field: str) -> None:
+    async with sqlite_rig(tmp_path) as fans:
+        rig = await open_rig(fans.stage)
+        await rig.buy()
+        for _ in range(2):
+            await rig.say()
+        database = fans.stage.store._database  # type: ignore[attr-defined]
+        honest = SqliteFees(database)
+        made = Book(fans.stage, database, MemoryChain())
+
+        found = await made.audit(honest)
+        lies = await made.audit(Lying(honest, {field: None}))
+
+        assert found.wrong == []
+        (sentence,) = lies.wrong
+        assert "1 rows of its statement contradict" in sentence
+
+
+class Changed(FeeReader):
+    """Statements that say something else of epochs or of what is funded."""
+
+    def __init__(self, honest: FeeReader, change: Callable[[FeeRecords], FeeRecords]) -> None:
+        self._honest, self._change = honest, change
+
+    async def fees(self, twin: bytes) -> FeeRecords:
+        return self._change(await self._honest.fees(twin))
+
+
+def _fund_more(records: FeeRecords) -> FeeRecords:
+    assert records.funding is not None
+    return replace(records, funding=replace(records.funding, committed=10**15))
+
+
+def _claim_more(records: FeeRecords) -> FeeRecords:
+    last = replace(records.epochs[-1], cumulative_units=10**9)
+    return replace(records, epochs=[*records.epochs[:-1], last])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [(_fund_more, "something else is funded"), (_claim_more, "names other epochs or claims")],
+)
+async def test_a_statement_that_promises_something_else_is_found(
+    book: Book, change: Callable[[FeeRecords], FeeRecords], words: str
+) -> None:
+    (sentence,) = (await book.audit(Changed(SqliteFees(book.database), change))).wrong
+
+    assert words in sentence
+
+
+class Meanwhile(FeeReader):
+    """Lets the service answer while statements are read, the first times that they are."""
+
+    def __init__(self, stage: Stage, honest: FeeReader, times: int) -> None:
+        self._stage, self._honest, self._times = stage, honest, times
+
+    async def fees(self, twin: bytes) -> FeeRecords:
+        if self._times:
+            self._times -= 1
+            reply = await self._stage.say(number=f"meanwhile {self._times}")
+            await self._stage.delivery.record(reply.receipt_id, Outcome.DELIVERED)
+        return await self._honest.fees(twin)
+
+
+@pytest.mark.parametrize(("times", "noted"), [(2, 0), (3, 1)])
+async def test_a_service_that_goes_on_meanwhile_is_no_fault(
+    book: Book, times: int, noted: int
+) -> None:
+    findings = await book.audit(Meanwhile(book.stage, SqliteFees(book.database), times))
+
+    assert findings.wrong == []
+    assert sum("statements were not compared" in one for one in findings.notes) == noted
+    assert findings.checked.get("rows of statements", 0) == (0 if noted else 3 + times)
 
 
 async def test_what_the_chain_can_not_pay_is_noted_and_is_no_fault(book: Book) -> None:
