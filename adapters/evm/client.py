@@ -5,9 +5,8 @@ from typing import Any
 
 from eth_typing import BlockNumber
 from eth_utils.crypto import keccak
-from hexbytes import HexBytes
 from web3 import AsyncHTTPProvider, AsyncWeb3
-from web3.exceptions import BlockNotFound, TransactionNotFound, Web3RPCError
+from web3.exceptions import BlockNotFound, Web3RPCError
 from web3.providers import AsyncBaseProvider
 from web3.types import BlockIdentifier
 
@@ -22,9 +21,11 @@ from adapters.evm.checks import (
     is_nobody,
 )
 from adapters.evm.contract_state import call_at, read_state
+from adapters.evm.inclusion import read_inclusion, word
 from adapters.evm.mapping import parse_rejection, reading, sending
 from adapters.evm.signers import KeySigner, TransactionSigner, Unsigned, read_signed
 from adapters.evm.signing import CallSigner, Job
+from bot.crypto.eip712 import encode_address
 from bot.domain.errors import ChainUnavailableError, ConfigurationError
 from bot.domain.fees import Market
 from bot.domain.settlement import ChainIdentity, ClaimChunk, Commitment, ContractState
@@ -103,13 +104,13 @@ class EvmSettlementChain(SettlementChain):
             code = bytes(await self._web3.eth.get_code(self._address))
             check_code(code, self._address, chain_id)
             token = await self._settlement.functions.TOKEN().call()
-        identity = ChainIdentity(
-            chain_id=chain_id,
-            genesis_hash=bytes(genesis["hash"]),
-            settlement=_bytes(self._address),
-            token=_bytes(token),
-            code_hash=bytes(keccak(code)),
-        )
+            identity = ChainIdentity(
+                chain_id=chain_id,
+                genesis_hash=word(genesis["hash"]),
+                settlement=_bytes(self._address),
+                token=_bytes(token),
+                code_hash=bytes(keccak(code)),
+            )
         if self._expected is not None and identity != self._identity:
             await self._check(token, self._expected)
         self._identity = identity
@@ -138,9 +139,20 @@ class EvmSettlementChain(SettlementChain):
                 self._delay_s = int(await self._settlement.functions.DELAY().call())
         return self._delay_s
 
-    async def nonce(self, signer: Signer, *, finality: Finality = 1) -> int:
+    async def account(self, signer: Signer) -> bytes:
         """See the port."""
-        address = self._web3.to_checksum_address(self._signer(signer).address)
+        return self._signer(signer).address
+
+    async def settler(self, *, finality: Finality = 1) -> bytes:
+        """See the port."""
+        with reading():
+            block = await self._block(finality)
+            return _bytes(await call_at(self._settlement.functions.settler(), block))
+
+    async def nonce(self, account: Signer | bytes, *, finality: Finality = 1) -> int:
+        """See the port."""
+        whose = self._signer(account).address if isinstance(account, Signer) else account
+        address = self._web3.to_checksum_address(whose)
         with reading():
             block = await self._block(finality)
             return int(await self._web3.eth.get_transaction_count(address, block))
@@ -164,7 +176,7 @@ class EvmSettlementChain(SettlementChain):
                     f"the node names no {tag} block; where the chain has none, set [settlement] "
                     "finality to a number of confirmations"
                 ) from error
-        return int(block["number"])
+            return int(block["number"])
 
     async def market(self) -> Market:
         """See the port."""
@@ -210,6 +222,8 @@ class EvmSettlementChain(SettlementChain):
         call = read_signed(transaction.raw)
         job = Job(transaction.purpose, transaction.epoch, transaction.chunk)
         signer = self._signer(transaction.purpose.signer)
+        if transaction.sender != signer.address:
+            return Refusal(f"its account {encode_address(transaction.sender)} has no key here")
         return await self._calls.sign(job, call, signer, over=transaction.fees)
 
     async def send(self, transaction: SignedTransaction) -> Broadcast | Refusal:
@@ -227,20 +241,7 @@ class EvmSettlementChain(SettlementChain):
     async def inclusion(self, transaction_hash: bytes) -> Inclusion | None:
         """See the port."""
         with reading():
-            try:
-                receipt = await self._web3.eth.get_transaction_receipt(HexBytes(transaction_hash))
-            except TransactionNotFound:
-                return None
-            head = await self._web3.eth.block_number
-        number = receipt["blockNumber"]
-        return Inclusion(
-            block_number=number,
-            block_hash=bytes(receipt["blockHash"]),
-            succeeded=receipt["status"] == 1,
-            gas_used=receipt["gasUsed"],
-            depth=max(0, head - number + 1),
-            transaction=bytes(receipt["transactionHash"]),
-        )
+            return await read_inclusion(self._web3, transaction_hash)
 
     async def claimed(self, twins: Sequence[bytes], *, finality: Finality = 1) -> tuple[int, ...]:
         """See the port."""

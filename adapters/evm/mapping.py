@@ -32,17 +32,23 @@ _SILENCE = (
     TimeoutError,
 )
 
+# An answer that is JSON-RPC and still none: a wrong type, a missing field, digits of nobody. web3
+# and eth-abi let these through as they come.
+_NONSENSE = (TypeError, ValueError, LookupError, AttributeError, OverflowError)
+
 # What nodes say when they have the bytes already: geth, anvil, Erigon and Nethermind.
 _KNOWN = ("already known", "already imported", "known transaction", "alreadyknown")
 _NONCE_USED = ("nonce too low", "nonce is too low", "oldnonce")
 # What they say when dearer bytes would be taken: below the base fee, below their own least tip, or
-# no dearer than what they have with this nonce.
+# no dearer than what they have with this nonce. So it is for a gas limit that a false estimate has
+# made too low: the next attempt is rehearsed anew.
 _TOO_CHEAP = (
     "underpriced",
     "less than block base fee",
     "feetoolow",
     "fee too low",
     "price too low",
+    "intrinsic gas",
 )
 # What they say when the bytes may be taken later, or when the account must be funded first.
 _REFUSED = (
@@ -50,7 +56,6 @@ _REFUSED = (
     "insufficient funds",
     "gas required exceeds",
     "gas limit",
-    "intrinsic gas",
     "txpool is full",
 )
 
@@ -71,6 +76,8 @@ def reading() -> Iterator[None]:
         raise ChainUnavailableError(_text(error), retry_after_s=_BUSY_RETRY_S) from error
     except _SILENCE as error:
         raise ChainUnavailableError(_text(error)) from error
+    except _NONSENSE as error:
+        raise ChainUnavailableError(f"the node's answer makes no sense ({_text(error)})") from error
 
 
 @contextmanager
@@ -85,7 +92,7 @@ def sending() -> Iterator[None]:
         yield
     except (aiohttp.ClientConnectorError, ProviderConnectionError, TooManyRequests) as error:
         raise ChainUnavailableError(_text(error)) from error
-    except _SILENCE as error:
+    except (*_SILENCE, *_NONSENSE) as error:
         raise OutcomeUnknownError(f"the broadcast's outcome is unknown: {_text(error)}") from error
 
 

@@ -16,6 +16,7 @@ from bot.domain.errors import ConfigurationError
 from bot.domain.fees import Fees, Market, offer, raised
 from bot.domain.transactions import Purpose, Refusal, SignedTransaction
 
+_LEAST_GAS = 21_000  # of any transaction
 _GAS_MARGIN = 1.25  # state may change between the rehearsal and the block
 
 
@@ -67,7 +68,7 @@ class CallSigner:
         }
         with reading():
             try:
-                return int(await self._web3.eth.estimate_gas(call))
+                gas = int(await self._web3.eth.estimate_gas(call))
             except ContractLogicError as error:
                 return Refusal(str(error))
             except Web3RPCError as error:
@@ -75,6 +76,9 @@ class CallSigner:
                 if isinstance(answer, Refusal):
                     return answer
                 raise
+            if gas < _LEAST_GAS:
+                raise ValueError(f"{gas} gas for a call")
+        return gas
 
     async def sign(
         self, job: Job, call: Unsigned, signer: TransactionSigner, *, over: Fees | None

@@ -1,6 +1,5 @@
 """Rows of the epochs' tables as values, and back."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import aiosqlite
@@ -8,12 +7,22 @@ import aiosqlite
 from bot.domain.settlement import Commitment, Earnings, Epoch, EpochState
 
 
-def read_epoch(row: tuple[Any, ...], earnings: Sequence[tuple[Any, ...]]) -> Epoch:
-    """Return the epoch of a row and of those of its earnings."""
+async def read_earnings(connection: aiosqlite.Connection, epoch: int) -> tuple[Earnings, ...]:
+    """Return what an epoch commits for each twin, in its order."""
+    cursor = await connection.execute(
+        "SELECT twin, payout, cumulative_nano, entries, twin_log_root, held_nano, carried_nano "
+        "FROM epoch_earnings WHERE epoch = ? ORDER BY position",
+        (epoch,),
+    )
+    return tuple(Earnings(*item) for item in await cursor.fetchall())
+
+
+def read_epoch(row: tuple[Any, ...], earnings: tuple[Earnings, ...]) -> Epoch:
+    """Return the epoch of a row and of its earnings."""
     number, state, fee_root, fee_total, log_root, log_size, data_hash, cutoff, begun_at = row
     return Epoch(
         commitment=Commitment(number, fee_root, fee_total, log_root, log_size, data_hash),
-        earnings=tuple(Earnings(*item) for item in earnings),
+        earnings=earnings,
         cutoff=cutoff,
         state=EpochState(state),
         begun_at=begun_at,

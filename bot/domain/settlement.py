@@ -123,7 +123,7 @@ class EpochState(StrEnum):
     SENT = "sent"
     MINED = "mined"
     FINAL = "final"
-    LOST = "lost"  # on the chain; the book that made it was lost (`bot.settlement.restored`)
+    LOST = "lost"  # of a lost book, or open here when one was taken over (`settlement.restored`)
     VETOED = "vetoed"  # its number is used up, its contents are those of the one before
 
 

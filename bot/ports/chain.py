@@ -55,10 +55,30 @@ class SettlementChain(Protocol):
         """Return how long after a commit the guardian can veto it; it never changes."""
         ...
 
-    async def nonce(self, signer: Signer, *, finality: Finality = 1) -> int:
-        """Return how many transactions of the signer are mined and final in that sense.
+    async def account(self, signer: Signer) -> bytes:
+        """Return the 20-byte address of the account that signs as that signer now.
+
+        Raises:
+            ConfigurationError: no key of that signer was given.
+        """
+        ...
+
+    async def settler(self, *, finality: Finality = 1) -> bytes:
+        """Return the 20-byte address of who may commit; zero where nobody may.
+
+        Args:
+            finality: as in `contract`.
+        """
+        ...
+
+    async def nonce(self, account: Signer | bytes, *, finality: Finality = 1) -> int:
+        """Return how many transactions of an account are mined and final in that sense.
 
         At 1 that is the next free nonce, pending transactions aside.
+
+        Args:
+            account: 20 bytes, or a signer: the account that signs as that now.
+            finality: as in `contract`.
         """
         ...
 
@@ -95,7 +115,8 @@ class SettlementChain(Protocol):
         """Sign the same call with the same nonce again, at fees that replace it; nothing is sent.
 
         Only what is offered for gas differs: the call's bytes never change. It is rehearsed as when
-        it was first signed. A refusal says why there can be no dearer one now, such as the limit.
+        it was first signed. A refusal says why there can be no dearer one now: the limit, or that
+        the key of the account that has signed it is not here any more.
 
         Raises:
             ConfigurationError: the key of its signer was not given.

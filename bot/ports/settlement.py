@@ -81,8 +81,9 @@ class EpochStore(Protocol):
     async def take_over(self, epoch: Epoch) -> None:
         """Store a lost epoch as the newest one, with whatever number; nothing is open after it.
 
-        An epoch that was open becomes final, for the chain is past it, and its commits with it; the
-        open one of the same number is replaced.
+        An epoch that was open is lost too, for the chain is past it, and nobody has looked whether
+        it was committed and stayed: it anchors nothing. Its commits are dead. The open one of the
+        same number is replaced.
 
         Raises:
             InvariantError: the epoch is not in state `lost`, or its number is not above that of

@@ -21,13 +21,15 @@ from bot.ports.settlement import EarningsReader, EpochStore
 from bot.settlement.courier import Courier, Progress, Step
 from bot.settlement.due import now_of
 from bot.settlement.epoch import plan_epoch, plan_settlement
+from bot.settlement.reverts import RevertBrake
 from bot.settlement.second import SecondOpinion
+from bot.settlement.vetoed import holds, is_ours, is_unnoted_veto
 
 _log = structlog.get_logger()
 
 
 class EpochCommits:
-    """Takes one epoch after the other to the contract; keeps no state of its own."""
+    """Takes one epoch after the other to the contract; its brake alone remembers anything."""
 
     def __init__(
         self,
@@ -47,11 +49,12 @@ class EpochCommits:
         self._finality = finality
         self._second = second
         self._clock = clock
+        self._brake = RevertBrake(chain=chain, store=store, clock=clock)
 
     async def advance(self, last_number: int) -> Step | None:
         """Take the epoch one step further; None when there is nothing to commit.
 
-        No epoch after `last_number` is planned.
+        No epoch after `last_number` is planned. `DEFERRED` says that a veto has to be noted first.
 
         Raises:
             InvariantError: the contract says something that this book never committed.
@@ -69,9 +72,17 @@ class EpochCommits:
             return await self._heal(state)
         if epoch is not None and await self._bring_to_life(state, epoch):
             return Step(Progress.MOVED)
-        self._compare(state, final, epoch)
+        if is_unnoted_veto(state, final):
+            return Step(Progress.DEFERRED)
+        if not is_ours(epoch, state):
+            self._compare(state, final, epoch)
+        is_due = (final.number if final else 0) < last_number
+        return await self._go_on(epoch, final, is_due=is_due)
+
+    async def _go_on(
+        self, epoch: Epoch | None, final: Epoch | None, *, is_due: bool
+    ) -> Step | None:
         if epoch is None:
-            is_due = (final.number if final else 0) < last_number
             return await self._plan(final) if is_due else None
         if epoch.state is EpochState.PLANNED:
             return await self._sign(epoch)
@@ -94,7 +105,7 @@ class EpochCommits:
         Its nonce had gone to other bytes, and a reorganisation deeper than the finality took these
         off the chain. It is ours: its bytes are here, and the contract holds exactly this epoch.
         """
-        if epoch.state is not EpochState.PLANNED or state.commitment != epoch.commitment:
+        if epoch.state is not EpochState.PLANNED or not holds(state, epoch):
             return False
         for transaction in await self._store.transactions(Purpose.COMMIT, epoch.number):
             found = [await self._chain.inclusion(one.hash) for one in transaction.attempts]
@@ -130,6 +141,11 @@ class EpochCommits:
         missing = state.commitment.epoch + 1
         if (await self._chain.contract()).commitment.epoch >= missing:
             return Step(Progress.MOVED)  # it was mined between two questions
+        known = await self._store.epoch(missing)
+        if known is not None and known.state is EpochState.VETOED:
+            # Nothing of it could be sent again, and nothing has to be.
+            reason = f"the node does not show epoch {missing}, which the guardian has vetoed"
+            return Step(Progress.WAITING, f"{reason}: it lags behind, or the chain has lost that")
         _log.error("epoch.lost_by_chain", epoch=missing)
         lost = f"the chain has lost epoch {missing}"
         for transaction in await self._store.transactions(Purpose.COMMIT, missing):
@@ -154,25 +170,41 @@ class EpochCommits:
         return Step(Progress.MOVED)
 
     async def _sign(self, epoch: Epoch) -> Step:
-        nonce = await self._chain.nonce(Signer.SETTLER)
+        brake = await self._brake.why_wait(epoch)
+        nonce = await self._courier.next_nonce(Signer.SETTLER) if brake is None else Refusal(brake)
+        if isinstance(nonce, Refusal):
+            return Step(Progress.WAITING, nonce.reason)
         signed = await self._chain.sign_commit(epoch.commitment, nonce=nonce)
         if isinstance(signed, Refusal):
             return Step(Progress.WAITING, signed.reason)
         # Killed before this line: the bytes are gone and were never sent. After it: on disk.
-        await self._store.record(signed)
-        return Step(Progress.MOVED)
+        if await self._store.record(signed):
+            self._brake.note_signed()
+            return Step(Progress.MOVED)
+        if await self._store.open_epoch() != epoch:
+            return Step(Progress.MOVED)  # somebody else was faster
+        # These very bytes were given up once, and the chain has given their nonce back.
+        for dead in await self._store.transactions(Purpose.COMMIT, epoch.number):
+            is_same = signed.hash in {one.hash for one in dead.attempts}
+            if is_same and await self._store.move(dead, TransactionState.SENT):
+                return Step(Progress.MOVED)
+        return Step(
+            Progress.WAITING,
+            f"the RPC gives the settler's nonce as {nonce}, which a commit of ours has used: it is "
+            "behind, or it is wrong",
+        )
 
     async def _finish(
         self, epoch: Epoch, final: Epoch | None, transaction: StoredTransaction
     ) -> Step:
         # As of a block that stays: the end of the time for a veto is a fact of the chain's, too.
         state = await self._chain.contract(finality=self._finality)
-        if state.commitment != epoch.commitment:
+        if not holds(state, epoch):
             return Step(Progress.WAITING, f"the contract does not show epoch {epoch.number} yet")
         if state.may_be_vetoed:
             # Final must mean final: the book is moved by it, and bundles name it as their anchor.
             return Step(Progress.WAITING, f"epoch {epoch.number} can still be vetoed")
-        doubt = await self._second.doubt_contents(state) if self._second else None
+        doubt = await self._doubt(state, epoch)
         if doubt is not None:
             return Step(Progress.WAITING, doubt)
         # The book first: `final` then means that nothing of this epoch is left to do. Killed
@@ -186,3 +218,10 @@ class EpochCommits:
                 gas_used=transaction.gas_used,
             )
         return Step(Progress.MOVED)
+
+    async def _doubt(self, state: ContractState, epoch: Epoch) -> str | None:
+        if self._second is None:
+            return None
+        if state.commitment.epoch == epoch.number:
+            return await self._second.doubt_contents(state)
+        return await self._second.doubt_veto(state)

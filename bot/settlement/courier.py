@@ -6,6 +6,7 @@ signed --send--> sent --an attempt included--> mined --final--> (the caller make
   |  |             |  +-- too cheap, or too long: the same call and nonce at higher fees
   +--+-------------+--------------------------------- (signed again, on disk before it is sent)
      +-------------+-- its nonce went to other bytes, or it was reverted, for good: dead
+                   +-- nothing can come of it any more (`stuck.py`): dead
 ```
 Every arrow is one durable compare-and-set. Killed before it, the step is done again: sending the
 same bytes twice has the effect of once, and facts are read from the chain each time, of all
@@ -15,20 +16,26 @@ attempts: an older one may be the one that is mined.
 from dataclasses import dataclass
 from enum import StrEnum
 
+import structlog
+
 from bot.domain.fees import is_too_cheap
 from bot.domain.transactions import (
     Finality,
     Inclusion,
     Refusal,
+    Signer,
     StoredTransaction,
     TransactionState,
 )
 from bot.ports.chain import Broadcast, SettlementChain
 from bot.ports.settlement import EpochStore
 from bot.settlement.second import SecondOpinion, why_not_final
+from bot.settlement.stuck import StuckDiagnosis
 
 PATIENCE_S = 120
 """Of the chain's own time: a chain that makes no blocks is no reason to pay more."""
+
+_log = structlog.get_logger()
 
 
 class Progress(StrEnum):
@@ -67,6 +74,20 @@ class Courier:
         self._finality = finality
         self._patience_s = patience_s
         self._second = second
+        self._diagnosis = StuckDiagnosis(
+            chain=chain, finality=finality, patience_s=patience_s, second=second
+        )
+
+    async def next_nonce(self, signer: Signer) -> int | Refusal:
+        """Return the nonce to sign with, where the second node does not name another one.
+
+        Raises:
+            ChainUnavailableError: the chain does not answer.
+        """
+        account = await self._chain.account(signer)
+        nonce = await self._chain.nonce(account)
+        doubt = await self._second.doubt_nonce(account, nonce) if self._second else None
+        return nonce if doubt is None else Refusal(doubt)
 
     async def advance(self, transaction: StoredTransaction) -> Step:
         """Take a transaction that is neither final nor dead one step further.
@@ -81,6 +102,8 @@ class Courier:
             return await self._follow(transaction, inclusion)
         if transaction.state is TransactionState.MINED:
             return await self._move(transaction, TransactionState.SENT)
+        if await self._diagnosis.is_left_behind(transaction):
+            return await self._move(transaction, TransactionState.DEAD)
         return await self._send(transaction)
 
     async def bring_back(self, transaction: StoredTransaction) -> Step:
@@ -138,12 +161,16 @@ class Courier:
         answer = await self._chain.send(transaction.newest)
         if answer is Broadcast.NONCE_USED:
             return await self._abandon_if_replaced(transaction)
+        is_taken = not isinstance(answer, Refusal)
+        if is_taken and transaction.state is TransactionState.SIGNED:
+            return await self._move(transaction, TransactionState.SENT)
+        if is_taken and await self._find(transaction) is not None:
+            return Step(Progress.MOVED)
+        hopeless = await self._give_up_if_hopeless(transaction)
+        if hopeless is not None:
+            return hopeless
         if isinstance(answer, Refusal):
             return await self._answer(transaction, answer)
-        if transaction.state is TransactionState.SIGNED:
-            return await self._move(transaction, TransactionState.SENT)
-        if await self._find(transaction) is not None:
-            return Step(Progress.MOVED)
         dear = await self._outbid(transaction, patience_s=self._patience_s)
         return dear or self._wait("not mined yet")
 
@@ -175,9 +202,28 @@ class Courier:
         await self._store.replace(transaction, signed)
         return Step(Progress.MOVED)
 
+    async def _give_up_if_hopeless(self, transaction: StoredTransaction) -> Step | None:
+        stuck = await self._diagnosis.of(transaction)
+        if stuck is None or not stuck.is_hopeless:
+            return None if stuck is None else self._wait(stuck.reason)
+        # Looked for after the reason, so that a block that came first shows.
+        if await self._find(transaction) is not None:
+            return Step(Progress.MOVED)
+        if await self._store.move(transaction, TransactionState.DEAD):
+            signed = transaction.signed
+            _log.warning(
+                "settlement.given_up",
+                purpose=signed.purpose,
+                epoch=signed.epoch,
+                transaction=signed.hash.hex(),
+                reason=stuck.reason,
+            )
+        # Once a tick: a node that says one thing and then another can't keep it going.
+        return self._wait(f"given up, and signed anew next: {stuck.reason}")
+
     async def _abandon_if_replaced(self, transaction: StoredTransaction) -> Step:
-        signer, nonce = transaction.signed.purpose.signer, transaction.signed.nonce
-        used = await self._chain.nonce(signer, finality=self._finality)
+        sender, nonce = transaction.signed.sender, transaction.signed.nonce
+        used = await self._chain.nonce(sender, finality=self._finality)
         # Looked for after the nonce, so that what has used it shows.
         if await self._find(transaction) is not None:
             return Step(Progress.MOVED)

@@ -7,9 +7,13 @@ many moments have passed. After a restart the newest epoch's beginning says whet
 
 from datetime import datetime
 
+import structlog
+
 from bot.domain.settlement import Epoch
 from bot.ports.clock import Clock
 from bot.ports.settlement import EpochStore
+
+_log = structlog.get_logger()
 
 
 class DueEpoch:
@@ -19,6 +23,7 @@ class DueEpoch:
         self._store = store
         self._clock = clock
         self._since: int | None = None
+        self._doubted = 0
 
     @property
     def is_due(self) -> bool:
@@ -45,15 +50,18 @@ class DueEpoch:
         passed = (self._clock.now() - beginning).total_seconds()
         moment = int(beginning.timestamp() + passed // every_s * every_s)
         newest = await self._newest()
-        if newest is None or newest.begun_at < moment:
+        if newest is None or self._is_ahead(newest) or newest.begun_at < moment:
             self.ask()
 
     async def begin_tick(self) -> int:
         """Return the newest epoch's number; one that another process has begun is not owed."""
         newest = await self._newest()
-        if newest is not None and self._since is not None and newest.begun_at > self._since:
+        if newest is None:
+            return 0
+        is_newer = self._since is not None and newest.begun_at > self._since
+        if is_newer and not self._is_ahead(newest):
             self.drop()
-        return newest.number if newest else 0
+        return newest.number
 
     async def note_begun(self, number: int) -> None:
         """Owe nothing more where there is an epoch above that number."""
@@ -61,6 +69,24 @@ class DueEpoch:
             newest = await self._newest()
             if newest is not None and newest.number > number:
                 self.drop()
+
+    def _is_ahead(self, newest: Epoch) -> bool:
+        """Whether an epoch began under a clock that was ahead: when it really did is unknown."""
+        now = now_of(self._clock)
+        if self._clock is None or newest.begun_at <= now:
+            return False
+        if newest.number != self._doubted:
+            self._doubted = newest.number
+            _log.warning(
+                "settlement.clock_was_ahead",
+                epoch=newest.number,
+                ahead_s=newest.begun_at - now,
+                reason=(
+                    "this epoch began in the future of the clock of this machine: one of the two "
+                    "was wrong. The next epoch does not wait for that time; see to the clock"
+                ),
+            )
+        return True
 
     async def _newest(self) -> Epoch | None:
         return await self._store.open_epoch() or await self._store.last_final()

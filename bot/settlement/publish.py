@@ -89,21 +89,18 @@ class EpochPublisher:
             chain: the settlement contract.
             store: where epochs and signed bytes are kept.
             earnings: the book.
-            finality: when a fact counts as final; 1 on the embedded chain, which makes no blocks
-                without transactions.
+            finality: when a fact counts as final; 1 on the embedded chain (no empty blocks).
             min_claim_units: see `ClaimRelay`.
             relays: submit claims too; otherwise creators do that by themselves.
             second: the same contract through another node, which must agree before `final`.
             lease: None where nobody else can write to the book.
             patience_s: after how much of the chain's time fees are raised.
-            clock: says when epochs begin; None where they begin only when they are asked for.
+            clock: says when epochs begin; None: only when they are asked for.
         """
         self._chain = chain
         self._store = store
         self._lease = lease
-        opinion = None
-        if second is not None:
-            opinion = SecondOpinion(chain=second, store=store, finality=finality)
+        opinion = _opinion(second, store, finality)
         courier = Courier(
             chain=chain, store=store, finality=finality, patience_s=patience_s, second=opinion
         )
@@ -216,17 +213,37 @@ class EpochPublisher:
         if taken is not None:
             return PublisherStatus(PublisherState.WAITING, taken)
         await self._check_identity()
-        for look in (self._vetoes.advance, self._takeover.advance):
-            found = await look()
-            if found is not None and found.progress is Progress.DEFERRED:
-                # Not before the clock's next moment: the same again would only cost more.
-                self._due.drop()
-                return PublisherStatus(PublisherState.DEFERRED, found.reason)
-            if found is not None:
-                return PublisherStatus(PublisherState.WAITING, found.reason)
-        return await self._settle()
+        vetoed = await self._vetoes.advance()
+        if vetoed is not None:
+            return await self._hold(vetoed)
+        found = await self._takeover.advance()
+        if found is not None and found.progress is Progress.DEFERRED:
+            return self._defer(found)
+        if found is not None:
+            return PublisherStatus(PublisherState.WAITING, found.reason)
+        # None: what was open is closed, and a veto is to be noted above it; or it came just now.
+        return await self._settle(None) or await self._hold(await self._vetoes.advance())
 
-    async def _settle(self) -> PublisherStatus:
+    async def _hold(self, vetoed: Step | None) -> PublisherStatus:
+        if vetoed is None:
+            return PublisherStatus(PublisherState.WAITING, "the contract moves on meanwhile")
+        if vetoed.progress is Progress.DEFERRED:
+            return self._defer(vetoed)
+        # Commits wait for it; claims of the epoch that stands do not.
+        held = await self._settle(vetoed)
+        return held or PublisherStatus(PublisherState.WAITING, vetoed.reason)
+
+    def _defer(self, step: Step) -> PublisherStatus:
+        # Not before the clock's next moment: the same again would only cost more.
+        self._due.drop()
+        return PublisherStatus(PublisherState.DEFERRED, step.reason)
+
+    async def _settle(self, held: Step | None) -> PublisherStatus | None:
+        """Commit and relay; None where a veto has to be noted first.
+
+        Args:
+            held: what commits wait for; claims go on.
+        """
         step: Step | None = None
         # One new epoch a tick: fees that arrive while it settles wait for the next tick, or on a
         # busy service the claims would never get their turn.
@@ -236,7 +253,9 @@ class EpochPublisher:
             taken = await self._lease.hold() if self._lease else None
             if taken is not None:
                 return PublisherStatus(PublisherState.WAITING, taken)
-            step = await self._commits.advance(last_number)
+            step = held or await self._commits.advance(last_number)
+            if step is not None and step.progress is Progress.DEFERRED:
+                return None
             await self._due.note_begun(number)
             if step is None:
                 self._due.drop()  # nothing is new
@@ -260,3 +279,11 @@ class EpochPublisher:
                 f"and genesis {here.genesis_hash.hex()} instead of {pinned.chain_id} and "
                 f"{pinned.genesis_hash.hex()}, or another contract at 0x{here.settlement.hex()}"
             )
+
+
+def _opinion(
+    second: SettlementChain | None, store: EpochStore, finality: Finality
+) -> SecondOpinion | None:
+    if second is None:
+        return None
+    return SecondOpinion(chain=second, store=store, finality=finality)

@@ -9,15 +9,20 @@ import asyncio
 import structlog
 
 from bot.domain.settlement import NO_PAYOUT, ClaimChunk, Epoch, EpochState
-from bot.domain.transactions import Purpose, Refusal, Signer, StoredTransaction, TransactionState
+from bot.domain.transactions import (
+    Purpose,
+    Refusal,
+    SignedTransaction,
+    Signer,
+    StoredTransaction,
+    TransactionState,
+)
 from bot.ports.chain import SettlementChain
 from bot.ports.settlement import EpochStore
 from bot.settlement.claims import CHUNK_LEAVES, ClaimTree
 from bot.settlement.courier import Courier, Progress, Step
+from bot.settlement.reverts import MAX_REVERTED, count_reverted
 from bot.settlement.vetoed import standing
-
-MAX_REVERTED = 3
-"""A chunk that was reverted so often, although its rehearsal passed, waits for the next epoch."""
 
 _log = structlog.get_logger()
 
@@ -75,16 +80,37 @@ class ClaimRelay:
         chunk = await self._next_chunk(epoch)
         if chunk is None:
             self._done_epoch, self._done_units = epoch.number, state.claimed_total
-        return await self._sign(chunk) if isinstance(chunk, ClaimChunk) else chunk
+        return await self._sign(epoch, chunk) if isinstance(chunk, ClaimChunk) else chunk
 
-    async def _sign(self, chunk: ClaimChunk) -> Step:
-        nonce = await self._chain.nonce(Signer.RELAYER)
+    async def _sign(self, epoch: Epoch, chunk: ClaimChunk) -> Step:
+        nonce = await self._courier.next_nonce(Signer.RELAYER)
+        if isinstance(nonce, Refusal):
+            return Step(Progress.WAITING, nonce.reason)
         signed = await self._chain.sign_claims(chunk, nonce=nonce)
         if isinstance(signed, Refusal):
             return Step(Progress.WAITING, signed.reason)
         # From here on the bytes are on disk before anybody else has them.
-        await self._store.record(signed)
-        return Step(Progress.MOVED)
+        if await self._store.record(signed):
+            return Step(Progress.MOVED)
+        return await self._make_room(epoch, signed)
+
+    async def _make_room(self, epoch: Epoch, signed: SignedTransaction) -> Step:
+        """See what keeps a claim out of the store: somebody else's, or one of ours before it."""
+        if await self._store.in_flight(Purpose.CLAIM) is not None:
+            return Step(Progress.MOVED)
+        tree = await asyncio.to_thread(ClaimTree.of_epoch, epoch)
+        lost = await self._bring_back(epoch, tree, await self._done_chunks(epoch.number))
+        if lost is not None:
+            return lost
+        # These very bytes were given up once: dearer ones are others.
+        dearer = await self._chain.raise_fees(signed)
+        if isinstance(dearer, SignedTransaction) and await self._store.record(dearer):
+            return Step(Progress.MOVED)
+        return Step(
+            Progress.WAITING,
+            f"the RPC gives the relayer's nonce as {signed.nonce}, which a claim of ours has used: "
+            "it is behind, or it is wrong",
+        )
 
     async def _advance(self, transaction: StoredTransaction) -> Step:
         step = await self._courier.advance(transaction)
@@ -113,6 +139,12 @@ class ClaimRelay:
                 chunk = tree.chunk(epoch.number, index)
                 if await self._pays(chunk):
                     return chunk
+        return await self._bring_back(epoch, tree, done)
+
+    async def _bring_back(
+        self, epoch: Epoch, tree: ClaimTree, done: dict[int, StoredTransaction | None]
+    ) -> Step | None:
+        """Send a final chunk again that the chain has lost."""
         for index, final in done.items():
             if final is not None and await self._pays(tree.chunk(epoch.number, index)):
                 found = [await self._chain.inclusion(one.hash) for one in final.attempts]
@@ -134,12 +166,13 @@ class ClaimRelay:
     async def _done_chunks(self, epoch: int) -> dict[int, StoredTransaction | None]:
         """Return chunks that were done, with what did it; None for those that were given up."""
         done: dict[int, StoredTransaction | None] = {}
-        reverted: list[int] = []
+        dead: dict[int, list[StoredTransaction]] = {}
         for one in await self._store.transactions(Purpose.CLAIM, epoch):
             if one.state is TransactionState.FINAL:
                 done[one.signed.chunk] = one
             elif one.state is TransactionState.DEAD:
-                reverted.append(one.signed.chunk)
-                if reverted.count(one.signed.chunk) >= MAX_REVERTED:
-                    done.setdefault(one.signed.chunk, None)
+                dead.setdefault(one.signed.chunk, []).append(one)
+        for chunk, jobs in dead.items():
+            if chunk not in done and await count_reverted(self._chain, jobs) >= MAX_REVERTED:
+                done[chunk] = None
         return done

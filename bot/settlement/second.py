@@ -6,6 +6,7 @@ the same; otherwise the publisher waits, and says what differs.
 
 from collections.abc import Mapping
 
+from bot.crypto.eip712 import encode_address
 from bot.domain.errors import ConfigurationError, InvariantError, TransientError
 from bot.domain.settlement import ContractState
 from bot.domain.transactions import Finality, Inclusion, StoredTransaction
@@ -108,17 +109,60 @@ class SecondOpinion:
 
     async def doubt_loss(self, transaction: StoredTransaction) -> str | None:
         """Return why the second node does not confirm that other bytes have used up the nonce."""
-        signer, nonce = transaction.signed.purpose.signer, transaction.signed.nonce
+        signed = transaction.signed
         try:
             wrong = await self._compare_chain()
             if wrong is not None:
                 return wrong
-            if await self._chain.nonce(signer, finality=self._finality) <= nonce:
-                return f"{_LEAD} does not show the {signer}'s nonce {nonce} used"
+            if await self._chain.nonce(signed.sender, finality=self._finality) <= signed.nonce:
+                return (
+                    f"{_LEAD} does not show the {signed.purpose.signer}'s nonce {signed.nonce} used"
+                )
             found = [await self._chain.inclusion(one.hash) for one in transaction.attempts]
         except (TransientError, ConfigurationError) as error:
             return _silent(error)
         return f"{_LEAD} shows one of our own transactions mined" if any(found) else None
+
+    async def doubt_dismissal(self, transaction: StoredTransaction) -> str | None:
+        """Return why the second node does not confirm that its sender may not commit any more."""
+        try:
+            wrong = await self._compare_chain()
+            if wrong is not None:
+                return wrong
+            if await self._chain.settler(finality=self._finality) == transaction.signed.sender:
+                return f"{_LEAD} does not show another settler"
+            found = [await self._chain.inclusion(one.hash) for one in transaction.attempts]
+        except (TransientError, ConfigurationError) as error:
+            return _silent(error)
+        return f"{_LEAD} shows one of our own transactions mined" if any(found) else None
+
+    async def doubt_gap(self, transaction: StoredTransaction) -> str | None:
+        """Return why the second node does not confirm that nonces before its own are missing."""
+        signed = transaction.signed
+        try:
+            wrong = await self._compare_chain()
+            if wrong is not None:
+                return wrong
+            there = await self._chain.nonce(signed.sender)
+        except (TransientError, ConfigurationError) as error:
+            return _silent(error)
+        return None if there < signed.nonce else f"{_LEAD} shows that none is missing"
+
+    async def doubt_nonce(self, account: bytes, nonce: int) -> str | None:
+        """Return that the second node names another next nonce; a silent one has no say here.
+
+        What is signed can still be given up: nothing is final without this node's word.
+        """
+        try:
+            if await self._compare_chain() is not None:
+                return None
+            there = await self._chain.nonce(account)
+        except (TransientError, ConfigurationError):
+            return None
+        if there == nonce:
+            return None
+        account_at = encode_address(account)
+        return f"{_LEAD} says that {account_at} goes on with nonce {there}, the first one {nonce}"
 
     async def _compare_chain(self) -> str | None:
         """Hold chain id, genesis, contract, token and code against what the book is pinned to."""

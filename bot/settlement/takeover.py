@@ -14,6 +14,7 @@ from bot.settlement.courier import Progress, Step
 from bot.settlement.due import now_of
 from bot.settlement.restored import explain_held, explain_wait, lost_epoch, plan_restored
 from bot.settlement.second import SecondOpinion
+from bot.settlement.vetoed import is_ours
 
 _log = structlog.get_logger()
 
@@ -62,7 +63,7 @@ class Takeover:
         """
         state = await self._chain.contract()
         there = state.commitment
-        if await self._knows(there):
+        if await self._knows(there) or is_ours(await self._store.open_epoch(), state):
             return None
         snapshot = await self._earnings.freeze()
         if not is_of_lost_book(there, snapshot.seals):

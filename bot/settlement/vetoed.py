@@ -3,8 +3,9 @@
 A veto is what the delay is there for: against a false root of a stolen key, or a wrong one of our
 own. The contract then stands at that number with the contents of the epoch before. Where these are
 the contents that the book has, nothing is unknown, and the next epoch commits from there; claims
-are cumulative, so what was vetoed is simply in it again. Anything else is left to the takeover and
-the comparison, which halt.
+are cumulative, so what was vetoed is simply in it again. Where they are those of our open epoch,
+that one is past its own veto (the contract took another commit after it): it becomes final first.
+Anything else is left to the takeover and the comparison, which halt.
 """
 
 from dataclasses import replace
@@ -103,10 +104,31 @@ async def standing(store: EpochStore) -> Epoch | None:
     return found
 
 
-def is_unnoted_veto(state: ContractState, final: Epoch | None) -> bool:
-    """Whether the contract stands where a veto leaves it, and the book does not know that yet."""
+def is_unnoted_veto(state: ContractState, final: Epoch | None, ours: Epoch | None = None) -> bool:
+    """Whether the contract stands where a veto leaves it, and the book does not know that yet.
+
+    Args:
+        state: the contract's.
+        final: the book's newest closed epoch.
+        ours: its open one, to count one that becomes final before the veto is noted.
+    """
     newer = state.commitment.epoch > (final.number if final else 0)
-    return state.was_vetoed and newer and repeats(final, state.commitment)
+    if state.was_vetoed and newer and repeats(final, state.commitment):
+        return True
+    return is_ours(ours, state) and ours is not None and state.commitment.epoch > ours.number
+
+
+def is_ours(ours: Epoch | None, state: ContractState) -> bool:
+    """Whether the contract holds our open epoch, and a commit of it was signed here."""
+    return ours is not None and ours.state is not EpochState.PLANNED and holds(state, ours)
+
+
+def holds(state: ContractState, epoch: Epoch) -> bool:
+    """Whether an epoch is what the contract holds: as its newest, or below vetoed numbers."""
+    there = state.commitment
+    if there.epoch <= epoch.number or not state.was_vetoed:
+        return there == epoch.commitment
+    return repeats(epoch, there)
 
 
 def repeats(final: Epoch | None, there: Commitment) -> bool:

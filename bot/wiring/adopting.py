@@ -56,12 +56,12 @@ async def _review(stores: Stores, chain: SettlementChain) -> Adoption:
         )
     state = await chain.contract()
     there = state.commitment
-    if is_unnoted_veto(state, await stores.epochs.last_final()):
+    final, current = await stores.epochs.last_final(), await stores.epochs.open_epoch()
+    if is_unnoted_veto(state, final, current):
         raise UserError(
             f"The guardian has vetoed epoch {there.epoch}, and the chain says for the rest what "
             "this book knows: nothing is to be adopted, the service goes on by itself. Start it."
         )
-    final, current = await stores.epochs.last_final(), await stores.epochs.open_epoch()
     known = final.number if final else 0
     is_ours = (
         current is not None

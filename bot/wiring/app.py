@@ -177,24 +177,16 @@ class _Builder:
 
     async def build(self, personas: list[PersonaFile], access: Access | None) -> App:
         """Open the stores, bring twins and chain up, recover, and open the doors last."""
-        enter = self._stack.enter_async_context
+        enter, money = self._stack.enter_async_context, self._settings.money
         self._progress("Opening the book", None)
         stores = await enter(open_stores(self._folder))
         self._progress("Opening the chain", None)
         settled = await enter(
-            open_settlement(
-                self._rpc,
-                self._folder,
-                self._keys,
-                self._clock,
-                stores,
-                money=self._settings.money,
-            )
+            open_settlement(self._rpc, self._folder, self._keys, self._clock, stores, money=money)
         )
         self._keys, log = await enter(
             open_checked_log(self._settings.log, self._folder, self._keys, stores, settled.chain)
         )
-        money = self._settings.money
         rates = await open_money(stores.replies, self._keys.receipts, money, token=TOKEN)
         registered = await enter(open_registered(self._rpc, self._clock))
         twins = self._twins(stores, rates, registered)
@@ -221,7 +213,7 @@ class _Builder:
         platforms = await self._open_doors(stores, doors, creators, access, log)
         self._write_policy(cases.roster)
         return App(
-            base_url=base_url_of(self._settings),
+            base_url=base_url,
             folder=self._folder,
             models=self._models,
             notices=(*notices, *settled.notices),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bot.domain.errors import ConfigurationError
 from bot.domain.restored import is_of_lost_book
-from bot.domain.settlement import Commitment, EarningsSnapshot
+from bot.domain.settlement import Commitment, EarningsSnapshot, Epoch, EpochState
 from bot.ports.checks import Finding, State
 from bot.settlement.restored import explain_wait
 from bot.settlement.vetoed import repeats
@@ -31,12 +31,21 @@ async def look_at_epochs(
             snapshot = await stores.earnings.freeze()
     except ConfigurationError:
         return []  # the line of the book says why it can't be used
-    if was_vetoed and repeats(final, commitment):
+    if was_vetoed and _falls_back(commitment, final, current):
         return [_vetoed(commitment.epoch)]
     newest = max(one.number if one else 0 for one in (final, current))
     if commitment.epoch <= newest:
         return []
     return [_judge_ahead(commitment, newest, snapshot)]
+
+
+def _falls_back(there: Commitment, final: Epoch | None, current: Epoch | None) -> bool:
+    """Whether a veto left what the book knows; an open epoch then becomes final first."""
+    if repeats(final, there):
+        return True
+    if current is None or current.state is EpochState.PLANNED:
+        return False
+    return there.epoch > current.number and repeats(current, there)
 
 
 def _vetoed(epoch: int) -> Finding:

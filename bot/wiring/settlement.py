@@ -9,6 +9,7 @@ import platform
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bot.config import MoneySettings, SettlementSettings
@@ -74,34 +75,30 @@ async def open_settlement(
     Raises:
         ConfigurationError: it can't be used, or is another one than was configured.
     """
-    lease = PublisherLease(store=stores.epochs, clock=clock, owner=lease_owner(folder))
+    publisher_on = partial(
+        EpochPublisher,
+        store=stores.epochs,
+        earnings=stores.earnings,
+        lease=PublisherLease(store=stores.epochs, clock=clock, owner=lease_owner(folder)),
+        clock=clock,
+    )
     if rpc is None:
         from adapters.evm.machine import CHAIN_ID
 
         async with open_chain(folder, keys, clock) as embedded:
-            publisher = EpochPublisher(
-                chain=embedded,
-                store=stores.epochs,
-                earnings=stores.earnings,
-                lease=lease,
-                clock=clock,
-            )
+            publisher = publisher_on(chain=embedded)
             try:
                 yield OpenSettlement(embedded, CHAIN_ID, publisher, None)
             finally:
                 await _give_back(publisher)
         return
     async with open_rpc_chain(rpc) as chain, open_second(rpc) as second:
-        publisher = EpochPublisher(
+        publisher = publisher_on(
             chain=chain,
-            store=stores.epochs,
-            earnings=stores.earnings,
             finality=rpc.finality,
             relays=rpc.relayer is not None,
             second=second,
-            lease=lease,
             patience_s=rpc.patience_s,
-            clock=clock,
         )
         notices = [*await _look(chain, stores, money), *await _look_again(second)]
         try:

@@ -145,7 +145,8 @@ async def look_back(settings: Settings) -> Standing:
                 await chain.identity()
                 state = await chain.contract()
                 on_chain = state.commitment.epoch
-                if is_unnoted_veto(state, await stores.epochs.last_final()):
+                known = await stores.epochs.last_final(), await stores.epochs.open_epoch()
+                if is_unnoted_veto(state, *known):
                     unnoted = on_chain
         except BotError as error:
             why_not, chain = str(error), None

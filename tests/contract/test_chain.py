@@ -1,6 +1,7 @@
 """What every settlement chain must do, over the fake and over the embedded chain."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -228,3 +229,28 @@ async def test_nonce_at_a_depth_counts_only_what_is_that_deep(chain: SettlementC
     await publish(chain, epoch_of(2, nano=6_000_000))
 
     assert await chain.nonce(Signer.SETTLER, finality=2) == 1
+
+
+async def test_accounts_are_asked_by_address_and_one_of_them_may_commit(
+    chain: SettlementChain,
+) -> None:
+    await publish(chain, epoch_of(1))
+    settler, relayer = await chain.account(Signer.SETTLER), await chain.account(Signer.RELAYER)
+
+    assert settler != relayer
+    assert await chain.settler() == settler
+    assert await chain.nonce(settler) == await chain.nonce(Signer.SETTLER) == 1
+    assert await chain.nonce(relayer) == await chain.nonce(b"n" * 20) == 0
+
+
+async def test_only_the_account_that_has_signed_can_offer_more(chain: SettlementChain) -> None:
+    signed = await chain.sign_commit(epoch_of(1).commitment, nonce=0)
+    assert isinstance(signed, SignedTransaction)
+
+    dearer = await chain.raise_fees(signed)
+    foreign = await chain.raise_fees(replace(signed, sender=b"n" * 20))
+
+    assert isinstance(dearer, SignedTransaction)
+    assert dearer.sender == signed.sender == await chain.account(Signer.SETTLER)
+    assert isinstance(foreign, Refusal)
+    assert "no key here" in foreign.reason

@@ -301,16 +301,24 @@ async def test_a_lost_epoch_anchors_nothing_and_relays_nothing(store: EpochStore
     assert not await store.record(signed_of(2, purpose=Purpose.CLAIM))
 
 
-async def test_an_open_epoch_is_over_when_a_later_one_is_taken_over(store: EpochStore) -> None:
+@pytest.mark.parametrize("is_mined", [False, True])
+async def test_an_open_epoch_is_lost_when_a_later_one_is_taken_over(
+    store: EpochStore,
+    is_mined: bool,  # noqa: FBT001
+) -> None:
     await store.plan(epoch_of(1))
     await store.record(signed_of(1))
+    if is_mined:
+        assert await store.move(await current(store), TransactionState.SENT)
+        assert await mine(store)
     await store.take_over(lost_of(3))
 
     first = await store.epoch(1)
-    assert first == replace(epoch_of(1), state=EpochState.FINAL)
+    assert first == replace(epoch_of(1), state=EpochState.LOST)
     assert await store.in_flight(Purpose.COMMIT) is None
     (commit,) = await store.transactions(Purpose.COMMIT, 1)
-    assert commit.state is TransactionState.FINAL
+    assert (commit.state, commit.block_number) == (TransactionState.DEAD, None)
+    assert await store.anchoring(0) is None, "it may have been vetoed"
 
 
 async def test_the_open_epoch_of_the_same_number_is_replaced(store: EpochStore) -> None:
@@ -579,3 +587,42 @@ async def test_each_account_counts_its_own_nonces(store: EpochStore) -> None:
     assert not await store.record(same)
     assert await store.record(replace(same, sender=b"n" * 20))
     assert (await current(store)).signed.sender == b"n" * 20
+
+
+@pytest.mark.parametrize("how", ["lost", "vetoed"])
+async def test_an_epoch_that_somebody_else_replaced_is_read_anew(tmp_path: Path, how: str) -> None:
+    first, second = [
+        SqliteEpochStore(await Database.open(tmp_path / "book.sqlite", schema=[SCHEMA]))
+        for _ in range(2)
+    ]
+    assert await first.plan(epoch_of(1))
+    before = [await store.epoch(1) for store in (first, first, second)]
+    # Whatever else its row says stays the same.
+    other = replace(epoch_of(1), earnings=(earnings_of(3, 9_000),), state=EpochState(how))
+    if how == "lost":
+        await second.take_over(other)
+    else:
+        assert await second.veto(other)
+
+    found = [await store.last_final() for store in (first, second)]
+    for store in (first, second):
+        await store._database.close()
+
+    assert before == [epoch_of(1)] * 3
+    assert found == [other, other]
+
+
+async def test_what_an_epoch_commits_is_read_once_while_it_stays(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path / "book.sqlite", schema=[SCHEMA])
+    store = SqliteEpochStore(database)
+    assert await store.plan(epoch_of(1))
+    planned = await store.open_epoch()
+    await finish(store, 1, nonce=0)
+    final = await store.last_final()
+    again = [await store.epoch(1) for _ in range(3)]
+    await database.close()
+
+    assert planned is not None
+    assert final is not None
+    assert (planned.state, final.state) == (EpochState.PLANNED, EpochState.FINAL)
+    assert all(one is not None and one.earnings is planned.earnings for one in [final, *again])

@@ -26,6 +26,7 @@ from bot.settlement.claims import fold_chunk
 
 NOTHING = Commitment(0, bytes(32), 0, bytes(32), 0, bytes(32))
 START, BLOCK_S = 1_800_000_000, 12
+SETTLER, RELAYER = b"S" * 20, b"R" * 20
 IDENTITY = ChainIdentity(7, b"g" * 32, b"s" * 20, b"t" * 20, b"c" * 32)
 
 
@@ -42,7 +43,7 @@ class Mined:
     """A transaction in a block; reverted ones take a nonce and nothing else."""
 
     hash: bytes
-    signer: Signer
+    sender: bytes
     nonce: int
     succeeded: bool
 
@@ -55,9 +56,12 @@ class World:
     before: Commitment = NOTHING
     claimed: dict[bytes, int] = field(default_factory=dict)
     balances: dict[bytes, int] = field(default_factory=dict)
+    settler: bytes = SETTLER
 
     def copy(self) -> "World":
-        return World(self.commitment, self.before, dict(self.claimed), dict(self.balances))
+        return World(
+            self.commitment, self.before, dict(self.claimed), dict(self.balances), self.settler
+        )
 
 
 @dataclass(slots=True)
@@ -72,6 +76,8 @@ class MemoryChain(SettlementChain):
         max_fee_wei: nothing is signed above it.
         tags: how deep a block is that the chain calls so.
         faults: how the next broadcasts fail, in order.
+        accounts: who signs now; another one has nonces of its own.
+        drained: accounts that can't pay for gas.
         sends: hashes in the order in which they were broadcast, repetitions included.
     """
 
@@ -88,6 +94,10 @@ class MemoryChain(SettlementChain):
         default_factory=lambda: {BlockTag.SAFE: 2, BlockTag.FINALIZED: 4}
     )
     faults: list[SendFault] = field(default_factory=list)
+    accounts: dict[Signer, bytes] = field(
+        default_factory=lambda: {Signer.SETTLER: SETTLER, Signer.RELAYER: RELAYER}
+    )
+    drained: set[bytes] = field(default_factory=set)
     sends: list[bytes] = field(default_factory=list)
     pool: list[SignedTransaction] = field(default_factory=list)
     blocks: list[tuple[bytes, Mined | None, World]] = field(default_factory=list)
@@ -99,16 +109,14 @@ class MemoryChain(SettlementChain):
         while ready := [
             t
             for t in self.pool
-            if t.nonce == self._next(t.purpose.signer) and t.fees.max_fee_wei >= self.base_fee_wei
+            if t.nonce == self._next(t.sender) and t.fees.max_fee_wei >= self.base_fee_wei
         ]:
             transaction = ready[0]
             self.pool = [t for t in self.pool if not _same_nonce(t, transaction)]
             world = self._world().copy()
             succeeded = self._apply(world, transaction)
             world = world if succeeded else self._world()
-            mined = Mined(
-                transaction.hash, transaction.purpose.signer, transaction.nonce, succeeded
-            )
+            mined = Mined(transaction.hash, transaction.sender, transaction.nonce, succeeded)
             self._append(mined, world)
         for _ in range(empty):
             self._append(None, self._world())
@@ -122,17 +130,22 @@ class MemoryChain(SettlementChain):
 
     def spend_nonce(self, signer: Signer) -> None:
         """Mine a transaction of that account which this book knows nothing of."""
-        mined = Mined(
-            f"foreign {len(self.blocks)}".encode(), signer, self._next(signer), succeeded=True
-        )
-        self._append(mined, self._world())
+        sender = self.accounts[signer]
+        foreign = f"foreign {len(self.blocks)}".encode()
+        self._append(Mined(foreign, sender, self._next(sender), succeeded=True), self._world())
+
+    def name_settler(self, account: bytes) -> None:
+        """Mine the owner's choice of another settler; zero lets nobody commit."""
+        world = self._world().copy()
+        world.settler = account
+        self._append(None, world)
 
     def commit(self, commitment: Commitment) -> None:
         """Mine a commit of somebody else who has the settler's key."""
         world = self._world().copy()
         if not _commit(world, commitment):
             raise InvariantError("the contract takes no such commit")
-        self._append(Mined(repr(commitment).encode(), Signer.SETTLER, -1, succeeded=True), world)
+        self._append(Mined(repr(commitment).encode(), world.settler, -1, succeeded=True), world)
 
     def veto(self) -> None:
         """Mine the guardian's veto of the newest commit."""
@@ -163,10 +176,18 @@ class MemoryChain(SettlementChain):
         self._ask()
         return self.delay_s
 
-    async def nonce(self, signer: Signer, *, finality: Finality = 1) -> int:
+    async def account(self, signer: Signer) -> bytes:
+        return self.accounts[signer]
+
+    async def settler(self, *, finality: Finality = 1) -> bytes:
         self._ask()
+        return self._world_at(finality).settler
+
+    async def nonce(self, account: Signer | bytes, *, finality: Finality = 1) -> int:
+        self._ask()
+        sender = self.accounts[account] if isinstance(account, Signer) else account
         deep = self.blocks[: self._line(finality)]
-        return sum(mined is not None and mined.signer is signer for _, mined, _ in deep)
+        return sum(mined is not None and mined.sender == sender for _, mined, _ in deep)
 
     async def height(self, tag: BlockTag) -> int:
         self._ask()
@@ -185,6 +206,8 @@ class MemoryChain(SettlementChain):
         return self._sign(Purpose.CLAIM, chunk.epoch, chunk.index, nonce, chunk)
 
     async def raise_fees(self, transaction: SignedTransaction) -> SignedTransaction | Refusal:
+        if transaction.sender != self.accounts[transaction.purpose.signer]:
+            return Refusal("its account has no key here")
         call = self._calls[transaction.hash]
         job = (transaction.purpose, transaction.epoch, transaction.chunk, transaction.nonce)
         return self._sign(*job, call, over=transaction.fees)
@@ -199,8 +222,10 @@ class MemoryChain(SettlementChain):
         if transaction.hash not in self._calls:
             raise InvariantError("these bytes were never signed here")
         self.sends.append(transaction.hash)
-        if transaction.nonce < self._next(transaction.purpose.signer):
+        if transaction.nonce < self._next(transaction.sender):
             return Broadcast.NONCE_USED
+        if transaction.sender in self.drained:
+            return Refusal("insufficient funds")
         if transaction not in self.pool:
             refusal = self._too_cheap(transaction)
             if refusal is not None:
@@ -243,8 +268,8 @@ class MemoryChain(SettlementChain):
             return self._world()
         return self.blocks[line - 1][2] if line else World()
 
-    def _next(self, signer: Signer) -> int:
-        return sum(mined is not None and mined.signer is signer for _, mined, _ in self.blocks)
+    def _next(self, sender: bytes) -> int:
+        return sum(mined is not None and mined.sender == sender for _, mined, _ in self.blocks)
 
     def _append(self, mined: Mined | None, world: World) -> None:
         seed = f"{self._forks} {len(self.blocks)} {mined}".encode()
@@ -283,10 +308,10 @@ class MemoryChain(SettlementChain):
         fees = offer(market, limit) if over is None else raised(over, market, limit)
         if fees is None:
             return Refusal("gas costs more than the limit")
-        raw = f"{purpose} {epoch} {chunk} {nonce} {call} {fees}".encode()
-        digest = hashlib.sha256(raw).digest()
-        job = (purpose, epoch, chunk, nonce)
-        signed = SignedTransaction(*job, digest, raw, fees=fees, signed_at=market.time)
+        sender = self.accounts[purpose.signer]
+        raw = f"{purpose} {epoch} {chunk} {sender.hex()} {nonce} {call} {fees}".encode()
+        job = (purpose, epoch, chunk, nonce, hashlib.sha256(raw).digest(), raw)
+        signed = SignedTransaction(*job, fees=fees, signed_at=market.time, sender=sender)
         self._calls[signed.hash] = call
         if self.refuse_signing:
             return Refusal(self.refuse_signing)
@@ -298,11 +323,11 @@ class MemoryChain(SettlementChain):
         call = self._calls[transaction.hash]
         if isinstance(call, ClaimChunk):
             return _claim(world, call)
-        return _commit(world, call)
+        return transaction.sender == world.settler and _commit(world, call)
 
 
 def _same_nonce(a: SignedTransaction, b: SignedTransaction) -> bool:
-    return (a.purpose.signer, a.nonce) == (b.purpose.signer, b.nonce)
+    return (a.sender, a.nonce) == (b.sender, b.nonce)
 
 
 def _commit(world: World, new: Commitment) -> bool:

@@ -79,13 +79,8 @@ class MemoryEpochStore(EpochStore):
             raise InvariantError("not lost")
         for number, found in self.epochs.items():
             if found.state not in CLOSED:
-                self.epochs[number] = replace(found, state=EpochState.FINAL)
-        self.stored = [
-            replace(one, state=TransactionState.FINAL)
-            if one.state in LIVING and one.signed.purpose is Purpose.COMMIT
-            else one
-            for one in self.stored
-        ]
+                self.epochs[number] = replace(found, state=EpochState.LOST)
+        self._bury_commits()
         self.epochs[epoch.number] = epoch
 
     async def veto(self, epoch: Epoch) -> bool:
@@ -94,14 +89,17 @@ class MemoryEpochStore(EpochStore):
         done = [one.number for one in self.epochs.values() if one.state in CLOSED]
         if epoch.number != max(done, default=0) + 1:
             return False
+        self._bury_commits()
+        self.epochs[epoch.number] = epoch
+        return True
+
+    def _bury_commits(self) -> None:
         self.stored = [
             StoredTransaction(one.newest, TransactionState.DEAD, others=one.attempts[:-1])
             if one.state in LIVING and one.signed.purpose is Purpose.COMMIT
             else one
             for one in self.stored
         ]
-        self.epochs[epoch.number] = epoch
-        return True
 
     def _may_come_back(self, signed: SignedTransaction) -> bool:
         living = [

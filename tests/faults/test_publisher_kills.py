@@ -213,6 +213,40 @@ async def test_a_fault_around_a_veto_costs_nothing(at: int, kind: Kind) -> None:
     assert vetoed.state is TransactionState.DEAD
 
 
+# What a tick writes that finds its own epoch below a vetoed one, and the tick after it.
+BELOW_STEPS = ("pin", "settle", "move", "veto", "pin", *STEPS[1:])
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("at", range(len(BELOW_STEPS)), ids=lambda at: f"{at} {BELOW_STEPS[at]}")
+async def test_a_fault_around_a_veto_above_our_epoch_costs_nothing(at: int, kind: Kind) -> None:
+    chain, store, book = MemoryChain(), MemoryEpochStore(), MemoryEarnings()
+    earn(book, 5_000_000)
+    chain.may_be_vetoed = True
+    await publisher_over(chain, store, book, Trap()).tick()
+    chain.commit(Commitment(2, b"f" * 32, 10**9, b"l" * 32, 10**6, b"d" * 32))
+    chain.veto()
+    earn(book, 1_000_001)
+    trap = Trap(at, kind)
+    publisher = publisher_over(chain, store, book, trap)
+
+    try:
+        for _ in range(2):
+            await publisher.tick()
+    except Killed:
+        publisher = publisher_over(chain, store, book, Trap())
+    seen = tuple(trap.seen)
+    while (status := await publisher.tick()).state is not PublisherState.IDLE:
+        assert status.state is not PublisherState.HALTED, status.reason
+
+    assert seen[: at + 1] == BELOW_STEPS[: at + 1]
+    assert [store.epochs[number].state for number in (1, 2, 3)] == ["final", "vetoed", "final"]
+    assert book.keys == ["settle:epoch:1", "settle:epoch:3"]
+    for item in book.earnings.values():
+        assert await chain.balance(item.payout) == item.cumulative_units
+        assert book.settled[item.twin] == item.cumulative_units * 1_000
+
+
 @pytest.mark.parametrize("kind", [Kind.KILLED_BEFORE, Kind.KILLED_AFTER])
 @pytest.mark.parametrize("at", range(len(STEPS)), ids=lambda at: f"{at} {STEPS[at]}")
 async def test_a_restart_from_the_files_goes_on(

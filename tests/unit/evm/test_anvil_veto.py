@@ -252,3 +252,49 @@ async def test_the_end_of_the_time_for_a_veto_has_to_be_final_too(
     assert early.reason == "epoch 1 can still be vetoed"
     assert kept is None
     assert final is not None
+
+
+async def test_a_thief_above_our_epoch_that_is_not_final_yet_stops_nothing_after_the_veto(
+    node: Anvil, tmp_path: Path
+) -> None:
+    rpc, book = replace(await deployed(node, delay_s=DELAY_S), finality=5), MemoryEarnings()
+    node.mine(5)
+    earn(book)
+    async with open_stores(tmp_path) as stores, opened(rpc, stores, book) as publisher:
+        await publisher.tick()
+        node.mine(5)
+        mined = await publisher.tick(begin=False)
+        wait_out(node)
+        await steal(rpc, 2)
+        false = await publisher.tick(begin=False)
+        veto(node, rpc)
+        node.mine(5)
+        noted = await publisher.tick(begin=False)
+        await publisher.tick(begin=False)
+        paid = await stores.epochs.transactions(Purpose.CLAIM, 1)
+        states = [await stores.epochs.epoch(number) for number in (1, 2)]
+        name_settler(node, rpc, SETTLER_KEY)
+        node.mine(5)
+        earn(book)
+        await publisher.tick()
+        for _ in range(5):
+            node.mine(5)
+            wait_out(node)
+            node.mine(5)
+            await publisher.tick(begin=False)
+        done = await publisher.tick(begin=False)
+        third = await stores.epochs.epoch(3)
+    async with open_rpc_chain(rpc) as chain:
+        state = await chain.contract()
+        balances = [await chain.balance(payout_of(i)) for i in range(3)]
+
+    assert mined.reason == "epoch 1 can still be vetoed"
+    assert false.state is PublisherState.HALTED
+    assert noted.state is PublisherState.DEFERRED
+    assert [one and one.state for one in states] == ["final", "vetoed"]
+    assert len(paid) == 1, "claims of what stands go on"
+    assert done.state is PublisherState.IDLE
+    assert third is not None
+    assert third.state is EpochState.FINAL
+    assert (state.commitment.epoch, state.claimed_total) == (3, 30_000)
+    assert balances == [10_000] * 3

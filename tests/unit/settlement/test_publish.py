@@ -7,7 +7,7 @@ import pytest
 from bot.domain.settlement import NO_PAYOUT, EarningsSnapshot
 from bot.domain.transactions import Purpose
 from bot.settlement.publish import PublisherState
-from bot.settlement.relay import MAX_REVERTED
+from bot.settlement.reverts import MAX_REVERTED
 from tests.fakes.epochs import MemoryEarnings
 from tests.fakes.settlement_house import House, settle
 from tests.fakes.settlement_rig import payout_of, twin_id

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
+import structlog
 
 from bot.domain.settlement import EpochState
 from bot.settlement.publish import PublisherState
@@ -161,3 +162,49 @@ async def test_a_reason_to_halt_that_stays_is_said_once(
     for _ in range(5):
         assert (await publisher.tick()).state is PublisherState.HALTED
     assert capsys.readouterr().out.count("settlement.halted") == 1
+
+
+@pytest.mark.parametrize("restarts", [True, False])
+async def test_an_epoch_that_began_under_a_clock_far_ahead_stops_nothing(
+    house: House,
+    clock: SetClock,
+    restarts: bool,  # noqa: FBT001
+) -> None:
+    publisher = house.publisher()
+    right = clock.moment
+    clock.moment = right + timedelta(days=365)
+    await publisher.tick()
+    clock.moment = right
+    said = []
+
+    for number in range(2, 5):
+        clock.advance(timedelta(days=1))
+        house.earn(5_000_000)
+        with structlog.testing.capture_logs() as log:
+            if restarts:
+                publisher = house.publisher()
+                await publisher.catch_up(START, DAY_S)
+            await publisher.tick(begin=not restarts)
+        said += [one["epoch"] for one in log if one["event"] == "settlement.clock_was_ahead"]
+        assert list(house.store.epochs) == list(range(1, number + 1))
+
+    assert said == [1], "the next epochs have begun at the right time"
+    await house.assert_settled()
+
+
+async def test_a_clock_that_was_ahead_is_said_once_while_its_epoch_is_open(
+    house: House, clock: SetClock
+) -> None:
+    publisher = house.publisher()
+    house.chain.may_be_vetoed = True
+    right = clock.moment
+    clock.moment = right + timedelta(days=365)
+    await publisher.tick()
+    clock.moment = right
+
+    with structlog.testing.capture_logs() as log:
+        for _ in range(4):
+            await publisher.tick()
+
+    (said,) = [one for one in log if one["event"] == "settlement.clock_was_ahead"]
+    assert (said["log_level"], said["ahead_s"]) == ("warning", 365 * 86_400)

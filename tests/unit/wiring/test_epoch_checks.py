@@ -11,6 +11,7 @@ from bot.crypto.signed_note import VerifierKey
 from bot.domain.leaf import SealLeaf
 from bot.domain.settlement import Commitment, Epoch, EpochState
 from bot.domain.statements import SEAL_TYPE, SealStatement
+from bot.domain.transactions import Purpose, SignedTransaction
 from bot.ports.checks import State
 from bot.receipts.log import CheckpointSigner, append_leaf
 from bot.wiring.epoch_checks import look_at_epochs
@@ -93,4 +94,24 @@ async def test_a_veto_is_a_warning_and_no_sign_of_an_old_copy(
     assert found.state is State.WARNING
     assert found.sentence.startswith("the guardian has vetoed epoch 1: nothing of it was paid")
     assert "set_settler" in found.remedy
+    assert false.state is State.FAULT
+
+
+@pytest.mark.parametrize("is_signed", [True, False])
+async def test_a_veto_above_our_open_epoch_is_a_warning_where_its_commit_was_signed(
+    tmp_path: Path,
+    is_signed: bool,  # noqa: FBT001
+) -> None:
+    ours = Commitment(1, b"f" * 32, 5, ROOT, 9, b"d" * 32)
+    async with open_stores(tmp_path) as stores:
+        await stores.epochs.plan(Epoch(ours, (), 0))
+        if is_signed:
+            signed = SignedTransaction(Purpose.COMMIT, 1, 0, 0, b"h" * 32, b"raw")
+            assert await stores.epochs.record(signed)
+
+    (found,) = await look_at_epochs(replace(ours, epoch=2), tmp_path, was_vetoed=True)
+    (false,) = await look_at_epochs(replace(ours, epoch=2), tmp_path)
+
+    assert found.state is (State.WARNING if is_signed else State.FAULT)
+    assert found.sentence.startswith("the guardian has vetoed epoch 2") is is_signed
     assert false.state is State.FAULT
