@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from personas.starter.asked import ask, questions
+from personas.starter.average import average
 from personas.starter.grow import grow, sources
 from personas.starter.kinship import Kinship, answered_elsewhere
 from personas.starter.lesson_chats import LessonWriter
@@ -191,6 +192,25 @@ def test_growth_keeps_the_first_blocks_and_refuses_too_much() -> None:
     for wanted in (5, 11):
         with pytest.raises(ValueError, match="can't grow"):
             sources(6, wanted)
+
+
+def test_average_is_the_mean_of_each_weight() -> None:
+    one, other = new_weights(50, 2), new_weights(50, 2)
+    shifted = {name: value + np.float32(0.5) for name, value in other.items()}
+
+    mean = average([one, shifted, shifted])
+
+    assert mean.keys() == one.keys()
+    for name, value in mean.items():
+        exact = (one[name].astype(np.float64) + 2 * shifted[name].astype(np.float64)) / 3
+        assert value.dtype == np.float32
+        assert np.array_equal(value, exact.astype(np.float32))
+
+
+def test_average_of_different_networks_or_of_none_is_refused() -> None:
+    for networks in ([], [new_weights(50, 2), new_weights(60, 2)]):
+        with pytest.raises(ValueError, match=r"average"):
+            average(networks)
 
 
 def test_understanding_asks_held_out_lessons_among_others() -> None:
