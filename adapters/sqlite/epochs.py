@@ -1,6 +1,5 @@
 """Epochs and their transactions in SQLite; the rules of one-at-a-time are indexes, not habits."""
 
-from collections import OrderedDict
 from typing import Any
 
 import aiosqlite
@@ -21,7 +20,6 @@ from bot.domain.errors import InvariantError
 from bot.domain.settlement import (
     ChainIdentity,
     Commitment,
-    Earnings,
     Epoch,
     EpochState,
     Lease,
@@ -80,8 +78,6 @@ SCHEMA = _TABLES + TRANSACTION_TABLES + LEASE_TABLE
 _PIN = "chain_id, genesis_hash, settlement, token, code_hash"
 _EPOCH = "number, state, fee_root, fee_total, log_root, log_size, data_hash, cutoff, begun_at"
 _CLOSED = "('final', 'lost', 'vetoed')"
-_REPLACED = ("lost", "vetoed")
-_MOST_KEPT = 3
 
 
 class SqliteEpochStore(EpochStore):
@@ -89,10 +85,6 @@ class SqliteEpochStore(EpochStore):
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        # What the newest epochs commit, by all that their rows say: a publisher that waits asks
-        # every few seconds, and 10,000 creators are 10,000 rows. The disk alone decides which epoch
-        # it is, whoever wrote it; owned by the event loop, and gone with the process.
-        self._kept: OrderedDict[tuple[Any, ...], tuple[Earnings, ...]] = OrderedDict()
 
     async def pin(self, identity: ChainIdentity) -> ChainIdentity:
         """See the port."""
@@ -266,16 +258,8 @@ class SqliteEpochStore(EpochStore):
             row = await (await connection.execute(query, values)).fetchone()
             if row is None:
                 return None
-            number, state, *said = row
-            # An open epoch's earnings stay while it lasts; a lost or vetoed one may replace it.
-            key = (number, state if state in _REPLACED else "", *said)
-            earnings = self._kept.pop(key, None)
-            if earnings is None:
-                earnings = await read_earnings(connection, number)
-        self._kept[key] = earnings
-        while len(self._kept) > _MOST_KEPT:
-            self._kept.popitem(last=False)
-        return read_epoch(tuple(row), earnings)
+            # Anew each time: the audit and the publications are to say what is on the disk.
+            return read_epoch(tuple(row), await read_earnings(connection, row[0]))
 
 
 async def _bury_commits(connection: aiosqlite.Connection) -> None:

@@ -610,19 +610,3 @@ async def test_an_epoch_that_somebody_else_replaced_is_read_anew(tmp_path: Path,
 
     assert before == [epoch_of(1)] * 3
     assert found == [other, other]
-
-
-async def test_what_an_epoch_commits_is_read_once_while_it_stays(tmp_path: Path) -> None:
-    database = await Database.open(tmp_path / "book.sqlite", schema=[SCHEMA])
-    store = SqliteEpochStore(database)
-    assert await store.plan(epoch_of(1))
-    planned = await store.open_epoch()
-    await finish(store, 1, nonce=0)
-    final = await store.last_final()
-    again = [await store.epoch(1) for _ in range(3)]
-    await database.close()
-
-    assert planned is not None
-    assert final is not None
-    assert (planned.state, final.state) == (EpochState.PLANNED, EpochState.FINAL)
-    assert all(one is not None and one.earnings is planned.earnings for one in [final, *again])
