@@ -4,7 +4,7 @@ import json
 import subprocess
 import tomllib
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from http import HTTPStatus
@@ -81,7 +81,20 @@ class Settled:
 
 @pytest.fixture(scope="module")
 def settled(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settled]:
-    folder = tmp_path_factory.mktemp("onchain")
+    with settling(model, tmp_path_factory.mktemp("onchain")) as done:
+        yield done
+
+
+@pytest.fixture
+def settled_once(model: Path, tmp_path: Path) -> Iterator[Settled]:
+    """One with a book of its own: no other test's reply waits in it for an epoch."""
+    with settling(model, tmp_path) as done:
+        yield done
+
+
+@contextmanager
+def settling(model: Path, folder: Path) -> Iterator[Settled]:
+    """Deploy a contract on a new node, and settle one reply there."""
     with (
         anvil(folder, "--slots-in-an-epoch", "1") as node,
         program(folder / "home") as home,
@@ -132,19 +145,32 @@ def test_anybody_can_ask_a_chain_about_the_fans_own_copy(settled: Settled) -> No
     assert "no policy of yours names" in unnamed["chain"]["sentence"]
 
 
-def test_a_creator_recounts_alone_with_a_node_and_an_own_reply(settled: Settled) -> None:
-    process = settled.home.popen("demo", "--twin", "mira", stdin=subprocess.PIPE, environment=KEYS)
-    config = tomllib.loads((settled.home.home / "config.toml").read_text())
+def test_a_creator_recounts_alone_with_a_node_and_an_own_reply(
+    settled_once: Settled,
+) -> None:
+    process = settled_once.home.popen(
+        "demo", "--twin", "mira", stdin=subprocess.PIPE, environment=KEYS
+    )
+    config = tomllib.loads((settled_once.home.home / "config.toml").read_text())
     service = f"http://127.0.0.1:{config['service']['port']}"
-    wanted = ("recount", "mira", "--from", service, "--proof", settled.copy, "--json")
+    wanted = ("recount", "mira", "--from", service, "--proof", settled_once.copy, "--json")
     try:
         wait_until(lambda: _answers(f"{service}/settlement/epochs/1"), "the service's pages")
-        node = ("--rpc", settled.node.url, "--contract", settled.contract, "--keep", "kept")
-        done = settled.home.run(*wanted, *node)
-        alone = settled.home.run(*wanted)
+        node = (
+            "--rpc",
+            settled_once.node.url,
+            "--contract",
+            settled_once.contract,
+            "--keep",
+            "kept",
+        )
+        done = settled_once.home.run(*wanted, *node)
+        alone = settled_once.home.run(*wanted)
     finally:
-        settled.home.finish(process, b"/quit\n")
-    offline = settled.home.run("recount", json.loads(done.out)["twin"], "--from", "kept", *node)
+        settled_once.home.finish(process, b"/quit\n")
+    offline = settled_once.home.run(
+        "recount", json.loads(done.out)["twin"], "--from", "kept", *node
+    )
 
     found = json.loads(done.out)
     states = {step["number"]: step["state"] for step in found["steps"]}
