@@ -1,5 +1,6 @@
 """What people do with their clients; the platform lets them do no more than this."""
 
+import asyncio
 import secrets
 import time
 from typing import Any, cast
@@ -19,6 +20,8 @@ from tests.acceptance.discord.world import (
 
 SUBCOMMAND, SUBGROUP, STRING, INTEGER, ATTACHMENT = 1, 2, 3, 4, 11
 Option = str | int | Json
+
+PATIENCE_S = 15
 
 
 class People:
@@ -113,8 +116,14 @@ class People:
         return await self._press(person, channel, channel.messages[message_id], label)
 
     async def press_private(self, told: Interaction, label: str) -> Interaction:
-        """Press the button of what only this person was told."""
-        return await self._press(told.person, told.channel, told.private[-1], label)
+        """Press the button of what only this person was told, as soon as it is there.
+
+        A long answer is several messages, and its buttons are below the last one.
+        """
+        async with asyncio.timeout(PATIENCE_S):
+            while not (with_it := [one for one in told.private if label in _labels(one)]):  # noqa: ASYNC110  no event for it
+                await asyncio.sleep(0.02)
+        return await self._press(told.person, told.channel, with_it[-1], label)
 
     async def _press(
         self, person: Person, channel: Channel, message: Json, label: str
@@ -256,6 +265,11 @@ def _takes(option: Json, value: Option) -> bool:
     if option["type"] == INTEGER and isinstance(value, int):
         return bool(option.get("min_value", 0) <= value <= option.get("max_value", 1 << 53))
     return option["type"] == ATTACHMENT and isinstance(value, dict)
+
+
+def _labels(message: Json) -> list[str | None]:
+    rows = message.get("components") or []
+    return [button.get("label") for row in rows for button in row["components"]]
 
 
 def private(interaction: Interaction) -> list[str]:
