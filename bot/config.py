@@ -106,7 +106,7 @@ class MoneySettings(_Section):
             raise ValueError("anchor_hours must be more than twice epoch_seconds")
         if self.dispute_days * 24 <= self.anchor_hours:
             # Else nobody could dispute in time what was never anchored.
-            raise ValueError("dispute_days must be longer than anchor_hours")
+            raise ValueError("dispute_days must be a longer time than anchor_hours")
         return self
 
 
@@ -269,7 +269,8 @@ def _sentence(where: str, error: Any) -> str:  # noqa: ANN401 - pydantic's Error
         return f'{where}: {key} is wrong: it must be a decimal number such as "0.5".'
     if key.startswith("log.auditors"):
         return f"{where}: {key} is wrong: it must be what `twinproof audit-key` prints."
-    return f"{where}: {key} is wrong: {error['msg']}."
+    reason = error["msg"].removeprefix("Value error, ")  # the library's word for our own sentences
+    return f"{where}: {key} is wrong: {reason}."
 
 
 def _no_such_key(where: str, key: str) -> str:

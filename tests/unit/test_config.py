@@ -130,7 +130,9 @@ def test_anchors_can_not_be_due_before_an_epoch_could_hold_them(tmp_path: Path) 
 
 
 def test_what_was_never_anchored_can_be_disputed_in_time(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="dispute_days must be longer than anchor_hours"):
+    with pytest.raises(
+        ConfigurationError, match="dispute_days must be a longer time than anchor_hours"
+    ):
         _load(tmp_path, "[money]\ndispute_days = 7\n")
 
     assert _load(tmp_path, "[money]\ndispute_days = 8\n").money.dispute_days == 8
@@ -163,4 +165,12 @@ def test_wrong_address_is_explained_without_a_pattern(tmp_path: Path) -> None:
     path.write_text('[service]\nbase_url = "twins.example.org"\n')
 
     with pytest.raises(ConfigurationError, match="must begin with http:// or https://"):
+        load_settings(path)
+
+
+def test_a_refusal_is_our_sentence_alone(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text("[money]\nanchor_hours = 168\ndispute_days = 3\n")
+
+    with pytest.raises(ConfigurationError, match="money is wrong: dispute_days must be a longer"):
         load_settings(path)
