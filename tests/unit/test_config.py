@@ -166,11 +166,3 @@ def test_wrong_address_is_explained_without_a_pattern(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigurationError, match="must begin with http:// or https://"):
         load_settings(path)
-
-
-def test_a_refusal_is_our_sentence_alone(tmp_path: Path) -> None:
-    path = tmp_path / "config.toml"
-    path.write_text("[money]\nanchor_hours = 168\ndispute_days = 3\n")
-
-    with pytest.raises(ConfigurationError, match="money is wrong: dispute_days must be a longer"):
-        load_settings(path)
